@@ -1,0 +1,80 @@
+# The course on one page: `make book` renders it, `make test` proves it.
+# Everything is installed into .venv, once, and again only when a
+# requirement file changes. `make INSTALL=pip …` uses pip instead of uv.
+
+PYTHON ?= python3
+INSTALL ?= uv
+UV_VERSION := 0.13.9
+
+VENV := .venv
+PY := $(VENV)/bin/python
+ifeq ($(INSTALL),pip)
+INSTALLER := $(PY) -m pip install --quiet
+else
+INSTALLER := $(PY) -m uv pip install --quiet --python $(PY)
+endif
+
+NOTEBOOKS := $(wildcard book/*.ipynb)
+SPHINX := $(VENV)/bin/jupyter-book build . --keep-going -n -W
+
+export ONEBYONE_PROGRESS ?= 0
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help book test test-long execute lint serve weights constraints \
+	repository clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' \
+		$(MAKEFILE_LIST)
+
+book: $(VENV)/.book  ## render the book into _build/html (no torch needed)
+	$(SPHINX)
+	@echo "The book: _build/html/index.html"
+
+test: $(VENV)/.test  ## prove everything: lint, tests, every notebook, the book
+	$(PY) -m tools.prove
+
+test-long: $(VENV)/.test  ## the slow proofs (a weekly workflow runs them)
+	$(PY) -m pytest -m long tests
+
+execute: $(VENV)/.test  ## re-run every chapter in place and normalise it
+	$(PY) -m tools.notebooks execute $(NOTEBOOKS)
+
+lint: $(VENV)/.test  ## format and check the code, notebooks too
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+serve: book  ## show the rendered book on http://localhost:8000
+	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+weights: $(VENV)/.test  ## train the packaged compact NiN again
+	$(PY) -m onebyone.recorded
+
+constraints: $(VENV)/bin/uv  ## compile constraints.txt from the requirements
+	$(PY) -m tools.constraints
+
+repository: $(VENV)/.test  ## URL=https://github.com/… : move to a repository
+	$(PY) -m tools.repository "$(URL)"
+
+clean:  ## remove the rendered book (and .venv with `make clean ALL=1`)
+	rm -rf _build $(if $(ALL),$(VENV))
+
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "This course needs Python 3.11 or newer;" \
+			"$(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+			"Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet uv==$(UV_VERSION)
+
+$(VENV)/.book: requirements-book.txt constraints.txt | $(VENV)/bin/uv
+	$(INSTALLER) -r requirements-book.txt
+	@touch $@
+
+$(VENV)/.test: requirements.txt requirements-book.txt requirements-d2l.txt \
+		constraints.txt pyproject.toml | $(VENV)/bin/uv
+	$(INSTALLER) -r requirements.txt
+	$(INSTALLER) --no-deps -r requirements-d2l.txt
+	$(INSTALLER) --no-deps --editable .
+	@touch $@ $(VENV)/.book

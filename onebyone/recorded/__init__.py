@@ -1,0 +1,1 @@
+"""What the package carries: trained weights and recorded studies."""

@@ -1,0 +1,364 @@
+"""What every chapter's notebook must be: one function for each rule.
+
+A check takes a Chapter and yields a sentence for each fault it finds, with
+the notebook, the cell and the text at fault.
+"""
+
+import ast
+import re
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from tools import claims, notebooks, repository
+
+ROOT = Path(__file__).resolve().parents[2]
+MAX_LINES, MAX_COLUMNS, MAX_MEDIAN_LINES = 30, 79, 8
+
+# MyST that notebooks may use: what degrades readably in Colab and on GitHub,
+# and nothing that no notebook needs.
+MYST_ALLOWED = {"{numref}"}
+
+
+@dataclass
+class Chapter:
+    """A notebook of the book, with names for its cells."""
+
+    path: Path
+    notebook: NotebookNode
+
+    @classmethod
+    def read(cls, path: Path) -> "Chapter":
+        return cls(path, notebooks.read(path))
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def cells(self) -> list[NotebookNode]:
+        return self.notebook.cells
+
+    @cached_property
+    def code(self) -> list[NotebookNode]:
+        return [c for c in self.cells if c.cell_type == "code"]
+
+    @cached_property
+    def markdown(self) -> list[NotebookNode]:
+        return [c for c in self.cells if c.cell_type == "markdown"]
+
+    def at(self, cell: NotebookNode, fault: str, text: str = "") -> str:
+        position = next(i for i, c in enumerate(self.cells, 1) if c is cell)
+        shown = f": {text.strip()[:200]!r}" if text else ""
+        return (
+            f"{self.name}, cell {position} (id {cell.get('id', 'none')}):"
+            f" {fault}{shown}"
+        )
+
+
+def chapters() -> list[Path]:
+    return sorted((ROOT / "book").glob("*.ipynb"))
+
+
+def tags(cell: NotebookNode) -> set[str]:
+    return set(cell.metadata.get("tags", []))
+
+
+def output_texts(cell: NotebookNode) -> Iterator[str]:
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            yield output.text
+        for kind, value in output.get("data", {}).items():
+            if kind.startswith("text/"):
+                yield value
+
+
+def images(cell: NotebookNode) -> list[str]:
+    return [
+        kind
+        for output in cell.outputs
+        for kind in output.get("data", {})
+        if kind.startswith("image/")
+    ]
+
+
+def without_code(cell: NotebookNode) -> str:
+    """The Markdown of a cell; fences and code spans blanked."""
+    text = re.sub(
+        r"(?ms)^\s*(`{3,}|~{3,})(?!\{).*?^\s*\1\s*$",
+        lambda match: re.sub(r"[^\n]", " ", match[0]),
+        cell.source,
+    )
+    return re.sub(r"(?<![}`])(`+)[^`\n]+\1", " ", text)
+
+
+# --- What was run ----------------------------------------------------------
+
+
+def every_cell_ran_in_order(chapter: Chapter) -> Iterator[str]:
+    for expected, cell in enumerate(chapter.code, start=1):
+        count = cell.get("execution_count")
+        if count != expected:
+            fault = f"has execution count {count}, not {expected}"
+            yield chapter.at(cell, fault, cell.source)
+
+
+def no_errors(chapter: Chapter) -> Iterator[str]:
+    for cell in chapter.code:
+        for output in cell.outputs:
+            if output.output_type == "error":
+                yield chapter.at(cell, "shows an error", output.evalue)
+            if output.get("name") == "stderr":
+                yield chapter.at(cell, "shows stderr", output.text)
+
+
+DEBRIS = {
+    "a progress bar": re.compile(r"\r|it/s|s/it|\d%\|"),
+    "a terminal's colour code": re.compile(r"\x1b\["),
+    "a machine's path": re.compile(r"(?<![\w.])/(?:home|root|tmp|Users)/"),
+}
+
+
+def no_debris(chapter: Chapter) -> Iterator[str]:
+    for cell in chapter.code:
+        for text in output_texts(cell):
+            for name, pattern in DEBRIS.items():
+                if pattern.search(text):
+                    yield chapter.at(cell, f"output holds {name}", text)
+
+
+def no_widgets(chapter: Chapter) -> Iterator[str]:
+    if "widgets" in chapter.notebook.metadata:
+        yield f"{chapter.name}: metadata hold widget state"
+    for cell in chapter.code:
+        for output in cell.outputs:
+            if notebooks.WIDGET_TYPE in output.get("data", {}):
+                yield chapter.at(cell, "shows a widget")
+
+
+# --- The file --------------------------------------------------------------
+
+
+def unique_ids(chapter: Chapter) -> Iterator[str]:
+    seen = set()
+    for cell in chapter.cells:
+        cell_id = cell.get("id")
+        if not cell_id or cell_id in seen:
+            yield chapter.at(cell, "has no id of its own", cell.source)
+        seen.add(cell_id)
+
+
+def normal_form(chapter: Chapter) -> Iterator[str]:
+    kernel = chapter.notebook.metadata.get("kernelspec", {}).get("name")
+    if kernel != "python3":
+        yield f"{chapter.name}: kernelspec is {kernel!r}, not 'python3'"
+    if not notebooks.is_normal(chapter.path):
+        yield (
+            f"{chapter.name}: not in normal form;"
+            f" run python -m tools.notebooks normalise {chapter.path}"
+        )
+
+
+# --- Code ------------------------------------------------------------------
+
+
+def ignored_cells_assert(chapter: Chapter) -> Iterator[str]:
+    for cell in chapter.code:
+        ignored = not claims.is_compared(cell)
+        if ignored and not any(map(says_something, claims.asserts(cell))):
+            fault = "nbval ignores its output, and it asserts nothing"
+            yield chapter.at(cell, fault, cell.source)
+
+
+def says_something(statement: ast.Assert) -> bool:
+    """Whether an assert depends on a value; a tuple is always true."""
+    displays = (ast.Tuple, ast.List, ast.Dict, ast.JoinedStr, ast.Lambda)
+    if isinstance(statement.test, displays):
+        return False
+    names = (ast.Name, ast.Attribute)
+    return any(isinstance(node, names) for node in ast.walk(statement.test))
+
+
+def short_cells(chapter: Chapter) -> Iterator[str]:
+    lengths = [len(cell.source.splitlines()) for cell in chapter.code]
+    for cell, length in zip(chapter.code, lengths, strict=True):
+        if length > MAX_LINES:
+            yield chapter.at(cell, f"has {length} lines", cell.source)
+        for line in cell.source.splitlines():
+            magic = line.lstrip().startswith("%pip")
+            if len(line) > MAX_COLUMNS and not magic:
+                yield chapter.at(cell, f"a line has {len(line)} columns", line)
+    if lengths and statistics.median(lengths) > MAX_MEDIAN_LINES:
+        median = statistics.median(lengths)
+        yield f"{chapter.name}: code cells have {median} lines in the median"
+
+
+def raster_figures(chapter: Chapter) -> Iterator[str]:
+    forbidden = re.compile(
+        r"%matplotlib|InlineBackend|set_figsize|use_svg_display"
+    )
+    for cell in chapter.code:
+        if found := forbidden.search(cell.source):
+            yield chapter.at(cell, "sets the display", found[0])
+        if "image/svg+xml" in images(cell):
+            yield chapter.at(cell, "shows an SVG, which nbval compares")
+
+
+def setup_cell(chapter: Chapter) -> Iterator[str]:
+    if not chapter.code:
+        yield f"{chapter.name}: no setup cell"
+        return
+    cell = chapter.code[0]
+    url = repository.configured()
+    if "setup" not in tags(cell):
+        yield chapter.at(cell, "the first code cell is not tagged setup")
+    if f"git+{url}\n" not in cell.source + "\n":
+        fault = f"the setup cell does not install from {url}"
+        yield chapter.at(cell, fault, cell.source)
+    for later in chapter.code[1:]:
+        if "setup" in tags(later):
+            yield chapter.at(later, "a second setup cell", later.source)
+
+
+def common_setup(chapter: Chapter) -> str:
+    """The setup cell without the lines for a chapter's own libraries."""
+    lines = chapter.code[0].source.splitlines() if chapter.code else []
+    own = re.compile(r"\s+%pip install -q [\w.=<>\[\]-]+$")
+    return "\n".join(line for line in lines if not own.match(line))
+
+
+# --- Prose -----------------------------------------------------------------
+
+MYST = {
+    "role": re.compile(r"\{[\w:.+-]+\}(?=`)"),
+    "directive": re.compile(r"(?m)^\s*(?:`{3,}|~{3,})\{[\w:.+-]+\}"),
+    "colon fence": re.compile(r"(?m)^\s*:{3,}"),
+    "target": re.compile(r"(?m)^\([\w:.-]+\)=\s*$"),
+    "substitution": re.compile(r"\{\{.*?\}\}"),
+    "block break": re.compile(r"(?m)^\+\+\+"),
+    "comment": re.compile(r"(?m)^%"),
+}
+
+
+def plain_markdown(chapter: Chapter) -> Iterator[str]:
+    for cell in chapter.markdown:
+        for used in myst_used(cell):
+            if used not in MYST_ALLOWED:
+                yield chapter.at(cell, "MyST that others show raw", used)
+
+
+def myst_used(cell: NotebookNode) -> list[str]:
+    text = without_code(cell)
+    text = re.sub(r"\$\$?[^$]*\$\$?", " ", text)
+    return [
+        found.strip()
+        for pattern in MYST.values()
+        for found in pattern.findall(text)
+    ]
+
+
+def headings(cell: NotebookNode) -> list[int]:
+    return [
+        len(marks)
+        for marks in re.findall(r"(?m)^(#{1,6})\s", without_code(cell))
+    ]
+
+
+def ordered_headings(chapter: Chapter) -> Iterator[str]:
+    previous, titles = 0, 0
+    for cell in chapter.markdown:
+        for level in headings(cell):
+            if level > previous + 1:
+                fault = f"a level-{level} heading under level {previous}"
+                yield chapter.at(cell, fault, cell.source)
+            previous = level
+            titles += level == 1
+    if titles != 1:
+        yield f"{chapter.name}: {titles} titles (level-1 headings), not one"
+    first = chapter.cells[0] if chapter.cells else None
+    if first is None or not first.source.startswith("# "):
+        yield f"{chapter.name}: the first cell does not begin with the title"
+
+
+SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.DOTALL)
+
+
+def clean_details(chapter: Chapter) -> Iterator[str]:
+    for cell in chapter.markdown:
+        text = without_code(cell)
+        for fault, found in details_faults(text):
+            yield chapter.at(cell, fault, found)
+
+
+def details_faults(text: str) -> Iterator[tuple[str, str]]:
+    opened, closed = text.count("<details"), text.count("</details>")
+    if opened != closed:
+        yield f"{opened} <details> but {closed} </details>", text
+    if opened != len(SUMMARY.findall(text)):
+        yield "not one <summary> in each <details>", text
+    for summary in SUMMARY.findall(text):
+        if re.search(r"[<>\n`$*_\[\]]|^\s*$", summary):
+            yield "<summary> is not plain text", summary
+    lines = ["", *text.split("\n"), ""]
+    for before, line, after in zip(lines, lines[1:], lines[2:], strict=False):
+        if "<details" in line and before.strip():
+            yield "no blank line before <details>", line
+        if "</summary>" in line and after.strip():
+            yield "no blank line after </summary>", line
+        if "</details>" in line and (before.strip() or after.strip()):
+            yield "no blank lines around </details>", line
+        if "</summary>" in line and not line.rstrip().endswith("</summary>"):
+            yield "text behind </summary>", line
+
+
+def described_figures(chapter: Chapter) -> Iterator[str]:
+    for cell in chapter.code:
+        count = len(images(cell))
+        if count > 1:
+            yield chapter.at(cell, f"shows {count} pictures, not one")
+        if count:
+            yield from _undescribed(chapter, cell)
+    for cell in chapter.markdown:
+        for found in re.findall(r"!\[\s*\]\([^)]*\)", without_code(cell)):
+            yield chapter.at(cell, "a picture without alt text", found)
+
+
+def _undescribed(chapter: Chapter, cell: NotebookNode) -> Iterator[str]:
+    mystnb = cell.metadata.get("mystnb", {})
+    alt = mystnb.get("image", {}).get("alt", "").strip()
+    caption = mystnb.get("figure", {}).get("caption", "").strip()
+    if not alt:
+        yield chapter.at(cell, "a picture without alt text", cell.source)
+    if not caption:
+        yield chapter.at(cell, "a picture without caption", cell.source)
+    if alt and alt == caption:
+        yield chapter.at(cell, "the alt text repeats the caption", alt)
+    if not figure_name(cell).startswith("fig-"):
+        fault = "a figure's name must begin with fig-"
+        yield chapter.at(cell, fault, figure_name(cell) or cell.source)
+
+
+def figure_name(cell: NotebookNode) -> str:
+    return cell.metadata.get("mystnb", {}).get("figure", {}).get("name", "")
+
+
+CHECKS: list[Callable[[Chapter], Iterator[str]]] = [
+    every_cell_ran_in_order,
+    no_errors,
+    no_debris,
+    no_widgets,
+    unique_ids,
+    normal_form,
+    ignored_cells_assert,
+    short_cells,
+    raster_figures,
+    setup_cell,
+    plain_markdown,
+    ordered_headings,
+    clean_details,
+    described_figures,
+]

@@ -1,0 +1,244 @@
+"""The chapters keep the book's rules, and the rules see what breaks them."""
+
+from collections import Counter
+
+import checks
+import pytest
+import yaml
+from checks import ROOT, Chapter
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+
+
+@pytest.fixture(params=checks.chapters(), ids=lambda path: path.name)
+def chapter(request) -> Chapter:
+    return Chapter.read(request.param)
+
+
+def faultless(faults) -> None:
+    faults = list(faults)
+    assert not faults, "\n" + "\n".join(faults)
+
+
+@pytest.mark.parametrize("check", checks.CHECKS, ids=lambda f: f.__name__)
+def test_a_chapter_keeps_the_rules(chapter, check):
+    faultless(check(chapter))
+
+
+def test_all_chapters_have_the_same_setup_cell():
+    chapters = [Chapter.read(path) for path in checks.chapters()]
+    setups = {c.name: checks.common_setup(c) for c in chapters}
+    assert len(set(setups.values())) <= 1, setups
+
+
+def test_figure_names_are_unique_in_the_book():
+    names = Counter(
+        (checks.figure_name(cell))
+        for path in checks.chapters()
+        for cell in Chapter.read(path).code
+        if checks.figure_name(cell)
+    )
+    faultless(f"{name}: {n} figures" for name, n in names.items() if n > 1)
+
+
+def test_every_allowed_piece_of_myst_is_used():
+    if not checks.chapters():
+        pytest.skip("no chapters yet")
+    used = {
+        piece
+        for path in checks.chapters()
+        for cell in Chapter.read(path).markdown
+        for piece in checks.myst_used(cell)
+    }
+    assert used >= checks.MYST_ALLOWED
+
+
+def toc_files(node) -> list[str]:
+    if isinstance(node, list):
+        return [file for item in node for file in toc_files(item)]
+    if not isinstance(node, dict):
+        return []
+    own = [node[key] for key in ("root", "file") if key in node]
+    return own + [file for value in node.values() for file in toc_files(value)]
+
+
+@pytest.fixture
+def toc() -> list[str]:
+    text = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    return [
+        file.removesuffix(".ipynb") for file in toc_files(yaml.safe_load(text))
+    ]
+
+
+def test_the_table_of_contents_lists_what_exists(toc):
+    def exists(file: str) -> bool:
+        return any(
+            (ROOT / f"{file.removesuffix('.md')}{suffix}").is_file()
+            for suffix in (".ipynb", ".md")
+        )
+
+    faultless(f"_toc.yml: no file {f}" for f in toc if not exists(f))
+
+
+def test_every_chapter_is_in_the_table_of_contents(toc):
+    faultless(
+        f"_toc.yml lacks book/{path.stem}"
+        for path in checks.chapters()
+        if f"book/{path.stem}" not in toc
+    )
+
+
+# --- The rules themselves --------------------------------------------------
+
+IGNORED = {"tags": ["nbval-ignore-output"]}
+PICTURE = new_output("display_data", {"image/png": "aGk=\n"})
+DESCRIBED = {
+    "mystnb": {
+        "image": {"alt": "A line that falls"},
+        "figure": {"caption": "The loss falls.", "name": "fig-loss"},
+    }
+}
+
+
+def code(source, *outputs, count=3, metadata=None):
+    return new_code_cell(
+        source,
+        execution_count=count,
+        outputs=list(outputs),
+        metadata=metadata or {},
+    )
+
+
+def printed(text, name="stdout"):
+    return new_output("stream", name=name, text=text)
+
+
+prose = new_markdown_cell
+
+BROKEN = {
+    "not run": (checks.every_cell_ran_in_order, code("1", count=None)),
+    "out of order": (checks.every_cell_ran_in_order, code("1", count=7)),
+    "error": (
+        checks.no_errors,
+        code("1", new_output("error", ename="E", evalue="e", traceback=[])),
+    ),
+    "stderr": (checks.no_errors, code("1", printed("w", "stderr"))),
+    "carriage return": (checks.no_debris, code("1", printed("1\r2"))),
+    "rate": (checks.no_debris, code("1", printed("9.1it/s"))),
+    "bar": (checks.no_debris, code("1", printed(" 50%|███"))),
+    "path": (checks.no_debris, code("1", printed("in /home/me/x"))),
+    "widget": (
+        checks.no_widgets,
+        code(
+            "1", new_output("display_data", {checks.notebooks.WIDGET_TYPE: {}})
+        ),
+    ),
+    "noise in metadata": (
+        checks.normal_form,
+        code("1", metadata={"collapsed": False}),
+    ),
+    "silent": (checks.ignored_cells_assert, code("x", metadata=IGNORED)),
+    "true assert": (
+        checks.ignored_cells_assert,
+        code("assert True", metadata=IGNORED),
+    ),
+    "tuple assert": (
+        checks.ignored_cells_assert,
+        code("assert (x, 'why')", metadata=IGNORED),
+    ),
+    "uncalled assert": (
+        checks.ignored_cells_assert,
+        code("def f():\n    assert x", metadata=IGNORED),
+    ),
+    "marked": (
+        checks.ignored_cells_assert,
+        code("# NBVAL_IGNORE_OUTPUT\nx"),
+    ),
+    "long": (checks.short_cells, code("x\n" * 31)),
+    "wide": (checks.short_cells, code("x" * 80)),
+    "magic": (checks.raster_figures, code("%matplotlib inline")),
+    "svg": (
+        checks.raster_figures,
+        code("1", new_output("display_data", {"image/svg+xml": "<svg/>"})),
+    ),
+    "second setup": (
+        checks.setup_cell,
+        code("1", metadata={"tags": ["setup"]}),
+    ),
+    "role": (checks.plain_markdown, prose("see {cite}`lin`")),
+    "directive": (checks.plain_markdown, prose("```{note}\nx\n```")),
+    "colons": (checks.plain_markdown, prose(":::{note}\nx\n:::")),
+    "target": (checks.plain_markdown, prose("(here)=\n## X")),
+    "second title": (checks.ordered_headings, prose("# Again")),
+    "level jump": (checks.ordered_headings, prose("#### Deep")),
+    "open details": (
+        checks.clean_details,
+        prose("<details>\n<summary>a</summary>\n\nx\n"),
+    ),
+    "tight details": (
+        checks.clean_details,
+        prose("<details>\n<summary>a</summary>\nx\n\n</details>"),
+    ),
+    "tight end": (
+        checks.clean_details,
+        prose("<details>\n<summary>a</summary>\n\nx\n</details>"),
+    ),
+    "styled summary": (
+        checks.clean_details,
+        prose("<details>\n<summary>*a*</summary>\n\nx\n\n</details>"),
+    ),
+    "bare picture": (checks.described_figures, code("1", PICTURE)),
+    "two pictures": (
+        checks.described_figures,
+        code("1", PICTURE, PICTURE, metadata=DESCRIBED),
+    ),
+    "no alt": (checks.described_figures, prose("![](x.png)")),
+}
+SOUND = {
+    "asserting": code("assert x > 1", metadata=IGNORED),
+    "in a branch": code("if x:\n    assert x > 1", metadata=IGNORED),
+    "picture": code("plt.show()", PICTURE, metadata=DESCRIBED),
+    "details": prose("<details>\n<summary>a</summary>\n\nx\n\n</details>"),
+    "code": prose("`{cite}` and\n\n```python\n# no title\n```\n"),
+    "math": prose("$x_{i}$ and $$\\sum_{i}$$"),
+    "subsection": prose("### Deeper\n\n## Back"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_rule_sees_what_breaks_it(name, make_chapter):
+    check, cell = BROKEN[name]
+    assert list(check(make_chapter(cell))), name
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_the_rules_let_sound_cells_pass(name, make_chapter):
+    chapter = make_chapter(SOUND[name])
+    faultless(fault for check in checks.CHECKS for fault in check(chapter))
+
+
+def test_a_rule_sees_widget_state_and_a_foreign_kernel(make_chapter):
+    chapter = make_chapter(
+        widgets={}, kernelspec={"name": "conda", "display_name": "c"}
+    )
+    assert list(checks.no_widgets(chapter))
+    assert list(checks.normal_form(chapter))
+
+
+def test_a_rule_sees_shared_ids(make_chapter):
+    chapter = make_chapter()
+    chapter.cells[1].id = chapter.cells[0].id
+    assert list(checks.unique_ids(chapter))
+
+
+def test_a_rule_sees_another_repository(make_chapter):
+    chapter = make_chapter()
+    chapter.code[0].source += "-fork"
+    assert list(checks.setup_cell(chapter))
+
+
+def test_a_chapter_may_install_a_library_of_its_own(make_chapter):
+    chapter = make_chapter()
+    common = checks.common_setup(chapter)
+    chapter.code[0].source += "\n    %pip install -q keras"
+    assert checks.common_setup(chapter) == common
+    assert not list(checks.setup_cell(chapter))

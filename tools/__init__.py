@@ -1,0 +1,1 @@
+"""Tools of the people who write this course; readers need none of them."""

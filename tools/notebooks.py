@@ -1,0 +1,252 @@
+"""Execute notebooks in place and bring them into one stable form.
+
+    python -m tools.notebooks execute FILES…     run, then normalise
+    python -m tools.notebooks normalise FILES…   normalise only
+    python -m tools.notebooks check FILES…       name files not normalised
+
+`execute` gives every notebook a fresh kernel whose working directory is an
+empty temporary folder, as on Colab. A notebook is written only after its last
+cell has succeeded, under a temporary name that then replaces the old file, so
+that an error or an interruption leaves the old notebook as it was.
+
+The normal form: unique cell ids (existing ones are kept), kernelspec
+`python3`, no timestamps, no widget state, only the metadata that the book
+uses, execution counts from 1, neighbouring stream outputs merged.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import nbjson
+
+NOTEBOOK_METADATA = {
+    "kernelspec": {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    },
+    "language_info": {"name": "python"},
+}
+KEPT_CELL_METADATA = {"tags", "mystnb", "nbgrader", "deletable", "editable"}
+WIDGET_TYPE = "application/vnd.jupyter.widget-view+json"
+VALID_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+ANSI_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class CellFailed(Exception):
+    """A cell raised; the message names notebook, cell and error."""
+
+
+def read(path: Path) -> NotebookNode:
+    """Read a notebook of format 4 without inventing cell ids."""
+    return nbjson.reads(path.read_text(encoding="utf-8"))
+
+
+def dumps(notebook: NotebookNode) -> str:
+    """The text of a valid notebook, as it stands in its file."""
+    nbformat.validate(notebook)
+    return nbjson.writes(notebook).rstrip("\n") + "\n"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file in one step; leave it alone if nothing changed."""
+    if path.exists() and path.read_bytes() == text.encode():
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(text.encode())
+        if path.exists():
+            shutil.copymode(path, temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def normalise(notebook: NotebookNode) -> NotebookNode:
+    """Bring a notebook into its normal form, in place, and return it."""
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    notebook.metadata = nbformat.from_dict(NOTEBOOK_METADATA)
+    _give_ids(notebook.cells)
+    for cell in notebook.cells:
+        _normalise_metadata(cell)
+        if cell.cell_type == "code":
+            cell.outputs = _normalise_outputs(cell.get("outputs", []))
+    _renumber([c for c in notebook.cells if c.cell_type == "code"])
+    return notebook
+
+
+def _give_ids(cells: list[NotebookNode]) -> None:
+    taken = set()
+    for cell in cells:
+        cell_id = cell.get("id", "")
+        if not VALID_ID.fullmatch(cell_id) or cell_id in taken:
+            cell_id = _derived_id(cell, taken)
+        cell.id = cell_id
+        taken.add(cell_id)
+
+
+def _derived_id(cell: NotebookNode, taken: set[str]) -> str:
+    attempt = 0
+    while True:
+        content = f"{attempt} {cell.cell_type} {cell.source}"
+        cell_id = hashlib.sha256(content.encode()).hexdigest()[:8]
+        if cell_id not in taken:
+            return cell_id
+        attempt += 1
+
+
+def _normalise_metadata(cell: NotebookNode) -> None:
+    for key in set(cell.metadata) - KEPT_CELL_METADATA:
+        del cell.metadata[key]
+    if "tags" in cell.metadata:
+        cell.metadata.tags = sorted(set(cell.metadata.tags))
+        if not cell.metadata.tags:
+            del cell.metadata["tags"]
+
+
+def _normalise_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    merged = []
+    for output in outputs:
+        if output.output_type == "stream":
+            last = merged[-1] if merged else {}
+            if last.get("name") == output.name:
+                last.text += output.text
+                continue
+        elif WIDGET_TYPE in output.get("data", {}):
+            continue
+        merged.append(output)
+    return merged
+
+
+def _renumber(code_cells: list[NotebookNode]) -> None:
+    """Count executed cells from 1, unless they ran out of order."""
+    executed = [c for c in code_cells if c.get("execution_count")]
+    counts = [c.execution_count for c in executed]
+    if counts != sorted(set(counts)):
+        return
+    for count, cell in enumerate(executed, start=1):
+        cell.execution_count = count
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+
+
+def run_cells(notebook: NotebookNode, name: str) -> None:
+    """Run all cells in a fresh kernel in an empty folder.
+
+    Raises CellFailed with the name, the cell and the error.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import (
+        CellExecutionError,
+        CellTimeoutError,
+        DeadKernelError,
+    )
+
+    total = len(notebook.cells)
+    with tempfile.TemporaryDirectory(prefix="onebyone-") as folder:
+        client = NotebookClient(
+            notebook,
+            kernel_name="python3",
+            timeout=None,
+            record_timing=False,
+            resources={"metadata": {"path": folder}},
+        )
+        client.reset_execution_trackers()
+        with client.setup_kernel(env=_kernel_environment()):
+            for index, cell in enumerate(notebook.cells):
+                try:
+                    client.execute_cell(cell, index)
+                except (
+                    CellExecutionError,
+                    CellTimeoutError,
+                    DeadKernelError,
+                ) as error:
+                    message = ANSI_ESCAPE.sub("", str(error)).strip()
+                    raise CellFailed(
+                        f"{name}, cell {index + 1} of {total}"
+                        f" (id {cell.get('id', 'none')}):\n{message}"
+                    ) from None
+
+
+def _kernel_environment() -> dict[str, str]:
+    environment = {**os.environ, "ONEBYONE_PROGRESS": "0"}
+    if data := environment.get("ONEBYONE_DATA"):
+        environment["ONEBYONE_DATA"] = os.path.abspath(data)
+    return environment
+
+
+def execute_file(path: Path) -> float:
+    """Execute and normalise one notebook in place; return its seconds."""
+    start = time.perf_counter()
+    notebook = read(path)
+    run_cells(notebook, str(path))
+    write_atomically(path, dumps(normalise(notebook)))
+    return time.perf_counter() - start
+
+
+def normalise_file(path: Path) -> None:
+    write_atomically(path, dumps(normalise(read(path))))
+
+
+def is_normal(path: Path) -> bool:
+    return dumps(normalise(read(path))).encode() == path.read_bytes()
+
+
+def _report(path: Path) -> bool:
+    """Execute one notebook and say how it went."""
+    try:
+        seconds = execute_file(path)
+    except CellFailed as failure:
+        print(failure, file=sys.stderr, flush=True)
+        return False
+    print(f"{path}: {seconds:.1f} s", flush=True)
+    return True
+
+
+def _execute(paths: list[Path], jobs: int) -> bool:
+    if jobs == 1:
+        return all([_report(path) for path in paths])
+    with ProcessPoolExecutor(max_workers=jobs) as pool:
+        return all(list(pool.map(_report, paths)))
+
+
+def _notebook(argument: str) -> Path:
+    path = Path(argument)
+    if path.suffix != ".ipynb" or not path.is_file():
+        raise argparse.ArgumentTypeError(f"{path} is not a notebook")
+    return path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.notebooks")
+    parser.add_argument("action", choices=["execute", "normalise", "check"])
+    parser.add_argument("files", nargs="+", type=_notebook, metavar="FILE")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="notebooks executed at once"
+    )
+    options = parser.parse_args(arguments)
+    if options.action == "execute":
+        return 0 if _execute(options.files, options.jobs) else 1
+    if options.action == "normalise":
+        for path in options.files:
+            normalise_file(path)
+        return 0
+    strays = [path for path in options.files if not is_normal(path)]
+    for path in strays:
+        print(f"{path}: not normalised", file=sys.stderr)
+    return 1 if strays else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
