@@ -24,7 +24,7 @@ from onebyone.cost import (
     parameters,
 )
 from onebyone.data import DataUnavailable, FashionMNIST, Letters, load_data
-from onebyone.training import History, Trainer, evaluate
+from onebyone.training import History, Trainer, evaluate, predict
 
 __version__ = "0.1.0"
 
@@ -43,4 +43,5 @@ __all__ = [
     "models",
     "parameters",
     "plots",
+    "predict",
 ]

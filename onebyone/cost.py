@@ -77,7 +77,7 @@ class LayerTable:
 
     def _text_rows(self) -> list[list[str]]:
         rows = [
-            [layer, kind, _shape_text(shape), *(f"{n:,}" for n in counts)]
+            [layer, kind, shape_text(shape), *(f"{n:,}" for n in counts)]
             for layer, kind, shape, *counts in self.frame.itertuples(
                 index=False
             )
@@ -303,7 +303,7 @@ class _Call:
     is_leaf: bool
 
     def error(self, reason: str) -> ValueError:
-        shapes = " and ".join(_times(X.shape) for X in self.inputs)
+        shapes = " and ".join(shape_text(X.shape) for X in self.inputs)
         return ValueError(
             f"{self.layer} ({type(self.module).__name__}) cannot take an "
             f"input of shape {shapes} (batch axis first): {reason}"
@@ -506,7 +506,7 @@ def _need_spatial(module: nn.Module, axes: int, shape: Shape) -> str | None:
     smallest = _smallest_input(module, axes)
     if all(s >= m for s, m in zip(shape[-axes:], smallest, strict=True)):
         return None
-    return f"it needs a map of at least {_times(smallest)}"
+    return f"it needs a map of at least {shape_text(smallest)}"
 
 
 def _smallest_input(module: nn.Module, axes: int) -> Shape:
@@ -537,16 +537,13 @@ def _need_count(what: str, needed: int, given: int) -> str | None:
 # -- text ------------------------------------------------------------------
 
 
-def _times(shape: Shape) -> str:
-    return "×".join(map(str, shape)) or "1"
-
-
-def _shape_text(shape: Shape | tuple[Shape, ...] | None) -> str:
+def shape_text(shape: Shape | tuple[Shape, ...] | None) -> str:
+    """(96, 54, 54) as 96×54×54; several shapes are joined by "and"."""
     if shape is None:
         return "–"
     if shape and isinstance(shape[0], tuple):
-        return " and ".join(map(_times, shape))
-    return _times(shape)
+        return " and ".join(map(shape_text, shape))
+    return "×".join(map(str, shape)) or "1"
 
 
 def _html_row(tag: str, cells: list[str]) -> str:

@@ -1,1 +1,770 @@
-"""Pictures of networks and of what they compute."""
+"""Pictures of networks and of what they compute, in one visual language.
+
+The colour of a box is its type of layer, its width the number of channels,
+its height the size of the map. Colours are those of Okabe and Ito, which
+remain distinct with any colour vision. Fonts are matplotlib's own, so that
+a figure is the same on every machine.
+
+Every function returns a figure that pyplot knows: end the cell with
+``plt.show()``.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
+from math import ceil, log2, sqrt
+from textwrap import wrap
+
+import numpy as np
+import pandas as pd
+import torch
+from cycler import cycler
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.textpath import TextPath
+from torch import nn
+
+from onebyone.cost import Shape, layer_table, shape_text
+
+COLORS = {
+    "input": "#BBBBBB",
+    "convolution": "#0072B2",
+    "1×1 convolution": "#E69F00",
+    "NiN block": "#56B4E9",
+    "Inception block": "#009E73",
+    "pooling": "#CC79A7",
+    "global average pooling": "#009E73",
+    "linear": "#D55E00",
+    "activation": "#F0E442",
+    "normalisation": "#56B4E9",
+    "dropout": "#FFFFFF",
+    "flatten": "#DDDDDD",
+    "concatenation": "#333333",
+    "other": "#999999",
+}
+
+WIDTH = 8  # inches, that of the book's column
+SMALL = 8  # points, the least that is easy to read
+_INK = "#333333"
+
+
+def use_style() -> None:
+    """Make matplotlib draw in the book's style, in notebooks at twice the
+    resolution (PNG: a picture that nbval need not compare)."""
+    plt.rcParams.update(
+        {
+            "axes.axisbelow": True,
+            "axes.edgecolor": _INK,
+            "axes.grid": True,
+            "axes.labelcolor": _INK,
+            "axes.prop_cycle": _line_styles(),
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "axes.titlelocation": "left",
+            "axes.titlesize": 10,
+            "figure.constrained_layout.use": True,
+            "figure.dpi": 100,
+            # white, so that figures stay legible on a dark page
+            "figure.facecolor": "white",
+            "figure.figsize": (WIDTH, 3.5),
+            "font.family": "DejaVu Sans",
+            "font.size": 9,
+            "grid.color": "#DDDDDD",
+            "grid.linewidth": 0.6,
+            "legend.fontsize": SMALL,
+            "legend.frameon": False,
+            "lines.linewidth": 1.6,
+            "savefig.facecolor": "white",
+            "text.color": _INK,
+            "xtick.color": _INK,
+            "xtick.labelsize": SMALL,
+            "ytick.color": _INK,
+            "ytick.labelsize": SMALL,
+        }
+    )
+    try:
+        from IPython import get_ipython
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    except ModuleNotFoundError:
+        return
+    if get_ipython() is not None:
+        set_matplotlib_formats("retina")
+
+
+def _line_styles() -> cycler:
+    """Lines differ in colour and in dashes."""
+    colors = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", _INK]
+    dashes = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2))]
+    return cycler(color=colors) + cycler(linestyle=dashes)
+
+
+# -- images and maps -------------------------------------------------------
+
+
+def images(
+    X: torch.Tensor | np.ndarray,
+    titles: Sequence[str] | None = None,
+    columns: int = 8,
+) -> Figure:
+    """Show a batch of images in rows of ``columns``.
+
+    Args:
+        X: (B, 1, H, W) or (B, H, W) in grey, (B, 3, H, W) in colour, of
+            any numbers: the smallest of the batch is black, the largest
+            white.
+        titles: one for each image, written above it.
+        columns: images in a row.
+    """
+    X = _array(X)
+    if X.ndim == 4:
+        X = X.transpose(0, 2, 3, 1)
+    low, high = X.min(), X.max()
+    X = (X - low) / max(high - low, 1e-12)
+    fig, axes = _grid(len(X), columns, titles)
+    for ax, image in zip(axes, X, strict=True):
+        ax.imshow(image, cmap="gray", vmin=0, vmax=1)
+    return fig
+
+
+def feature_maps(
+    maps: torch.Tensor | np.ndarray,
+    titles: Sequence[str] | None = None,
+    columns: int = 8,
+) -> Figure:
+    """Show the channels of one feature map, all on one scale.
+
+    Args:
+        maps: (C, H, W) or (1, C, H, W). Where there are negative values,
+            blue is below zero and red above it.
+        titles: one for each channel; "channel 0", "channel 1", ...
+            without.
+        columns: channels in a row.
+    """
+    maps = _array(maps)
+    if maps.ndim == 4:
+        (maps,) = maps
+    if titles is None:
+        titles = [f"channel {c}" for c in range(len(maps))]
+    largest = np.abs(maps).max()
+    has_signs = maps.min() < 0
+    low, colors = (-largest, "RdBu_r") if has_signs else (0, "viridis")
+    fig, axes = _grid(len(maps), columns, titles)
+    for ax, channel in zip(axes, maps, strict=True):
+        picture = ax.imshow(channel, cmap=colors, vmin=low, vmax=largest)
+    bar = fig.colorbar(picture, ax=axes, shrink=0.8, pad=0.02, aspect=30)
+    bar.ax.tick_params(labelsize=SMALL)
+    bar.outline.set_visible(False)
+    return fig
+
+
+def _array(values: torch.Tensor | np.ndarray) -> np.ndarray:
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().float().numpy()
+    return np.asarray(values, dtype=np.float32)
+
+
+def _grid(
+    count: int, columns: int, titles: Sequence[str] | None
+) -> tuple[Figure, list[Axes]]:
+    if titles is not None and len(titles) != count:
+        raise ValueError(f"{count} pictures need as many titles")
+    columns = min(count, columns)
+    rows = ceil(count / columns)
+    cell = min(WIDTH / columns, 1.5)
+    height = cell + (0.2 if titles is not None else 0)
+    fig, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(cell * columns, height * rows),
+        layout="constrained",
+        squeeze=False,
+    )
+    for ax in axes.flat:
+        ax.set_axis_off()
+    used = list(axes.flat)[:count]
+    for ax, title in zip(used, titles or (), strict=False):
+        ax.set_title(title, fontsize=SMALL, loc="center", pad=3)
+    return fig, used
+
+
+# -- results ---------------------------------------------------------------
+
+
+def confusion(
+    actual: torch.Tensor | Sequence[int],
+    predicted: torch.Tensor | Sequence[int],
+    class_names: Sequence[str],
+) -> Figure:
+    """Show which classes are taken for which.
+
+    The colour of a square is its share of the row, of all images of one
+    actual class; the number in it counts the images. Zeros are not
+    written, and with more than 20 classes no numbers.
+
+    Args:
+        actual, predicted: class indices, one for each image.
+        class_names: the names that belong to the indices.
+    """
+    classes = len(class_names)
+    pairs = torch.as_tensor(actual) * classes + torch.as_tensor(predicted)
+    counts = pairs.cpu().bincount(minlength=classes**2).numpy()
+    counts = counts.reshape(classes, classes)
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
+
+    fig, ax = plt.subplots(figsize=(6, 5.2), layout="constrained")
+    picture = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    ax.set_xlabel("predicted class")
+    ax.set_ylabel("actual class")
+    ax.set_xticks(range(classes), class_names, rotation=45, ha="right")
+    ax.set_yticks(range(classes), class_names)
+    ax.tick_params(length=0, labelsize=SMALL if classes <= 20 else 5)
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+    bar = fig.colorbar(picture, shrink=0.8, label="share of the row")
+    bar.outline.set_visible(False)
+    if classes <= 20:
+        for row, column in np.argwhere(counts):
+            color = "white" if shares[row, column] > 0.5 else _INK
+            ax.text(
+                column,
+                row,
+                f"{counts[row, column]:,}",
+                ha="center",
+                va="center",
+                color=color,
+                fontsize=SMALL,
+            )
+    return fig
+
+
+def curves(lines: Mapping[str, object], xlabel: str, ylabel: str) -> Figure:
+    """Draw one line for each entry of ``lines``, with a legend.
+
+    Args:
+        lines: label -> (x, y), or label -> a ``History``, whose columns
+            the axis labels name: "epoch" and "test accuracy", or "step"
+            and "loss".
+        xlabel, ylabel: what the axes show.
+
+    Raises:
+        ValueError: a history has no such columns.
+    """
+    points = {
+        label: _columns(line, xlabel, ylabel)
+        if hasattr(line, "frame")
+        else line
+        for label, line in lines.items()
+    }
+    fig, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
+    ax.set_prop_cycle(_line_styles())
+    for label, (x, y) in points.items():
+        ax.plot(x, y, label=label, marker="o" if len(x) <= 20 else "")
+    if all(float(v).is_integer() for x, _ in points.values() for v in x):
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    if len(points) > 1:
+        ax.legend()
+    return fig
+
+
+def _columns(
+    history: object, xlabel: str, ylabel: str
+) -> tuple[pd.Series, pd.Series]:
+    x, y = xlabel.replace(" ", "_"), ylabel.replace(" ", "_")
+    for table in (history.frame, history.steps):
+        if x in table and y in table:
+            return table[x], table[y]
+    raise ValueError(
+        f"a history has no columns {x} and {y} in one table; "
+        f"it has {', '.join(history.frame)}; and {', '.join(history.steps)}"
+    )
+
+
+# -- architectures ---------------------------------------------------------
+
+
+@dataclass
+class _Bar:
+    """One layer: ``text`` stands in it, ``key`` in the legend."""
+
+    type: str
+    key: str
+    shape: Shape
+    text: str = ""
+    in_lane: bool = False
+
+    @property
+    def is_sliver(self) -> bool:
+        return self.type in ("activation", "normalisation", "dropout")
+
+    @property
+    def width(self) -> float:
+        if self.is_sliver:
+            return 0.045
+        return min(0.11 + 0.18 * sqrt(self.shape[0] / 512), 0.8)
+
+    @property
+    def height(self) -> float:
+        size = self.shape[1] if len(self.shape) > 1 else 1
+        height = 0.3 + 0.22 * log2(size)
+        return max(0.35 * height, 0.3) if self.in_lane else height
+
+
+@dataclass
+class _Stage:
+    """Bars side by side under one name, in a frame if they are a block.
+
+    Lanes are the branches of a block, one below the other; they stand in
+    front of the bars, the first of which joins them.
+    """
+
+    name: list[str]
+    shape: Shape
+    bars: list[_Bar]
+    frame: str | None = None
+    lanes: list[list[_Bar]] = field(default_factory=list)
+
+    @property
+    def padding(self) -> float:
+        return 0.05 if self.frame else 0
+
+    @property
+    def lanes_width(self) -> float:
+        if not self.lanes:
+            return 0
+        longest = max(_lane_width(lane) for lane in self.lanes)
+        return longest + 2 * _FAN + _LANE_END
+
+    @property
+    def lanes_height(self) -> float:
+        heights = [max(bar.height for bar in lane) for lane in self.lanes]
+        return sum(heights) + _SPACE * max(len(heights) - 1, 0)
+
+    @property
+    def box_width(self) -> float:
+        bars = sum(bar.width for bar in self.bars)
+        return self.lanes_width + bars + 2 * self.padding
+
+    @property
+    def box_height(self) -> float:
+        bars = max(bar.height for bar in self.bars)
+        return max(self.lanes_height, bars) + 2 * self.padding
+
+    @property
+    def width(self) -> float:
+        texts = [*self.name, shape_text(self.shape)]
+        return max(self.box_width, *map(_text_width, texts))
+
+    @property
+    def above(self) -> float:
+        """From the middle of the box to the top of its name."""
+        return self.box_height / 2 + len(self.name) * _LINE + _SPACE
+
+    @property
+    def below(self) -> float:
+        """From the middle of the box to under its shape."""
+        return self.box_height / 2 + _LINE + _SPACE
+
+
+def architecture(
+    net: nn.Module, input_shape: Shape, title: str | None = None
+) -> Figure:
+    """Draw the layers of ``net`` from left to right.
+
+    The colour of a box is its type, its width grows with the channels and
+    its height with the size of the map; the shape of its output stands
+    below it. Layers that change neither channels nor size (activations,
+    batch norm, dropout) are slivers behind the layer before them. A block
+    of layers in a row is a frame around them. Branches that a block keeps
+    in ``branches`` (a ModuleDict) and concatenates are lanes in a frame,
+    with lower bars; a number behind each lane is that of its channels, and
+    a dark bar is the result. What does not fit into a row goes on in the
+    next one.
+
+    Args:
+        net: layers and blocks that follow one another; any other block
+            with a forward of its own is drawn as one box.
+        input_shape: as for :func:`onebyone.layer_table`.
+        title: written above the drawing.
+
+    Raises:
+        ValueError: ``net`` cannot take this input.
+    """
+    stages = _stages(net, input_shape)
+    rows = _rows(stages)
+    keys = _keys(stages)
+    above = max(s.above for s in rows[0]) + (0.32 if title else _MARGIN)
+    below = max(s.below for s in rows[-1]) + (0.35 if keys else _MARGIN)
+    middles = [0.0]
+    for upper, lower in pairwise(rows):
+        distance = max(s.below for s in upper) + max(s.above for s in lower)
+        middles.append(middles[-1] - distance - 2 * _MARGIN)
+    height = round(above - middles[-1] + below, 2)
+
+    fig = plt.figure(figsize=(WIDTH, height), layout="none")
+    ax = fig.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, WIDTH), ylim=(above - height, above))
+    ax.set_axis_off()
+    for row, middle in zip(rows, middles, strict=True):
+        _draw_row(ax, row, middle, goes_on=row is not rows[-1])
+    if title:
+        ax.text(_MARGIN, above - 0.08, title, fontsize=10, va="top")
+    if keys:
+        patches = [
+            Patch(facecolor=COLORS[kind], edgecolor=_INK, lw=0.5, label=key)
+            for key, kind in keys.items()
+        ]
+        fig.legend(
+            handles=patches,
+            loc="lower center",
+            ncols=len(patches),
+            fontsize=SMALL,
+            frameon=False,
+            handlelength=1,
+            handletextpad=0.5,
+            columnspacing=1.5,
+            borderaxespad=0.2,
+        )
+    return fig
+
+
+# from the network to stages
+
+
+def _stages(net: nn.Module, input_shape: Shape) -> list[_Stage]:
+    if _branches(net):
+        net = nn.Sequential(net)
+    frame = layer_table(net, input_shape).frame
+    calls = frame[frame["output shape"].notna()].to_dict("records")
+    modules = dict(net.named_modules())
+    prefix = _prefix(net)
+
+    def stage_name(call: dict) -> str:
+        inner = call["layer"].removeprefix(prefix)
+        return prefix + inner.partition(".")[0]
+
+    shape = tuple(input_shape)
+    if len(shape) not in (1, 3):
+        shape = shape[1:]
+    stages = [_Stage(["input"], shape, [_Bar("input", "", shape)])]
+    for name, group in groupby(calls, stage_name):
+        layers = [
+            (modules.get(call["layer"], net), call["output shape"])
+            for call in group
+        ]
+        stage = _stage(modules.get(name, net), layers)
+        if stage.bars[0].is_sliver and not stage.frame:
+            stages[-1].bars += stage.bars
+        else:
+            stages.append(stage)
+    return stages
+
+
+def _prefix(net: nn.Module) -> str:
+    """What the layers' names begin with before the name of the stage.
+
+    A classifier of d2l holds the whole network in its ``net``.
+    """
+    children = list(net.named_children())
+    if len(children) == 1 and _has_children(children[0][1]):
+        name, child = children[0]
+        return "" if _branches(child) else f"{name}.{_prefix(child)}"
+    return ""
+
+
+def _has_children(module: nn.Module) -> bool:
+    return any(True for _ in module.children())
+
+
+def _branches(module: nn.Module) -> list[nn.Module]:
+    """The branches of a block that runs them side by side."""
+    branches = getattr(module, "branches", None)
+    if isinstance(branches, nn.ModuleDict):
+        return list(branches.values())
+    return []
+
+
+def _stage(module: nn.Module, layers: list[tuple[nn.Module, Shape]]) -> _Stage:
+    output_shape = layers[-1][1]
+    if branches := _branches(module):
+        block = _class_name(module)
+        joined = _Bar("concatenation", "concatenation", output_shape)
+        lanes = [_lane(branch, layers) for branch in branches]
+        return _Stage([block], output_shape, [joined], block, lanes)
+    if not _has_children(module):
+        bar = _bar(module, output_shape)
+        return _Stage(_name(module), output_shape, [bar])
+    is_chain = all(
+        isinstance(part, nn.Sequential) or not _has_children(part)
+        for part in module.modules()
+    )
+    if not is_chain:
+        bar = _Bar("other", "", output_shape)
+        return _Stage(_name(module), output_shape, [bar])
+    bars = [_bar(layer, shape, inside=True) for layer, shape in layers]
+    block = _block([layer for layer, _ in layers])
+    return _Stage([block], output_shape, bars, frame=block)
+
+
+def _lane(
+    branch: nn.Module, layers: list[tuple[nn.Module, Shape]]
+) -> list[_Bar]:
+    own = set(branch.modules())
+    bars = []
+    for layer, shape in layers:
+        if layer in own:
+            bar = _bar(layer, shape, inside=True)
+            bar.in_lane = True
+            if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):
+                bar.text = shape_text(_pair(layer.kernel_size))
+            bars.append(bar)
+    return bars
+
+
+def _bar(layer: nn.Module, shape: Shape, inside: bool = False) -> _Bar:
+    bar = _Bar(_type(layer), "", shape)
+    if bar.is_sliver:
+        bar.key = _class_name(layer)
+    elif inside:
+        bar.key = bar.type
+        if isinstance(layer, nn.Conv2d):
+            bar.text = shape_text(layer.kernel_size)
+    return bar
+
+
+def _block(layers: list[nn.Module]) -> str:
+    kernels = [m.kernel_size for m in layers if isinstance(m, nn.Conv2d)]
+    first, *others = kernels or [None]
+    if others and first != (1, 1) and set(others) == {(1, 1)}:
+        return "NiN block"
+    return "conv block" if kernels else "block"
+
+
+def _keys(stages: list[_Stage]) -> dict[str, str]:
+    """The legend: names of bars that have none above them, and types."""
+    rows = [row for stage in stages for row in (*stage.lanes, stage.bars)]
+    bars = [bar for row in rows for bar in row if bar.key]
+    bars.sort(key=lambda bar: list(COLORS).index(bar.type))
+    return {bar.key: bar.type for bar in bars}
+
+
+# types and names of layers
+
+_MAX_POOLS = (nn.MaxPool2d, nn.AdaptiveMaxPool2d)
+_AVERAGE_POOLS = (nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
+
+
+def _type(layer: nn.Module) -> str:
+    if isinstance(layer, nn.Conv2d):
+        is_1x1 = layer.kernel_size == (1, 1)
+        return "1×1 convolution" if is_1x1 else "convolution"
+    if isinstance(layer, nn.AdaptiveAvgPool2d) and _is_global(layer):
+        return "global average pooling"
+    if isinstance(layer, _MAX_POOLS + _AVERAGE_POOLS):
+        return "pooling"
+    if isinstance(layer, nn.Linear):
+        return "linear"
+    if isinstance(layer, nn.Flatten):
+        return "flatten"
+    if isinstance(layer, _NORMS):
+        return "normalisation"
+    if isinstance(layer, nn.Dropout | nn.Dropout2d):
+        return "dropout"
+    if type(layer).__module__ == nn.ReLU.__module__:
+        return "activation"
+    return "other"
+
+
+def _is_global(pool: nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d) -> bool:
+    return pool.output_size in (1, (1, 1))
+
+
+def _name(layer: nn.Module) -> list[str]:
+    """The lines above a box."""
+    if isinstance(layer, nn.Conv2d):
+        name = ["conv " + shape_text(layer.kernel_size)]
+        return name + _stride_line(layer)
+    if isinstance(layer, _MAX_POOLS + _AVERAGE_POOLS):
+        kind = "max" if isinstance(layer, _MAX_POOLS) else "average"
+        if hasattr(layer, "output_size"):
+            if _is_global(layer):
+                return wrap(f"global {kind} pool", 9)
+            size = shape_text(_pair(layer.output_size))
+            return wrap(f"{kind} pool to {size}", 9)
+        kernel = shape_text(_pair(layer.kernel_size))
+        return [kernel, *wrap(f"{kind} pool", 9), *_stride_line(layer)]
+    return wrap(_class_name(layer), 9)
+
+
+def _stride_line(layer: nn.Module) -> list[str]:
+    height, width = _pair(layer.stride)
+    if (height, width) == (1, 1):
+        return []
+    stride = height if height == width else f"{height}×{width}"
+    return [f"stride {stride}"]
+
+
+def _class_name(layer: nn.Module) -> str:
+    """BatchNorm2d: batch norm; ReLU: ReLU; InceptionBlock: Inception block."""
+    name = re.sub(r"^Lazy|\dd$", "", type(layer).__name__)
+    if re.search("[A-Z]{2}", name):
+        return name
+    first, *others = re.findall("[A-Z]?[^A-Z]+", name)
+    if type(layer).__module__.startswith("torch.nn"):
+        first = first.lower()
+    return " ".join([first, *map(str.lower, others)])
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
+
+
+# drawing, in inches
+
+_ARROW = 0.12
+_FAN = 0.14  # from one point to the lanes, and back
+_LANE_END = 0.27  # holds the channels of a lane
+_LONGEST_ARROW = 0.4
+_LINE = 0.15
+_MARGIN = 0.08
+_SPACE = 0.06
+
+
+def _text_width(text: str) -> float:
+    return TextPath((0, 0), text, size=SMALL).get_extents().width / 72
+
+
+def _lane_width(lane: list[_Bar]) -> float:
+    return sum(bar.width for bar in lane)
+
+
+def _rows(stages: list[_Stage]) -> list[list[_Stage]]:
+    """As few rows as the page allows, of about the same length."""
+    room = WIDTH - 2 * _MARGIN
+    if _row_width(stages) <= room:
+        return [stages]
+    room -= _ARROW  # at the end, to the next row
+    rows = _fill_rows(stages, room)
+    longest = max(stage.width for stage in stages)
+    while room > longest:
+        room -= 0.1
+        tighter = _fill_rows(stages, room)
+        if len(tighter) > len(rows):
+            break
+        rows = tighter
+    return rows
+
+
+def _fill_rows(stages: list[_Stage], room: float) -> list[list[_Stage]]:
+    rows = [[]]
+    for stage in stages:
+        if rows[-1] and _row_width([*rows[-1], stage]) > room:
+            rows.append([])
+        rows[-1].append(stage)
+    return rows
+
+
+def _row_width(row: list[_Stage], arrow: float = _ARROW) -> float:
+    return sum(stage.width + arrow for stage in row) - arrow
+
+
+def _draw_row(
+    ax: Axes, row: list[_Stage], middle: float, goes_on: bool
+) -> None:
+    arrows = max(len(row) - 1 + goes_on, 1)
+    spare = WIDTH - 2 * _MARGIN - _row_width(row) - goes_on * _ARROW
+    arrow = min(_ARROW + spare / arrows, _LONGEST_ARROW)
+    x = (WIDTH - _row_width(row, arrow) - goes_on * arrow) / 2
+    end_of_last = None
+    for stage in row:
+        box = x + (stage.width - stage.box_width) / 2
+        if end_of_last is not None:
+            _draw_arrow(ax, end_of_last, box, middle)
+        _draw_stage(ax, stage, box, middle)
+        end_of_last = box + stage.box_width
+        x += stage.width + arrow
+    if goes_on:
+        _draw_arrow(ax, end_of_last, x, middle)
+
+
+def _draw_arrow(ax: Axes, start: float, end: float, y: float) -> None:
+    ax.annotate(
+        "",
+        (end - 0.02, y),
+        (start + 0.02, y),
+        arrowprops={
+            "arrowstyle": "-|>,head_width=0.15,head_length=0.3",
+            "color": "#777777",
+            "linewidth": 0.9,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        },
+    )
+
+
+def _draw_stage(ax: Axes, stage: _Stage, x: float, middle: float) -> None:
+    half = stage.box_height / 2
+    center = x + stage.box_width / 2
+    if stage.frame:
+        color = COLORS.get(stage.frame, COLORS["other"])
+        corner = (x, middle - half)
+        size = (stage.box_width, 2 * half)
+        ax.add_patch(Rectangle(corner, *size, fc=color, alpha=0.25, lw=0))
+        ax.add_patch(Rectangle(corner, *size, fc="none", ec=color, lw=1.2))
+    left = x + stage.padding
+    if stage.lanes:
+        _draw_lanes(ax, stage, left, middle)
+        left += stage.lanes_width
+    for bar in stage.bars:
+        _draw_bar(ax, bar, left, middle)
+        left += bar.width
+    y = middle + half + _SPACE
+    for line in reversed(stage.name):
+        ax.text(center, y, line, ha="center", fontsize=SMALL)
+        y += _LINE
+    y = middle - half - _LINE
+    shape = shape_text(stage.shape)
+    ax.text(center, y, shape, ha="center", fontsize=SMALL, color="#555555")
+
+
+def _draw_lanes(ax: Axes, stage: _Stage, x: float, middle: float) -> None:
+    line = {"color": "#777777", "linewidth": 0.9}
+    end = x + stage.lanes_width
+    top = middle + stage.lanes_height / 2
+    entries = np.linspace(0.4, -0.4, len(stage.lanes)) * stage.bars[0].height
+    for lane, entry in zip(stage.lanes, entries, strict=True):
+        height = max(bar.height for bar in lane)
+        y = top - height / 2
+        top -= height + _SPACE
+        left = x + _FAN
+        ax.plot([x - stage.padding, left], [middle, y], **line)
+        for bar in lane:
+            _draw_bar(ax, bar, left, y)
+            left += bar.width
+        out = end - _FAN
+        ax.plot([left, out, end], [y, y, middle + entry], **line)
+        channels = f"{lane[-1].shape[0]}"
+        ax.text(out, y + 0.03, channels, ha="right", fontsize=SMALL)
+
+
+def _draw_bar(ax: Axes, bar: _Bar, x: float, middle: float) -> None:
+    color = COLORS[bar.type]
+    corner = (x, middle - bar.height / 2)
+    ax.add_patch(
+        Rectangle(corner, bar.width, bar.height, fc=color, ec=_INK, lw=0.6)
+    )
+    ax.text(
+        x + bar.width / 2,
+        middle,
+        bar.text,
+        rotation=90,
+        ha="center",
+        va="center",
+        fontsize=SMALL,
+        color="white" if bar.type == "convolution" else "black",
+    )

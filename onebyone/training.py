@@ -213,10 +213,10 @@ class Trainer(d2l.Trainer):
         steps = min(
             self.num_train_batches, self.num_steps - self.train_batch_idx
         )
-        with self._interruptible(), self._progress_bar(steps) as bar:
-            for batch in islice(self.train_dataloader, steps):
+        batches = islice(self.train_dataloader, steps)
+        with self._interruptible(), self._bar("train", batches, steps) as bar:
+            for batch in bar:
                 self.training_step(batch)
-                bar.update()
                 # reading the loss waits for the device: twice a second do
                 if time.perf_counter() >= next_look:
                     next_look = time.perf_counter() + 0.5
@@ -227,8 +227,9 @@ class Trainer(d2l.Trainer):
         training_seconds = time.perf_counter() - start
         test = math.nan, math.nan
         if self.val_dataloader is not None and not self.history.stopped:
-            with self._interruptible():
-                test = _score(self.model, self.val_dataloader, self.numerics)
+            batches, steps = self.val_dataloader, self.num_val_batches
+            with self._interruptible(), self._bar("test", batches, steps) as b:
+                test = _score(self.model, b, self.numerics)
         seconds = time.perf_counter() - start
         self.history.end_epoch(*test, seconds, training_seconds)
 
@@ -264,12 +265,13 @@ class Trainer(d2l.Trainer):
         except KeyboardInterrupt:
             self.history.stopped = "interrupted"
 
-    def _progress_bar(self, steps: int) -> tqdm:
-        """A bar that disappears at the end of its epoch."""
+    def _bar(self, part: str, batches: Iterable, steps: int) -> tqdm:
+        """The batches, behind a progress bar that disappears at the end."""
         return tqdm(
+            batches,
             total=steps,
-            desc=f"epoch {self.epoch + 1}",
-            unit="step",
+            desc=f"epoch {self.epoch + 1}, {part}",
+            unit="batch",
             leave=False,
             disable=(
                 not self.progress

@@ -32,6 +32,11 @@ proves 95.96 %. A bare 1.525 proves 1.525 GFLOP too, from three significant
 digits on. Integers without a scale, and claims with one significant digit
 such as 0.1 or 5 %, must be equal exactly: write 0.098, or assert 0.1.
 KB, MB, GB are powers of 1000; KiB, MiB, GiB of 1024. Signs are ignored.
+
+Where the proof stands. Anywhere in the notebook; but a short claim (one or
+two significant digits without a scale: 3 channels, 64 maps, 9×, 4.5) would be
+met by chance, so its proof stands in the claim's own section, from one
+heading to the next. Entries of book/quoted.yml reach everywhere.
 """
 
 import argparse
@@ -107,6 +112,17 @@ class Number:
     @property
     def significant(self) -> int:
         return len(str(int(self.mantissa / self.quantum)))
+
+    @property
+    def malformed(self) -> bool:
+        """Whether it begins as nobody writes a number: 0,492 or 054."""
+        return bool(re.match(rf"0(?:{SEPARATOR})?\d", self.text))
+
+    @property
+    def short(self) -> bool:
+        """Whether it has so few digits that it is met by chance."""
+        bare = self.scale == 1 and not self.scientific
+        return bare and self.significant < 3
 
 
 def numbers(text: str) -> Iterator[Number]:
@@ -230,7 +246,7 @@ POWER_AFTER = re.compile(rf"\}}?\^|[⁻{SUPERSCRIPT}]")
 LIST_GAP = re.compile(
     r"\$?\s*(?:,|/|–|—|(?:,\s*)?\b(?:and|or|to|of|against|versus)\b)\s*\$?"
 )
-EQUALS = re.compile(r"(?:=|≈|\\approx)\s*[{(]?$")
+EQUALS = re.compile(r"(?:=|≈|\\approx)\s*[{(]?[-−]?$")
 CALCULATION = re.compile(
     rf"\d.*(?:{TIMES}|[-+−–/²³^]|\\frac)|(?:{TIMES}|[-+−–/]|\\frac).*\d"
 )
@@ -382,7 +398,7 @@ def _judge(
     if scale == 1 and not number.decimal and not _is_result(before):
         if _is_year(number, before, after):
             return None
-        if number.value < LARGE and not unit:
+        if number.value < LARGE and not unit and not number.malformed:
             return None
     return replace(number, scale=scale, unit=unit)
 
@@ -454,6 +470,8 @@ class Proofs:
 
     def matching(self, claim: Number) -> list[Proof]:
         """The proofs that, rounded to the claim's digits, equal it."""
+        if claim.malformed:
+            return []
         scales = {claim.scale}
         if claim.scale != 1 and claim.significant >= 3:
             scales.add(Fraction(1))
@@ -486,11 +504,13 @@ def printed(text: str) -> Iterator[Proof]:
     for number in numbers(text):
         if re.search(r"[^\W\d]$", text[: number.start][-1:]):
             continue
-        rounded = number.scale != 1
-        yield Proof(
-            abs(number.value),
-            number.quantum * number.scale if rounded else Fraction(0),
-        )
+        yield Proof(number.value, _uncertainty(number))
+
+
+def _uncertainty(number: Number) -> Fraction:
+    """The last digit's value of a number that was probably rounded."""
+    exact = number.scale == 1 and not number.decimal
+    return Fraction(0) if exact else number.quantum * number.scale
 
 
 IGNORED_TAGS = {"nbval-ignore-output", "nbval-skip"}
@@ -645,10 +665,10 @@ def quoted_proofs(entry: Quoted) -> Iterator[Proof]:
     From three digits on, `10.41 %` proves a bare 10.41 in a table too.
     """
     number = quoted_number(entry)
-    ulp = number.quantum * number.scale if number.scale != 1 else Fraction(0)
-    yield Proof(number.value, ulp, number.unit, entry.value)
+    rounded = _uncertainty(number)
+    yield Proof(number.value, rounded, number.unit, entry.value)
     if number.scale != 1 and number.significant >= 3:
-        yield Proof(number.mantissa, Fraction(0), "", entry.value)
+        yield Proof(number.mantissa, number.quantum, "", entry.value)
 
 
 # --- Pages -----------------------------------------------------------------
@@ -656,10 +676,11 @@ def quoted_proofs(entry: Quoted) -> Iterator[Proof]:
 
 @dataclass(frozen=True)
 class Text:
-    """A piece of prose and where it stands."""
+    """A piece of prose, where it stands, and the number of its section."""
 
     where: str
     markdown: str
+    section: int = 0
 
 
 @dataclass
@@ -669,12 +690,18 @@ class Page:
     path: Path
     texts: list[Text]
     proofs: Proofs
+    sections: dict[int, Proofs]
 
     @property
     def name(self) -> str:
         path = self.path.resolve()
         inside = path.is_relative_to(ROOT)
         return str(path.relative_to(ROOT) if inside else path)
+
+    def proving(self, text: Text, claim: Number) -> list[Proof]:
+        """What proves a claim: for a short one, in its own section."""
+        reach = self.sections[text.section] if claim.short else self.proofs
+        return reach.matching(claim)
 
 
 @dataclass(frozen=True)
@@ -684,59 +711,79 @@ class Unproven:
     page: str
     text: Text
     claim: Number
+    elsewhere: bool
 
     def __str__(self) -> str:
         start, end = self.claim.start - 40, self.claim.end + 40
         context = self.text.markdown[max(0, start) : end]
         context = re.sub(r"\s+", " ", context).strip()
+        fault = "is not proven"
+        if self.elsewhere:
+            fault = "is short and not proven in its own section"
         where = f"{self.page}, {self.text.where}"
-        return f"{where}: {self.claim.text!r} is not proven: …{context}…"
+        return f"{where}: {self.claim.text!r} {fault}: …{context}…"
 
 
 def read_page(path: Path, entries: Iterable[Quoted] | None = None) -> Page:
     """Read a page; `entries` default to those of book/quoted.yml."""
     entries = quoted() if entries is None else entries
-    known = [p for entry in entries for p in quoted_proofs(entry)]
+    known = [proof for entry in entries for proof in quoted_proofs(entry)]
     if path.suffix == ".ipynb":
-        notebook = notebooks.read(path)
-        known += notebook_proofs(notebook)
-        texts = list(notebook_texts(notebook))
-    else:
-        texts = [Text("page", path.read_text(encoding="utf-8"))]
-    return Page(path, texts, Proofs(known))
+        return _read_notebook(path, known)
+    text = Text("page", path.read_text(encoding="utf-8"))
+    return Page(path, [text], Proofs(known), {0: Proofs(known)})
 
 
-def notebook_proofs(notebook) -> list[Proof]:
-    """What the outputs and asserts of a notebook prove."""
-    known = []
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
-            continue
-        if is_compared(cell):
-            known += output_proofs(cell)
-        if is_run(cell):
-            known += assert_proofs(cell)
-    return known
-
-
-def notebook_texts(notebook) -> Iterator[Text]:
-    for position, cell in enumerate(notebook.cells, start=1):
+def _read_notebook(path: Path, known: list[Proof]) -> Page:
+    """Read a notebook; a section reaches from a heading to the next."""
+    texts, proofs = [], [[]]
+    for position, cell in enumerate(notebooks.read(path).cells, start=1):
         where = f"cell {position} (id {cell.get('id', 'none')})"
         if cell.cell_type == "markdown":
-            yield Text(where, cell.source)
-        mystnb = cell.metadata.get("mystnb", {})
-        if alt := mystnb.get("image", {}).get("alt"):
-            yield Text(f"{where}, alt text", alt)
-        if caption := mystnb.get("figure", {}).get("caption"):
-            yield Text(f"{where}, caption", caption)
+            for piece in _split_at_headings(cell.source):
+                if HEADING.match(piece):
+                    proofs.append([])
+                texts.append(Text(where, piece, len(proofs) - 1))
+        elif cell.cell_type == "code":
+            proofs[-1] += cell_proofs(cell)
+            texts += _figure_texts(cell, where, len(proofs) - 1)
+    every = [proof for section in proofs for proof in section]
+    sections = {n: Proofs(found + known) for n, found in enumerate(proofs)}
+    return Page(path, texts, Proofs(every + known), sections)
+
+
+HEADING = re.compile(r"^#{1,6}\s", re.MULTILINE)
+
+
+def _split_at_headings(markdown: str) -> list[str]:
+    starts = [match.start() for match in HEADING.finditer(visible(markdown))]
+    ends = [*starts, len(markdown)]
+    pieces = [markdown[a:b] for a, b in zip([0, *starts], ends, strict=True)]
+    return [piece for piece in pieces if piece.strip()]
+
+
+def _figure_texts(cell, where: str, section: int) -> Iterator[Text]:
+    mystnb = cell.metadata.get("mystnb", {})
+    if alt := mystnb.get("image", {}).get("alt"):
+        yield Text(f"{where}, alt text", alt, section)
+    if caption := mystnb.get("figure", {}).get("caption"):
+        yield Text(f"{where}, caption", caption, section)
+
+
+def cell_proofs(cell) -> Iterator[Proof]:
+    """What the output and the asserts of a code cell prove."""
+    if is_compared(cell):
+        yield from output_proofs(cell)
+    if is_run(cell):
+        yield from assert_proofs(cell)
 
 
 def unproven(page: Page) -> list[Unproven]:
     return [
-        Unproven(page.name, text, claim)
+        Unproven(page.name, text, claim, bool(page.proofs.matching(claim)))
         for text in page.texts
         for claim in claims(text.markdown)
-        if not page.proofs.matching(claim)
+        if not page.proving(text, claim)
     ]
 
 
@@ -746,7 +793,7 @@ def used_entries(page: Page) -> set[str]:
         proof.entry
         for text in page.texts
         for claim in claims(text.markdown)
-        for proof in page.proofs.matching(claim)
+        for proof in page.proving(text, claim)
         if proof.entry
     }
 
@@ -764,8 +811,14 @@ class Mutation:
     changed: str
     caught: bool
 
+    def __str__(self) -> str:
+        seen = "caught" if self.caught else "missed"
+        where = f"{self.page}, {self.text.where}"
+        return f"{where}: {seen} {self.claim.text!r} as {self.changed!r}"
+
     @property
     def large(self) -> bool:
+        """Whether the claim shows four digits or more."""
         return sum(map(str.isdigit, self.claim.text)) >= 4
 
 
@@ -779,7 +832,7 @@ def mutations(page: Page) -> Iterator[Mutation]:
             markdown = text.markdown
             markdown = markdown[:position] + new + markdown[position + 1 :]
             caught = any(
-                not page.proofs.matching(mutant)
+                not page.proving(text, mutant)
                 for mutant in claims(markdown)
                 if mutant.start <= position < mutant.end
             )
@@ -808,13 +861,11 @@ def all_pages() -> list[Path]:
 def _print_caught(pages: list[Page]) -> None:
     for page in pages:
         tried = list(mutations(page))
-        caught = [mutation for mutation in tried if mutation.caught]
-        print(f"{page.name}: {len(caught)} of {len(tried)} changes caught")
-        for mutation in tried:
-            if not mutation.caught:
-                where = mutation.text.where
-                old, new = mutation.claim.text, mutation.changed
-                print(f"  missed in {where}: {old!r} as {new!r}")
+        missed = [mutation for mutation in tried if not mutation.caught]
+        caught = len(tried) - len(missed)
+        print(f"{page.name}: {caught} of {len(tried)} changes caught")
+        for mutation in missed:
+            print(f"  {mutation}")
 
 
 def main(arguments: list[str] | None = None) -> int:

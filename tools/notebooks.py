@@ -4,10 +4,11 @@
     python -m tools.notebooks normalise FILES…   normalise only
     python -m tools.notebooks check FILES…       name files not normalised
 
-`execute` gives every notebook a fresh kernel whose working directory is an
-empty temporary folder, as on Colab. A notebook is written only after its last
-cell has succeeded, under a temporary name that then replaces the old file, so
-that an error or an interruption leaves the old notebook as it was.
+`execute` gives every notebook a fresh kernel that finds this checkout's
+package and whose working directory is an empty temporary folder. A notebook
+is written only after its last cell has succeeded, under a temporary name that
+then replaces the old file, so that an error or an interruption leaves the old
+notebook as it was.
 
 The normal form: unique cell ids (existing ones are kept), kernelspec
 `python3`, no timestamps, no widget state, only the metadata that the book
@@ -29,6 +30,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import nbjson
 
+ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK_METADATA = {
     "kernelspec": {
         "display_name": "Python 3",
@@ -160,6 +162,7 @@ def run_cells(notebook: NotebookNode, name: str) -> None:
             kernel_name="python3",
             timeout=None,
             record_timing=False,
+            extra_arguments=["--log-level=ERROR"],
             resources={"metadata": {"path": folder}},
         )
         client.reset_execution_trackers()
@@ -180,7 +183,10 @@ def run_cells(notebook: NotebookNode, name: str) -> None:
 
 
 def _kernel_environment() -> dict[str, str]:
+    """The kernel finds this checkout's package, and shows no progress."""
     environment = {**os.environ, "ONEBYONE_PROGRESS": "0"}
+    paths = [str(ROOT), environment.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     if data := environment.get("ONEBYONE_DATA"):
         environment["ONEBYONE_DATA"] = os.path.abspath(data)
     return environment

@@ -1,0 +1,366 @@
+"""Every number in the prose is proven, and the proof sees a changed digit."""
+
+import ast
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from nbformat.v4 import (
+    new_code_cell,
+    new_markdown_cell,
+    new_notebook,
+    new_output,
+)
+
+from tools import claims, notebooks
+
+CAUGHT, CAUGHT_LARGE = 0.9, 0.97
+
+
+@pytest.fixture(params=claims.all_pages(), ids=lambda path: path.name)
+def page(request) -> claims.Page:
+    return claims.read_page(request.param)
+
+
+def test_every_claim_is_proven(page):
+    failures = claims.unproven(page)
+    assert not failures, "\n" + "\n".join(map(str, failures))
+
+
+def test_a_changed_digit_is_caught(capsys):
+    pages = map(claims.read_page, claims.all_pages())
+    tried = [mutation for page in pages for mutation in claims.mutations(page)]
+    if not tried:
+        pytest.skip("no claims yet")
+    for kind, required in [("all", CAUGHT), ("large", CAUGHT_LARGE)]:
+        chosen = [m for m in tried if kind == "all" or m.large]
+        missed = [m for m in chosen if not m.caught]
+        share = 1 - len(missed) / max(1, len(chosen))
+        with capsys.disabled():
+            print(f"\n{kind} claims: {share:.1%} of {len(chosen)} caught")
+        assert share >= required, "\n" + "\n".join(map(str, missed))
+
+
+# --- Quoted figures --------------------------------------------------------
+
+
+def test_every_quoted_figure_says_what_it_is_and_whence():
+    for entry in claims.quoted():
+        assert entry.what, f"{entry.value}: what is it?"
+        assert bool(entry.source) != bool(entry.notebook), (
+            f"{entry.value}: either a source or a notebook"
+        )
+
+
+def test_no_figure_is_quoted_twice():
+    known = Counter(
+        proof.value
+        for entry in claims.quoted()
+        for proof in list(claims.quoted_proofs(entry))[:1]
+    )
+    twice = [float(value) for value, count in known.items() if count > 1]
+    assert not twice, f"quoted twice: {twice}"
+
+
+def test_every_quoted_figure_is_used():
+    pages = map(claims.read_page, claims.all_pages())
+    used = set().union(*map(claims.used_entries, pages))
+    unused = [e.value for e in claims.quoted() if e.value not in used]
+    assert not unused, f"quoted, but on no page: {unused}"
+
+
+def test_a_figure_quoted_from_a_chapter_is_proven_there():
+    for entry in claims.quoted():
+        if entry.notebook:
+            path = claims.ROOT / "book" / entry.notebook
+            own = claims.read_page(path, entries=()).proofs
+            number = claims.quoted_number(entry)
+            assert own.matching(number), f"{path.name}: no {entry.value}"
+
+
+# --- What is a claim -------------------------------------------------------
+
+CLAIMS = {
+    # four digits or more
+    "NiN has 1,992,166 parameters": ["1,992,166"],
+    "it has $1{,}992{,}166$ of them": ["1{,}992{,}166"],
+    "a vector of 4096 numbers": ["4096"],
+    "1,492 fewer, −1,492, or 0,492": ["1,492", "1,492", "0,492"],
+    "26M, or 48K": ["26M", "48K"],
+    "1.5 million of them": ["1.5 million"],
+    "from 10 to 20 million": ["10", "20 million"],
+    "2.469×10¹⁰ MACs": ["2.469×10¹⁰"],
+    r"$2.469 \times 10^{10}$": [r"2.469 \times 10^{10}"],
+    "7e-5 and 1.3·10⁻⁶": ["7e-5", "1.3·10⁻⁶"],
+    # decimals
+    "a loss of 2.303": ["2.303"],
+    "between .55 and .58": [".55", ".58"],
+    r"$\approx2.3$": ["2.3"],
+    "1.525 GFLOP and 7.68 MB": ["1.525 GFLOP", "7.68 MB"],
+    "version of 3.5 pages": ["3.5"],
+    # percentages
+    "5 % of 95.96%": ["5 %", "95.96%"],
+    r"$95.96\,\%$": [r"95.96\,\%"],
+    "88.7/88.8 %": ["88.7", "88.8 %"],
+    "2 percentage points": ["2 percentage points"],
+    # ratios
+    "9× cheaper": ["9"],
+    r"$9\times$ cheaper": ["9"],
+    "12 times as many": ["12"],
+    # integers with a unit
+    "3 channels": ["3"],
+    "16 output channels": ["16"],
+    "$C = 3$ channels": ["3"],
+    "a 3-channel image": ["3"],
+    "the 16 $1\\times1$ filters": ["16"],
+    "**3 channels** and *7 layers*": ["3", "7"],
+    "3 to 6 dead class channels": ["3", "6"],
+    "2, 4 and 8 epochs": ["2", "4", "8"],
+    "8 of 10 classes": ["8", "10"],
+    "90 s or 250 ms": ["90", "250"],
+    "300 images of 28×28 pixels": ["300"],
+    "2000 images in 2015": ["2000"],
+    # results of calculations
+    "16·5·5·120 = 480": ["480"],
+    "$(224-11)/4+1 = 54$": ["54"],
+    "0 − 18 = −18": ["18"],
+    "110,592/12,288 = 9": ["110,592", "12,288", "9"],
+    "2 × 762,297,352": ["762,297,352"],
+    # prose in HTML, links and directives
+    '<b id="x-1234">7.5</b>': ["7.5"],
+    "[4.5 of them](page-5.5.html)": ["4.5"],
+    "![a 4.5](5.5.png)": ["4.5"],
+    '<img src="5.5.png" alt="a 4.5">': ["4.5"],
+    "```{note}\nIt is 4.5.\n```": ["4.5"],
+    ":::{figure} 5.5.png\n:alt: a 4.5\n:width: 6.5\nand 7.5\n:::": [
+        "4.5",
+        "7.5",
+    ],
+    # no claims
+    "a 1×1 on 96×54×54, in 224 by 224 pixels": [],
+    "k×k, 3 × C, 3×$C$ and 28x28": [],
+    "blocks of 32-64-96 channels": [],
+    "$x_{10}$, $W^{3}$, $54^2$ and 10⁻³": [],
+    "CIFAR-10, ResNet-18 layers, 4c and 3D pictures": [],
+    "`lr=0.1` and ``5.5`` and {cite}`lin2013`": [],
+    "```python\nx = 4.5\n```\n~~~\n5.5\n~~~": [],
+    "```{code-block} python\nx = 4.5\n```": [],
+    "[text](https://example.org/1234/5.5) https://example.org/9999": [],
+    "<https://example.org/5.5> <!-- 4.5 --> <br id='5.5'/>": [],
+    "[a]: https://example.org/5.5\n\n(target-4.5)=": [],
+    "in 2014 two networks (2015), Lin et al., 2013.": [],
+    "arXiv 1312.4400, arXiv:1409.4842": [],
+    "Python 3.11, 3.12 and 3.13; d2l 1.0.3; CC BY 4.0": [],
+    "Section 3.2, Table 2, layer 3 weights, seeds 0 and 1": [],
+    "## Task 1\n\n1. First, the 5th.": [],
+    "d2l-en#662": [],
+    "ten channels, $C=16$, a batch of 128": [],
+}
+
+
+@pytest.mark.parametrize("text", CLAIMS)
+def test_what_is_a_claim(text):
+    assert [claim.text for claim in claims.claims(text)] == CLAIMS[text]
+
+
+def test_positions_of_claims_are_those_of_the_text():
+    text = "`code 1.5`, [a](b_2.5) and **4.5**"
+    (claim,) = claims.claims(text)
+    assert text[claim.start : claim.end] == "4.5"
+
+
+# --- What proves it --------------------------------------------------------
+
+
+def printing(text: str, *tags: str, source="1"):
+    output = new_output("stream", name="stdout", text=text)
+    metadata = {"tags": list(tags)}
+    return new_code_cell(source, outputs=[output], metadata=metadata)
+
+
+def unproven(tmp_path: Path, prose: str, *cells, quoted=()) -> list[str]:
+    cells = [new_markdown_cell(prose), *cells]
+    notebook = notebooks.normalise(new_notebook(cells=cells))
+    path = tmp_path / "page.ipynb"
+    path.write_text(notebooks.dumps(notebook), encoding="utf-8")
+    page = claims.read_page(path, quoted)
+    return [failure.claim.text for failure in claims.unproven(page)]
+
+
+PROVEN = [
+    ("1,992,166 weights", "1992166"),
+    ("1,992,166 weights", "1,992,166"),
+    ("26M weights", "26214400"),
+    ("2 million weights", "1,992,166"),
+    ("95.96 %", "0.95959"),
+    ("95.96 %", "95.96"),
+    ("5 %", "5 %"),
+    ("1.525 GFLOP", "1,524,594,704"),
+    ("1.525 GFLOP", "1.525"),
+    ("2.303", "tensor(2.3026)"),
+    ("54.3 or 54.2", "54.25"),
+    ("2.469×10¹⁰", "24690000000"),
+    ("1.3e-6", "1.3e-06"),
+    ("96 channels", "torch.Size([1, 96, 54, 54])"),
+    ("1,492 fewer", "-1492"),
+    ("9.0×", "9.0"),
+    ("0.1", "0.1"),
+]
+NOT_PROVEN = [
+    ("1,992,167 weights", "1992166"),
+    ("27M weights", "26214400"),
+    ("26,000,000 weights", "26M"),
+    ("95.97 %", "0.95959"),
+    ("5 %", "5"),
+    ("26M weights", "26"),
+    ("2.304", "2.3026"),
+    ("9× cheaper", "9.02"),
+    ("0.1", "0.098"),
+    ("2 channels", "Conv2d"),
+    ("7.68 MiB", "7680000"),
+    ("2.300", "2.3"),
+    ("0,492 and 09 channels", "492 9"),
+]
+
+
+@pytest.mark.parametrize(("prose", "output"), PROVEN)
+def test_an_output_proves_a_claim(tmp_path, prose, output):
+    assert not unproven(tmp_path, prose, printing(output))
+
+
+@pytest.mark.parametrize(("prose", "output"), NOT_PROVEN)
+def test_another_number_does_not_prove_it(tmp_path, prose, output):
+    assert unproven(tmp_path, prose, printing(output))
+
+
+def test_outputs_that_nbval_ignores_prove_nothing(tmp_path):
+    prose, found = "a loss of 4.25", ["4.25"]
+    ignored = printing("4.25", "nbval-ignore-output")
+    skipped = printing("", "nbval-skip", source="assert x == 4.25")
+    marked = printing("4.25", source="# NBVAL_IGNORE_OUTPUT\n1")
+    assert unproven(tmp_path, prose, ignored, skipped, marked) == found
+
+
+def test_tables_prove_and_their_styles_do_not(tmp_path):
+    html = "<style>.x {width: 5.5px}</style><td>1,234</td>"
+    table = new_output("display_data", {"text/html": html})
+    cell = new_code_cell("1", outputs=[table])
+    assert unproven(tmp_path, "1,234 and 5.5", cell) == ["5.5"]
+
+
+@pytest.mark.parametrize(
+    ("prose", "source"),
+    [
+        ("1,524,594,704", "assert macs(net) * 2 == 2 * 762_297_352"),
+        ("95 %", "assert x < 1 - 0.05"),
+        ("2.303", "assert abs(loss - math.log(10)) < 1e-6"),
+        ("0.89", "if x:\n    assert 0.89 < x"),
+        ("9.0×", "assert 110_592 / 12_288 == ratio"),
+    ],
+)
+def test_an_assert_proves_a_claim(tmp_path, prose, source):
+    cell = printing("", "nbval-ignore-output", source=source)
+    assert not unproven(tmp_path, prose, cell)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = 4.25",
+        "assert x, 4.25",
+        "assert x, '4.25'",
+        "# assert x == 4.25",
+        "def f():\n    assert x == 4.25",
+        "assert x == '4.25'",
+    ],
+)
+def test_other_code_does_not_prove_it(tmp_path, source):
+    assert unproven(tmp_path, "4.25", printing("", source=source))
+
+
+def test_magics_do_not_disturb(tmp_path):
+    source = "if x:\n    %pip install y\n!ls\nassert x == 4.25"
+    assert not unproven(tmp_path, "4.25", printing("", source=source))
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("-3", Fraction(-3)),
+        ("0.1 + 0.2", Fraction(3, 10)),
+        ("7 // 2 * 2 ** -1", Fraction(3, 2)),
+        ("10 % 4", Fraction(2)),
+        ("10 ** 10 ** 10", None),
+        ("1 / 0", None),
+        ("True", None),
+        ("'5'", None),
+        ("x + 1", None),
+    ],
+)
+def test_constants_are_exact_and_safe(expression, value):
+    assert claims.constant(ast.parse(expression, mode="eval").body) == value
+
+
+def test_a_quoted_figure_proves_a_claim(tmp_path):
+    error = claims.Quoted("10.41 %", "test error", source="a paper")
+    seeds = claims.Quoted("3 seeds", "runs", source="a record")
+    prose = "10.41 %, in a table 10.41, from 3 seeds, not 3 layers"
+    assert unproven(tmp_path, prose, quoted=[error, seeds]) == ["3"]
+
+
+def test_a_page_is_proven_by_quoted_figures_alone(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text("---\nx: 5.5\n---\nFrom 4.25 to 8.5.", encoding="utf-8")
+    page = claims.read_page(path, [claims.Quoted("4.25", "x", source="y")])
+    assert [found.claim.text for found in claims.unproven(page)] == ["8.5"]
+    assert claims.used_entries(page) == {"4.25"}
+
+
+def test_captions_and_alt_texts_are_prose(tmp_path):
+    figure = {"image": {"alt": "a 4.25"}, "figure": {"caption": "an 8.5"}}
+    cell = new_code_cell("1", metadata={"mystnb": figure})
+    assert unproven(tmp_path, "none", cell) == ["4.25", "8.5"]
+
+
+def test_a_message_names_the_page_the_cell_and_the_words(tmp_path, capsys):
+    unproven(tmp_path, "# T\n\nThe loss falls to 4.25 in the end.")
+    assert claims.main([str(tmp_path / "page.ipynb")]) == 1
+    said = capsys.readouterr().out
+    for piece in ("page.ipynb", "cell 1", "'4.25'", "The loss falls to"):
+        assert piece in said
+
+
+def test_a_short_claim_is_proven_in_its_own_section(tmp_path, capsys):
+    cells = [
+        printing("64 channels, 1,234 weights"),
+        new_markdown_cell("Still here: 64.0.\n\n### Next\n\n64 channels."),
+        printing("# no heading"),
+        new_markdown_cell("64 maps\n\n```\n# no heading\n```\n1,234"),
+        printing("32"),
+        new_markdown_cell("32 maps"),
+    ]
+    prose = "# Title\n\n64 channels"
+    assert unproven(tmp_path, prose, *cells) == ["64", "64"]
+    claims.main([str(tmp_path / "page.ipynb")])
+    assert "'64' is short and not proven in its" in capsys.readouterr().out
+
+
+# --- The test of the test --------------------------------------------------
+
+
+def test_a_mutation_changes_one_digit_of_the_claim(tmp_path):
+    assert not unproven(tmp_path, "1,992,166 and 54", printing("1992166"))
+    page = claims.read_page(tmp_path / "page.ipynb", ())
+    (mutation,) = claims.mutations(page)
+    old, new = mutation.claim.text, mutation.changed
+    assert sum(a != b for a, b in zip(old, new, strict=True)) == 1
+    assert mutation.caught and mutation.large
+
+
+def test_a_mutation_that_meets_another_number_is_missed(tmp_path):
+    digits = " ".join("0123456789")
+    assert not unproven(tmp_path, "5 channels", printing(digits))
+    page = claims.read_page(tmp_path / "page.ipynb", ())
+    (mutation,) = claims.mutations(page)
+    assert not mutation.caught

@@ -1,0 +1,143 @@
+"""What a chapter defines and what the package ships is the same code.
+
+Definitions are compared as syntax trees, without docstrings, comments and
+annotations: these the package has, and a chapter's prose has instead.
+"""
+
+import ast
+
+import checks
+import pytest
+from checks import ROOT, Chapter
+
+from tools import claims
+
+MODELS = ROOT / "onebyone" / "models"
+MODULES = ("nin", "inception", "residual")
+
+# what a chapter teaches, and hence defines, in front of the reader
+TAUGHT = {"nin": ("nin_block", "nin", "compact_nin")}
+
+Definition = ast.FunctionDef | ast.ClassDef
+
+
+def definitions(source: str) -> list[Definition]:
+    return [
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    ]
+
+
+def shipped() -> dict[str, Definition]:
+    """Public names in onebyone.models with their definitions."""
+    return {
+        node.name: node
+        for module in MODULES
+        if (MODELS / f"{module}.py").exists()
+        for node in definitions((MODELS / f"{module}.py").read_text("utf-8"))
+        if not node.name.startswith("_")
+    }
+
+
+def in_chapters() -> list[tuple[str, Definition]]:
+    """Definitions in chapters, each with the place where it stands."""
+    chapters = [Chapter.read(path) for path in checks.chapters()]
+    return [
+        (chapter.at(cell, f"defines {node.name}"), node)
+        for chapter in chapters
+        for cell in chapter.code
+        for node in definitions(claims.python_of(cell))
+    ]
+
+
+class Essence(ast.NodeTransformer):
+    """Drop docstrings and annotations."""
+
+    def _definition(self, node):
+        self.generic_visit(node)
+        if ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+        node.body = node.body or [ast.Pass()]
+        return node
+
+    visit_ClassDef = _definition
+
+    def visit_FunctionDef(self, node):
+        node.returns = None
+        return self._definition(node)
+
+    def visit_arg(self, node):
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node):
+        self.generic_visit(node)
+        if node.value is None:
+            return None
+        return ast.Assign(targets=[node.target], value=node.value)
+
+
+def essence(node: Definition) -> str:
+    node = ast.fix_missing_locations(Essence().visit(node))
+    return ast.unparse(node)
+
+
+def test_chapters_and_package_define_the_same():
+    package = {name: essence(node) for name, node in shipped().items()}
+    faults = [
+        f"{place}\n{essence(node)}\n--- the package has\n{package[node.name]}"
+        for place, node in in_chapters()
+        if node.name in package and essence(node) != package[node.name]
+    ]
+    assert not faults, "\n" + "\n".join(faults)
+
+
+@pytest.mark.parametrize("module", TAUGHT)
+def test_the_package_ships_what_is_taught(module):
+    source = (MODELS / f"{module}.py").read_text(encoding="utf-8")
+    names = {node.name for node in definitions(source)}
+    assert names >= set(TAUGHT[module])
+
+
+@pytest.mark.parametrize("module", TAUGHT)
+def test_a_chapter_defines_what_is_taught(module):
+    if not (ROOT / "book" / f"{module}.ipynb").exists():
+        pytest.skip(f"no chapter {module} yet")
+    taught = {node.name for _, node in in_chapters()}
+    missing = set(TAUGHT[module]) - taught
+    assert not missing, f"no chapter defines {sorted(missing)}"
+
+
+def twins(left: str, right: str) -> bool:
+    first, second = definitions(left)[0], definitions(right)[0]
+    return essence(first) == essence(second)
+
+
+def test_annotations_docstrings_and_comments_make_no_difference():
+    taught = "def f(x, y=1):\n    # (B, C)\n    z = x + y\n    return z"
+    ships = (
+        'def f(x: int, y: int = 1) -> int:\n    """Add."""\n'
+        "    z: int = x + y\n    return z"
+    )
+    assert twins(taught, ships)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "def f(x, y=2):\n    return x + y",
+        "def f(x, y=1):\n    return y + x",
+        "def f(y, x=1):\n    return x + y",
+        "@cache\ndef f(x, y=1):\n    return x + y",
+    ],
+)
+def test_any_other_difference_counts(other):
+    assert not twins("def f(x, y=1):\n    return x + y", other)
+
+
+def test_methods_are_compared():
+    one = 'class A(B):\n    """D."""\n    def f(self):\n        """E."""'
+    two = "class A(B):\n    def f(self):\n        pass"
+    three = "class A(B):\n    def f(self):\n        return 1"
+    assert twins(one, two) and not twins(one, three)
