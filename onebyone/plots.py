@@ -733,7 +733,7 @@ def _draw_stage(ax: Axes, stage: _Stage, x: float, middle: float) -> None:
 
 
 def _draw_lanes(ax: Axes, stage: _Stage, x: float, middle: float) -> None:
-    line = {"color": "#777777", "linewidth": 0.9}
+    line = {"color": "#777777", "linewidth": 0.9, "linestyle": "-"}
     end = x + stage.lanes_width
     top = middle + stage.lanes_height / 2
     entries = np.linspace(0.4, -0.4, len(stage.lanes)) * stage.bars[0].height

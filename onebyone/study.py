@@ -26,9 +26,9 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -102,11 +102,12 @@ class Study:
         """What tells one run from another, as text."""
         return tuple(str(row[name]) for name in [*self.factors, "seed"])
 
-    @property
+    @cached_property
     def code_version(self) -> str:
         """Fingerprint of the code and the recipe that decide the results.
 
-        Comments, docstrings, annotations and layout do not count.
+        Comments, docstrings, annotations and layout do not count. It is
+        taken once, so files may change while a study runs.
         """
         parts = [_essence(part) for part in (self.measure, *self.code)]
         text = "\n".join([*parts, repr(self.recipe)])
@@ -263,7 +264,8 @@ def run_one(study: Study, configuration: Row) -> Row:
     """Make one run; its row, also when it fails."""
     start = time.monotonic()
     try:
-        measured = study.measure(**configuration, **study.recipe)
+        with redirect_stdout(io.StringIO()):  # the outcome says it all
+            measured = study.measure(**configuration, **study.recipe)
     except DataUnavailable:
         raise
     except Exception as error:
@@ -316,18 +318,19 @@ def _device_name() -> str:
     return f"{device.type} ({platform.machine()})"
 
 
+@cache
 def _commit() -> str:
     """Of the package, with a + if files have changed since; or none."""
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(PACKAGED), *arguments]
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
         return subprocess.run(
             command, capture_output=True, text=True, check=True
         ).stdout.strip()
 
     try:
         git("ls-files", "--error-unmatch", "__init__.py")
-        changed = git("status", "--porcelain", "--untracked-files=no")
+        changed = git("status", "--porcelain", ".")
         return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "none"

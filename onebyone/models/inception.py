@@ -76,9 +76,7 @@ class InceptionBlock(nn.Module):
         return torch.cat(outputs, dim=1)  # (B, c1 + c3 + c5 + pool, H, W)
 
 
-def googlenet(
-    in_channels: int = 3, num_classes: int = 1000
-) -> nn.Sequential:
+def googlenet(in_channels: int = 3, num_classes: int = 1000) -> nn.Sequential:
     """The paper-size GoogLeNet, with the paper's 5×5 kernels.
 
     Table 1 of arXiv 1409.4842, with biases; without the two auxiliary
@@ -124,13 +122,19 @@ def batch_norm_branches(block: InceptionBlock) -> InceptionBlock:
 def compact_inception(
     in_channels: int = 1, num_classes: int = 10
 ) -> nn.Sequential:
-    """A GoogLeNet in small, for 28×28 images and a laptop's CPU."""
+    """A GoogLeNet in small, for 28×28 images and a laptop's CPU.
+
+    Three Inception blocks with batch norm, behind a convolution that
+    halves the size of the image.
+
+    Shapes: (B, in_channels, 28, 28) -> (B, num_classes) logits; 79,738
+    parameters and 4,935,040 MACs with the default arguments.
+    """
     return nn.Sequential(
-        with_batch_norm(conv_relu(in_channels, 32, 3)),
-        nn.MaxPool2d(2),
+        with_batch_norm(conv_relu(in_channels, 32, 5, stride=2)),
         batch_norm_branches(InceptionBlock(32, 16, (16, 32), (8, 16), 16)),
-        batch_norm_branches(InceptionBlock(80, 24, (24, 48), (8, 24), 24)),
         nn.MaxPool2d(2),
+        batch_norm_branches(InceptionBlock(80, 24, (24, 48), (8, 24), 24)),
         batch_norm_branches(InceptionBlock(120, 32, (32, 64), (16, 32), 32)),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),

@@ -33,18 +33,19 @@ def nin_block(channels_in, channels, kernel, stride, padding, one_by_ones):
 
 
 def nin(one_by_ones=(1, 1)):
-    return nn.Sequential(
-        nin_block(1, 96, 11, 4, 0, one_by_ones),
-        nn.MaxPool2d(3, stride=2),
-        nin_block(96, 256, 5, 1, 2, one_by_ones),
-        nn.MaxPool2d(3, stride=2),
-        nin_block(256, 384, 3, 1, 1, one_by_ones),
-        nn.MaxPool2d(3, stride=2),
-        nn.Dropout(0.5),
-        nin_block(384, 10, 3, 1, 1, one_by_ones),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-    )
+    with torch.device("meta"):
+        return nn.Sequential(
+            nin_block(1, 96, 11, 4, 0, one_by_ones),
+            nn.MaxPool2d(3, stride=2),
+            nin_block(96, 256, 5, 1, 2, one_by_ones),
+            nn.MaxPool2d(3, stride=2),
+            nin_block(256, 384, 3, 1, 1, one_by_ones),
+            nn.MaxPool2d(3, stride=2),
+            nn.Dropout(0.5),
+            nin_block(384, 10, 3, 1, 1, one_by_ones),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        )
 
 
 def row(table, layer, kind=None):

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from torchvision.models import GoogLeNet
 from torchvision.models.googlenet import Inception
 
-from onebyone.cost import layer_table, parameters
+from onebyone.cost import layer_table
 from onebyone.models.inception import (
     InceptionBlock,
     batch_norm_branches,
