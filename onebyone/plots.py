@@ -12,6 +12,7 @@ Every function returns a figure that pyplot knows: end the cell with
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby, pairwise
 from math import ceil, log2, sqrt
 from textwrap import wrap
@@ -354,7 +355,7 @@ class _Stage:
         bars = max(bar.height for bar in self.bars)
         return max(self.lanes_height, bars) + 2 * self.padding
 
-    @property
+    @cached_property
     def width(self) -> float:
         texts = [*self.name, shape_text(self.shape)]
         return max(self.box_width, *map(_text_width, texts))
@@ -636,7 +637,7 @@ _SPACE = 0.06
 
 
 def _text_width(text: str) -> float:
-    return TextPath((0, 0), text, size=SMALL).get_extents().width / 72
+    return TextPath((0, 0), text, size=SMALL).vertices[:, 0].max() / 72
 
 
 def _lane_width(lane: list[_Bar]) -> float:

@@ -213,8 +213,8 @@ class Trainer(d2l.Trainer):
         steps = min(
             self.num_train_batches, self.num_steps - self.train_batch_idx
         )
-        batches = islice(self.train_dataloader, steps)
-        with self._interruptible(), self._bar("train", batches, steps) as bar:
+        loader = self.train_dataloader
+        with self._interruptible(), self._bar("train", loader, steps) as bar:
             for batch in bar:
                 self.training_step(batch)
                 # reading the loss waits for the device: twice a second do
@@ -227,9 +227,12 @@ class Trainer(d2l.Trainer):
         training_seconds = time.perf_counter() - start
         test = math.nan, math.nan
         if self.val_dataloader is not None and not self.history.stopped:
-            batches, steps = self.val_dataloader, self.num_val_batches
-            with self._interruptible(), self._bar("test", batches, steps) as b:
-                test = _score(self.model, b, self.numerics)
+            loader, steps = self.val_dataloader, self.num_val_batches
+            with (
+                self._interruptible(),
+                self._bar("test", loader, steps) as bar,
+            ):
+                test = _score(self.model, bar, self.numerics)
         seconds = time.perf_counter() - start
         self.history.end_epoch(*test, seconds, training_seconds)
 
@@ -265,10 +268,10 @@ class Trainer(d2l.Trainer):
         except KeyboardInterrupt:
             self.history.stopped = "interrupted"
 
-    def _bar(self, part: str, batches: Iterable, steps: int) -> tqdm:
-        """The batches, behind a progress bar that disappears at the end."""
+    def _bar(self, part: str, loader: Iterable, steps: int) -> tqdm:
+        """That many batches, behind a bar that disappears at the end."""
         return tqdm(
-            batches,
+            islice(loader, steps),  # tqdm would start a loader twice
             total=steps,
             desc=f"epoch {self.epoch + 1}, {part}",
             unit="batch",

@@ -22,15 +22,15 @@ def plain(net: nn.Sequential) -> nn.Sequential:
 
 
 def without_batch_norm(net: nn.Module) -> nn.Module:
-    """Replace each batch norm by a bias in the convolution before it."""
+    """Remove each batch norm; the convolution before it gets a bias."""
     for parent in list(net.modules()):
         if not isinstance(parent, nn.Sequential):
             continue
-        for i, layer in enumerate(parent):
-            if isinstance(layer, nn.BatchNorm2d):
-                bias = torch.zeros(layer.num_features)
+        for i in reversed(range(len(parent))):
+            if isinstance(parent[i], nn.BatchNorm2d):
+                bias = torch.zeros(parent[i].num_features)
                 parent[i - 1].bias = nn.Parameter(bias)
-                parent[i] = nn.Identity()
+                del parent[i]
     return net
 
 
@@ -42,18 +42,4 @@ def kaiming(net: nn.Module) -> nn.Module:
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    return net
-
-
-@torch.no_grad()
-def zero_start(net: nn.Module) -> nn.Module:
-    """Let the branch of every residual block begin as zero.
-
-    With batch norm its last scale is zeroed, as in arXiv 1706.02677;
-    without, the weights of its last convolution, as in arXiv 1901.09321.
-    """
-    for block in net.modules():
-        if isinstance(block, ResidualBlock):
-            *_, last = (m for m in block.branch if hasattr(m, "weight"))
-            last.weight.zero_()
     return net

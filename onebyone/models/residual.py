@@ -262,14 +262,15 @@ def compact_resnet(
 
 
 @torch.no_grad()
-def zero_last_batch_norm(net: nn.Module) -> nn.Module:
-    """Zero the scale of each branch's last batch norm, in place.
+def start_as_identity(net: nn.Module) -> nn.Module:
+    """Zero the last layer of every block's branch, in place.
 
-    Every block of :class:`ResidualBlock` and :class:`BottleneckBlock`
-    whose shortcut is the identity then computes ReLU(X) at the start.
-    Source: Goyal et al., arXiv 1706.02677.
+    That layer is the last batch norm, whose scale becomes zero (Goyal et
+    al., arXiv 1706.02677), or else the last convolution (Zhang, Dauphin
+    and Ma, arXiv 1901.09321). A block whose shortcut is the identity then
+    computes ReLU(X), a :class:`PreActivationBlock` X itself.
     """
     for block in net.modules():
-        if isinstance(block, (ResidualBlock, BottleneckBlock)):
+        if hasattr(block, "branch"):
             block.branch[-1].weight.zero_()
     return net

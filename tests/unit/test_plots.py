@@ -363,6 +363,6 @@ class TestStyle:
         assert plt.rcParams["font.family"] == ["DejaVu Sans"]
 
     def test_types_of_layers_differ_in_color(self):
-        shared = {"NiN block", "normalisation"}
-        own = [c for kind, c in plots.COLORS.items() if kind not in shared]
+        # the light frame of a block may have the color of a layer
+        own = [c for t, c in plots.COLORS.items() if not t.endswith("block")]
         assert len(set(own)) == len(own)
