@@ -333,9 +333,17 @@ class TestWorkOutsideLayers:
         table = layer_table(Product(), (2, 5, 7))
         assert table.macs == 2 * 5 * 5 * 7
 
-    def test_attention_counts(self):
+    @pytest.mark.parametrize("device", ["meta", "cpu"])
+    def test_attention_counts_on_either_device(self, device):
+        class OnTheCPU(nn.Module):
+            def forward(self, X):
+                X.sum().item()
+                return X
+
         layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
-        net = nn.Sequential(nn.Flatten(1, 2), layer)
+        net = nn.Sequential(nn.Flatten(1, 2), layer.eval())
+        if device == "cpu":
+            net.insert(0, OnTheCPU())
         tokens, width, hidden = 5, 8, 16
         projections = 4 * tokens * width * width
         attention = 2 * tokens * tokens * width
