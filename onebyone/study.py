@@ -570,7 +570,7 @@ DEPTH = Study(
         for layers in (8, 20, 38)
         for network in DEPTH_NETWORKS
     ],
-    recipe={"lr": 0.03, "epochs": 3},
+    recipe={"lr": 0.01, "epochs": 3},
     measure=measure_depth,
     measurements=["test_error", *DEPTH_MEASUREMENTS],
     shown=["train_error", "test_error", "first_gradient", "last_gradient"],

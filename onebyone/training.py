@@ -22,6 +22,8 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from onebyone.data import best_device
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # tqdm misses Jupyter's widgets aloud
     from tqdm.auto import tqdm
@@ -563,15 +565,6 @@ class Numerics:
         """Keeps small float16 gradients from vanishing; else idle."""
         enabled = self.dtype == torch.float16
         return torch.amp.GradScaler(self.device.type, enabled=enabled)
-
-
-def best_device() -> torch.device:
-    """A CUDA GPU, else Apple's, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
 
 
 def best_precision(device: torch.device) -> torch.dtype:

@@ -51,7 +51,7 @@ def build(name: str, size: int) -> torch.nn.Module:
 
 
 @pytest.mark.usefixtures("plan_regnets_on_the_cpu")
-@pytest.mark.parametrize(("name", "size", "figures"), published())
+@pytest.mark.parametrize(("name", "size", "figures"), [*published()])
 def test_counts_are_the_published_ones(name, size, figures):
     table = layer_table(build(name, size), (3, size, size))
     assert (table.parameters, round(table.macs / 1e9, 3)) == figures

@@ -1,12 +1,17 @@
 """Inception blocks and GoogLeNet, against torchvision, d2l and the paper."""
 
+from itertools import combinations
+
 import pytest
 import torch
+from matplotlib import pyplot as plt
+from matplotlib.text import Text
 from torch import nn
 from torch.nn import functional as F
 from torchvision.models import GoogLeNet
 from torchvision.models.googlenet import Inception
 
+from onebyone import plots
 from onebyone.cost import layer_table
 from onebyone.models.inception import (
     InceptionBlock,
@@ -323,3 +328,59 @@ def test_compact_inception_learns_a_small_batch():
         loss.backward()
         optimiser.step()
     assert loss.item() < 0.5 * first
+
+
+# -- the drawing -----------------------------------------------------------
+
+
+@pytest.fixture
+def drawing():
+    with plt.rc_context():
+        plt.switch_backend("agg")
+        plots.use_style()
+        yield lambda net, shape: plots.architecture(net, shape)
+    plt.close("all")
+
+
+def words(fig):
+    return [text.get_text() for text in fig.findobj(Text) if text.get_text()]
+
+
+def test_a_block_is_drawn_with_its_branches_as_lanes(drawing):
+    fig = drawing(InceptionBlock(*BLOCK_3A), (192, 28, 28))
+    shown = words(fig)
+    assert shown.count("Inception block") == 1
+    assert shown.count("1×1") == 4
+    assert shown.count("3×3") == 2  # a convolution and the pooling
+    assert shown.count("5×5") == 1
+    for text in ("64", "128", "192×28×28", "256×28×28"):
+        assert shown.count(text) == 1
+    assert shown.count("32") == 2
+    (legend,) = fig.legends
+    assert {text.get_text() for text in legend.get_texts()} == {
+        "convolution",
+        "1×1 convolution",
+        "pooling",
+        "ReLU",
+        "concatenation",
+    }
+
+
+@pytest.mark.parametrize(
+    ("build", "shape", "blocks"),
+    [(googlenet, (3, 224, 224), 9), (compact_inception, (1, 28, 28), 3)],
+)
+def test_a_network_of_blocks_is_drawn_legibly(drawing, build, shape, blocks):
+    fig = drawing(build(), shape)
+    assert words(fig).count("Inception block") == blocks
+    fig.canvas.draw()
+    width, height = fig.canvas.get_width_height()
+    boxes = [
+        text.get_window_extent()
+        for text in fig.findobj(Text)
+        if text.get_text()
+    ]
+    for box in boxes:
+        assert 0 <= box.x0 and box.x1 <= width
+        assert 0 <= box.y0 and box.y1 <= height
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
