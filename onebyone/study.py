@@ -39,9 +39,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onebyone import variants
-from onebyone.data import DataUnavailable, FashionMNIST, ImageData
+from onebyone.data import DataUnavailable, FashionMNIST, ImageData, best_device
 from onebyone.models import residual
-from onebyone.training import Trainer, best_device, evaluate
+from onebyone.training import Trainer, evaluate
 
 try:
     from fcntl import LOCK_EX, flock
@@ -406,7 +406,10 @@ def table(study: Study, folder: Path = OWN) -> pd.DataFrame:
     rows = []
     for group, members in runs.groupby(study.factors, sort=False):
         values = [interval(members[name].dropna()) for name in study.shown]
-        texts = [f"{mean:.4g} ± {half:.2g}" for mean, half in values]
+        texts = [
+            f"{mean:.4g}" + ("" if np.isnan(half) else f" ± {half:.2g}")
+            for mean, half in values
+        ]
         failed = int((members["outcome"] != "ok").sum())
         rows.append([*group, len(members), failed, *texts])
     columns = [*study.factors, "runs", "not ok", *study.shown]

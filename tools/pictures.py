@@ -1,7 +1,7 @@
 """Draw the pictures that no chapter draws: ``python -m tools.pictures``.
 
-``nin.png`` for the README, drawn from the model object, and ``map.png``, the map
-of the book on its landing page.
+``nin.png``, for the README, is drawn from the model object; ``map.png`` is
+the map of the book on its landing page.
 """
 
 from pathlib import Path

@@ -16,7 +16,16 @@ MODELS = ROOT / "onebyone" / "models"
 MODULES = ("nin", "inception", "residual")
 
 # what a chapter teaches, and hence defines, in front of the reader
-TAUGHT = {"nin": ("nin_block", "nin", "compact_nin")}
+TAUGHT = {
+    "nin": (
+        "nin_block",
+        "nin",
+        "with_batch_norm",
+        "compact_nin",
+        "initialise",
+    ),
+    "inception": ("InceptionBlock", "googlenet", "compact_inception"),
+}
 
 Definition = ast.FunctionDef | ast.ClassDef
 

@@ -381,6 +381,6 @@ def test_a_network_of_blocks_is_drawn_legibly(drawing, build, shape, blocks):
         if text.get_text()
     ]
     for box in boxes:
-        assert 0 <= box.x0 and box.x1 <= width
-        assert 0 <= box.y0 and box.y1 <= height
+        assert box.x0 >= 0 and box.x1 <= width
+        assert box.y0 >= 0 and box.y1 <= height
     assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
