@@ -25,6 +25,19 @@ TAUGHT = {
         "initialise",
     ),
     "inception": ("InceptionBlock", "googlenet", "compact_inception"),
+    "residual": (
+        "BareResidualBlock",
+        "two_block_net",
+        "projection",
+        "ZeroPadding",
+        "ResidualBlock",
+        "BottleneckBlock",
+        "PreActivationBlock",
+        "resnet",
+        "as_version_1",
+        "compact_resnet",
+        "start_as_identity",
+    ),
 }
 
 Definition = ast.FunctionDef | ast.ClassDef
