@@ -1,5 +1,6 @@
 """The chapters keep the book's rules, and the rules see what breaks them."""
 
+import re
 from collections import Counter
 
 import checks
@@ -28,6 +29,17 @@ def test_all_chapters_have_the_same_setup_cell():
     chapters = [Chapter.read(path) for path in checks.chapters()]
     setups = {c.name: checks.common_setup(c) for c in chapters}
     assert len(set(setups.values())) <= 1, setups
+
+
+def test_every_cited_paper_is_in_the_references():
+    listed = (checks.ROOT / "book" / "references.bib").read_text("utf-8")
+    faultless(
+        chapter.at(cell, f"cites {paper}, which references.bib lacks")
+        for chapter in map(Chapter.read, checks.chapters())
+        for cell in chapter.markdown
+        for paper in re.findall(r"arxiv\.org/abs/([\d.]+\d)", cell.source)
+        if f"abs/{paper}}}" not in listed
+    )
 
 
 def test_figure_names_are_unique_in_the_book():
