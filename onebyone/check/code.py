@@ -8,6 +8,7 @@ import copy
 import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 
 import numpy
 import torch
@@ -22,7 +23,7 @@ from onebyone.check.guard import (
     shown,
     type_name,
 )
-from onebyone.check.tasks import Mistake, Task, attempted, number, number_text
+from onebyone.check.tasks import Compared, number, number_text
 
 MOST_ORDERS = 720  # orders of equal layers that are tried
 BOTH_RAISED = "Your module raised an error, and so does the reference."
@@ -109,77 +110,65 @@ def compare_tensors(
         raise NotYet(f"{wrong} at index {index}; {share}.")
 
 
-def same(actual: object, expected: object, tolerance: float) -> bool:
+def difference(
+    actual: object, expected: object, tolerance: float
+) -> str | None:
     try:
         compare(actual, expected, tolerance)
-    except NotYet:
-        return False
-    return True
+    except NotYet as reason:
+        return str(reason)
+    return None
 
 
 # --- Functions -------------------------------------------------------------
 
 
-class Function(Task):
+@dataclass(eq=False, repr=False)
+class Function(Compared):
     """A function, compared with a reference over random arguments.
 
-    Args:
-        title, hints, then: as for every Task.
+    A mistake is recognised if it agrees with the student's function on all
+    arguments; errors of one type agree, but not errors alone.
+
+    Attributes:
         right: the reference.
         inputs: makes the arguments by name, from a Draw; they are passed
             by position. Tensors arrive as copies.
-        mistakes: each with a function as `wrong`; recognised if it agrees
-            with the student's on all arguments.
         cases: how many sets of arguments are tried.
         tolerance: relative and absolute.
     """
 
-    def __init__(
-        self,
-        title: str,
-        right: Callable,
-        inputs: Callable[[Draw], Mapping[str, object]],
-        mistakes: Sequence[Mistake] = (),
-        hints: Sequence[str] = (),
-        cases: int = 6,
-        tolerance: float = 1e-8,
-        then: str = "",
-    ):
-        super().__init__(title, hints, then)
-        self.right, self.inputs = right, inputs
-        self.mistakes, self.tolerance = tuple(mistakes), tolerance
-        self.cases = cases
+    inputs: Callable[[Draw], Mapping[str, object]]
+    _: KW_ONLY
+    cases: int = 6
+    tolerance: float = 1e-8
 
-    def judge(self, answer: object = ...) -> None:
-        attempted(answer)
+    def read(self, answer: object) -> list[tuple]:
+        """For each case its arguments, those given away, and the result."""
         check_function(answer)
-        cases = [self.inputs(Draw(seed)) for seed in range(self.cases)]
-        results = [call(answer, case) for case in cases]
-        faults = [self.fault(case, y) for case, y in zip(cases, results)]
-        if not any(faults):
-            return
-        for mistake in self.mistakes:
-            if self.agrees(mistake.wrong, cases, results):
-                raise NotYet(f"{mistake.message} {self.pointer()}")
-        raise NotYet(f"{next(filter(None, faults))} {self.pointer()}")
+        drawn = [self.inputs(Draw(seed)) for seed in range(self.cases)]
+        return [(case, *call(answer, case)) for case in drawn]
 
-    def fault(self, case: Mapping, result: object) -> str | None:
-        try:
-            compare(result, self.right(*copies(case)), self.tolerance)
-        except NotYet as reason:
-            return f"For {arguments_text(case)} your function {reason}"
+    def fault(self, mine: list[tuple], other: Callable) -> str | None:
+        for case, _, result in mine:
+            expected = outcome(other, *copies(case))
+            if found := difference(result, expected, self.tolerance):
+                return f"For {arguments_text(case)} your function {found}"
+        if all(isinstance(result, Raised) for *_, result in mine):
+            return f"Your function always {mine[0][2]}"
         return None
 
-    def agrees(self, wrong: Callable, cases: list, results: list) -> bool:
-        made = [outcome(wrong, *copies(case)) for case in cases]
-        return same_outcomes(results, made, self.tolerance)
-
-
-def same_outcomes(results: list, others: list, tolerance: float) -> bool:
-    """Whether all agree, errors too, but not in errors alone."""
-    return not all(isinstance(y, Raised) for y in results) and all(
-        same(y, other, tolerance) for y, other in zip(results, others)
-    )
+    def remark(self, mine: list[tuple]) -> str | None:
+        for case, given, result in mine:
+            own = copies(case)
+            expected = self.right(*own)
+            for name, theirs, ours in zip(case, given, own):
+                if shared(result, theirs) and not shared(expected, ours):
+                    return (
+                        f"Your result shares its memory with `{name}`: who"
+                        " changes one of them in place changes both."
+                    )
+        return None
 
 
 def check_function(answer: object) -> None:
@@ -194,8 +183,8 @@ def check_function(answer: object) -> None:
         )
 
 
-def call(function: Callable, case: Mapping[str, object]) -> object:
-    """The result for copies of the arguments, which must not change."""
+def call(function: Callable, case: Mapping) -> tuple[list, object]:
+    """Copies of the arguments, which must not change, and the result."""
     given = copies(case)
     result = outcome(function, *given)
     for (name, value), after in zip(case.items(), given):
@@ -204,7 +193,7 @@ def call(function: Callable, case: Mapping[str, object]) -> object:
                 f"Your function changes its input `{name}`, which its caller"
                 " may still need. Work on a new tensor."
             )
-    return result
+    return given, result
 
 
 def copies(case: Mapping[str, object]) -> list:
@@ -216,6 +205,14 @@ def copies(case: Mapping[str, object]) -> list:
 
 def unchanged(before: Tensor, after: Tensor) -> bool:
     return before.shape == after.shape and torch.equal(before, after.detach())
+
+
+def shared(one: object, other: object) -> bool:
+    """Whether two tensors lie in the same memory."""
+    if not isinstance(one, Tensor) or not isinstance(other, Tensor):
+        return False
+    first, second = (t.untyped_storage().data_ptr() for t in (one, other))
+    return first == second and one.numel() > 0
 
 
 def arguments_text(case: Mapping[str, object]) -> str:
@@ -230,104 +227,89 @@ def arguments_text(case: Mapping[str, object]) -> str:
 # --- Modules ---------------------------------------------------------------
 
 
-class Module(Task):
+@dataclass(eq=False, repr=False)
+class Module(Compared):
     """A module, or what builds one, compared with a reference.
 
     The reference's parameters, drawn anew, are copied into the student's
     module, layer by layer and in whatever order the layers stand there;
     then both must map the same input to the same output, in eval mode.
 
-    Args:
-        title, hints, then: as for every Task.
+    Attributes:
         right: builds the reference from the arguments of a case.
         cases: pairs of arguments and input shape, as in
             `[((3, 8), (2, 3, 9, 9))]`. With None in place of the arguments
             the answer is a module itself, and `right` takes none.
-        mistakes: each with a builder like `right` as `wrong`.
+        tolerance: relative and absolute.
     """
 
-    def __init__(
-        self,
-        title: str,
-        right: Callable[..., nn.Module],
-        cases: Sequence[tuple[tuple | None, tuple[int, ...]]],
-        mistakes: Sequence[Mistake] = (),
-        hints: Sequence[str] = (),
-        tolerance: float = 1e-8,
-        then: str = "",
-    ):
-        super().__init__(title, hints, then)
-        self.right, self.cases = right, list(cases)
-        self.mistakes, self.tolerance = tuple(mistakes), tolerance
+    cases: Sequence[tuple[tuple | None, tuple[int, ...]]]
+    _: KW_ONLY
+    tolerance: float = 1e-8
 
-    def judge(self, answer: object = ...) -> None:
-        attempted(answer)
-        modules = [self.built(answer, args) for args, _ in self.cases]
-        faults = self.faults(modules, self.right)
-        if not any(faults):
-            return
-        for mistake in self.mistakes:
-            if not any(self.faults(modules, mistake.wrong)):
-                raise NotYet(f"{mistake.message} {self.pointer()}")
-        raise NotYet(f"{next(filter(None, faults))} {self.pointer()}")
+    def read(self, answer: object) -> list[nn.Module]:
+        return [built(answer, arguments) for arguments, _ in self.cases]
 
-    def faults(self, modules: list, build: Callable) -> list[str | None]:
-        pairs = zip(modules, self.cases)
-        found = [self.fault(build, module, *case) for module, case in pairs]
-        only_errors = all(fault is BOTH_RAISED for fault in found)
-        alike = [None if fault is BOTH_RAISED else fault for fault in found]
-        return found if only_errors else alike
+    def fault(self, mine: list[nn.Module], other: Callable) -> str | None:
+        both_raised = 0
+        for module, (arguments, shape) in zip(mine, self.cases):
+            reference = prepared(other(*(arguments or ())))
+            X = Draw(1).tensor(*shape)
+            made = "" if arguments is None else f" made with {arguments}"
+            try:
+                both_raised += self.both_raise(module, reference, X)
+            except NotYet as reason:
+                return f"For X of shape {shape} your module{made} {reason}"
+        if both_raised == len(self.cases):
+            return "Your module raised an error, and so does the reference."
+        return None
 
-    def built(self, answer: object, arguments: tuple | None) -> nn.Module:
-        module = answer
-        if arguments is None and isinstance(answer, type):
-            raise NotYet("This is a class. Pass a module made from it.")
-        if arguments is not None:
-            if isinstance(answer, nn.Module) or not callable(answer):
-                raise NotYet(
-                    f"This is {shown_module(answer)}. Pass the class or"
-                    " function that builds the module."
-                )
-            if is_stub(answer) or is_stub(getattr(answer, "forward", None)):
-                raise NotAttempted("Its body is still to be written.")
-            module = outcome(answer, *arguments)
-        if isinstance(module, Raised):
-            raise NotYet(f"Building it with {arguments} {module}")
-        if module is None:
-            raise NotYet("Nothing (`None`) was built. Is there a `return`?")
-        if not isinstance(module, nn.Module):
-            raise NotYet(f"This is {shown(module)}, not an `nn.Module`.")
-        if is_stub(type(module).forward):
-            raise NotAttempted("Its `forward` is still to be written.")
-        return copy.deepcopy(module).to(torch.float64).eval()
-
-    def fault(
-        self,
-        build: Callable,
-        module: nn.Module,
-        arguments: tuple | None,
-        shape: tuple[int, ...],
-    ) -> str | None:
-        reference = prepared(build(*(arguments or ())))
-        X = Draw(1).tensor(*shape)
+    def both_raise(
+        self, module: nn.Module, reference: nn.Module, X: Tensor
+    ) -> bool:
+        """Whether neither gives a result; raise NotYet if they differ."""
         with torch.no_grad():
             expected = outcome(reference, X.clone())
             actual = outcome(module, X.clone())
-        if isinstance(actual, Raised) and same(actual, expected, 0):
-            return BOTH_RAISED
-        made = "" if arguments is None else f" made with {arguments}"
-        try:
-            compare_build(module, reference, actual, expected)
-        except NotYet as reason:
-            return f"For X of shape {shape} your module{made} {reason}"
-        for _ in orders(module, reference):
-            with torch.no_grad():
-                if same(module(X.clone()), expected, self.tolerance):
-                    return None
-        return (
-            f"Your module{made} has the right layers, but computes something"
-            " else: look at their order and at what stands between them."
+            if isinstance(actual, Raised) or isinstance(expected, Raised):
+                compare(actual, expected, 0)
+                return True
+            if getattr(actual, "shape", None) != expected.shape:
+                compare(actual, expected, 0)
+            compare_layers(module, reference)
+            for _ in orders(module, reference):
+                result = module(X.clone())
+                if not difference(result, expected, self.tolerance):
+                    return False
+        raise NotYet(
+            "has the right layers, but computes something else: look at"
+            " their order and at what stands between them."
         )
+
+
+def built(answer: object, arguments: tuple | None) -> nn.Module:
+    """A copy of the student's module, in float64 and eval mode."""
+    module = answer
+    if arguments is None and isinstance(answer, type):
+        raise NotYet("This is a class. Pass a module made from it.")
+    if arguments is not None:
+        if isinstance(answer, nn.Module) or not callable(answer):
+            raise NotYet(
+                f"This is {shown_module(answer)}. Pass the class or"
+                " function that builds the module."
+            )
+        if is_stub(answer) or is_stub(getattr(answer, "forward", None)):
+            raise NotAttempted("Its body is still to be written.")
+        module = outcome(answer, *arguments)
+    if isinstance(module, Raised):
+        raise NotYet(f"Building it with {arguments} {module}")
+    if module is None:
+        raise NotYet("Nothing (`None`) was built. Is there a `return`?")
+    if not isinstance(module, nn.Module):
+        raise NotYet(f"This is {shown(module)}, not an `nn.Module`.")
+    if is_stub(type(module).forward):
+        raise NotAttempted("Its `forward` is still to be written.")
+    return copy.deepcopy(module).to(torch.float64).eval()
 
 
 def shown_module(answer: object) -> str:
@@ -352,14 +334,8 @@ def prepared(reference: nn.Module) -> nn.Module:
     return reference
 
 
-def compare_build(
-    module: nn.Module, reference: nn.Module, actual: object, expected: object
-) -> None:
-    """Raise NotYet if shapes or layers differ; their values are no matter."""
-    if isinstance(actual, Raised) or isinstance(expected, Raised):
-        compare(actual, expected, 0)
-    if not isinstance(actual, Tensor) or actual.shape != expected.shape:
-        compare_tensors(actual, expected, 0)
+def compare_layers(module: nn.Module, reference: nn.Module) -> None:
+    """Raise NotYet if the layers differ; their values are no matter."""
     count, right = (
         sum(p.numel() for p in net.parameters()) for net in (module, reference)
     )
@@ -405,55 +381,34 @@ def orders(module: nn.Module, reference: nn.Module) -> Iterator[None]:
 # --- Tensors ---------------------------------------------------------------
 
 
-class Array(Task):
+@dataclass(eq=False, repr=False)
+class Array(Compared):
     """A tensor or array, compared with one computed from the context.
 
     The check is called with the answer and what it was made from; `right`,
     and `wrong` of each mistake, take the latter.
     """
 
-    def __init__(
-        self,
-        title: str,
-        right: Callable[..., Tensor],
-        mistakes: Sequence[Mistake] = (),
-        hints: Sequence[str] = (),
-        tolerance: float = 1e-4,
-        then: str = "",
-    ):
-        super().__init__(title, hints, then)
-        self.right, self.mistakes = right, tuple(mistakes)
-        self.tolerance = tolerance
+    _: KW_ONLY
+    tolerance: float = 1e-4
 
-    def judge(self, answer: object = ..., *context: object) -> None:
-        attempted(answer)
+    def read(self, answer: object) -> Tensor:
         if not isinstance(answer, Tensor | numpy.ndarray | list | tuple):
             raise NotYet(f"This is {shown(answer)}, not a tensor.")
+        if isinstance(answer, Tensor) and answer.is_meta:
+            raise NotYet("A tensor on the device `meta` has no values.")
         try:
-            value = torch.as_tensor(answer)
+            return plain(torch.as_tensor(answer))
         except (TypeError, ValueError, RuntimeError):
             raise NotYet(f"{shown(answer)} is no tensor.") from None
-        if value.is_meta:
-            raise NotYet("A tensor on the device `meta` has no values.")
-        value = plain(value)
-        try:
-            compare(value, plain(self.right(*context)), self.tolerance)
-        except NotYet as reason:
-            for mistake in self.mistakes:
-                wrong = plain(mistake.wrong(*context))
-                if same(value, wrong, self.tolerance):
-                    raise NotYet(
-                        f"{mistake.message} {self.pointer()}"
-                    ) from None
-            text = f"Your tensor {reason} {self.pointer()}"
-            raise NotYet(text) from None
+
+    def fault(
+        self, mine: Tensor, other: Callable, *context: object
+    ) -> str | None:
+        found = difference(mine, plain(other(*context)), self.tolerance)
+        return f"Your tensor {found}" if found else None
 
 
 def plain(tensor: Tensor) -> Tensor:
-    if not tensor.is_floating_point() and not tensor.is_complex():
-        tensor = tensor.to(torch.float64)
-    return (
-        tensor.detach()
-        .cpu()
-        .to(torch.complex128 if tensor.is_complex() else torch.float64)
-    )
+    kind = torch.complex128 if tensor.is_complex() else torch.float64
+    return tensor.detach().cpu().to(kind)

@@ -9,6 +9,7 @@ The kinds here take plain answers; code.py has those that take a function, a
 module or a tensor.
 """
 
+import copy
 import decimal
 import hashlib
 import itertools
@@ -16,8 +17,8 @@ import math
 import numbers
 import random
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
 
 import numpy
@@ -56,6 +57,7 @@ class Mistake:
         return f"{self.says} {self.way}"
 
 
+@dataclass(eq=False, repr=False)
 class Task:
     """One exercise: call it with an answer, or ask it for a hint.
 
@@ -63,18 +65,21 @@ class Task:
         title: what the exercise is called in its notebook.
         hints: from a nudge to all but the answer.
         then: what is worth knowing once the answer is right.
-        seconds: how long the student's code may take.
-        path: how to reach the task, `check.nin.block_parameters`.
-        state: the last verdict's.
+
+    `seconds` is how long the student's code may take, `path` how to reach the
+    task (`check.nin.block_parameters`), `state` the last verdict's.
     """
 
+    title: str
+    _: KW_ONLY
+    hints: Sequence[str] = ()
+    then: str = ""
+
+    # no fields: without annotation
     seconds = 10.0
     path = "check"
     state = verdicts.NOT_ATTEMPTED
-
-    def __init__(self, title: str, hints: Sequence[str], then: str = ""):
-        self.title, self.hints, self.then = title, tuple(hints), then
-        self._next_hint = 1
+    next_hint = 1
 
     def __call__(self, *answers: object, **named: object) -> Verdict:
         verdict = self._verdict(answers, named)
@@ -85,8 +90,9 @@ class Task:
         output, state = None, verdicts.NOT_YET
         try:
             with guarded(self.seconds) as output:
-                self.judge(*answers, **named)
+                remark = self.judge(*answers, **named)
             state, message = verdicts.CORRECT, self.then
+            message = f"{remark or ''} {self.then}"
         except NotAttempted as reason:
             state, message = verdicts.NOT_ATTEMPTED, str(reason)
         except NotYet as reason:
@@ -102,18 +108,20 @@ class Task:
             message += f"\nYour code printed: {shown(output.text.strip())}"
         return Verdict(self.title, state, message.strip())
 
-    def judge(self, answer: object = ..., *context: object) -> None:
-        """Return if the answer is right; raise NotYet or NotAttempted."""
+    def judge(self, *answers: object, **named: object) -> str | None:
+        """Judge an answer; a remark on a right one may be returned.
+
+        Raises NotYet or NotAttempted.
+        """
         raise NotImplementedError
 
     def hint(self, number: int | None = None) -> Note:
         """The hint of that number; without one, the next."""
         if number is None:
-            number = min(self._next_hint, len(self.hints))
-        if number not in range(1, len(self.hints) + 1):
+            number = min(self.next_hint, len(self.hints))
+        if type(number) is not int or not 1 <= number <= len(self.hints):
             return Note(self.title, f"There are {len(self.hints)} hints.")
-        number = int(number)
-        self._next_hint = number + 1
+        self.next_hint = number + 1
         title = f"Hint {number} of {len(self.hints)} · {self.title}"
         return Note(title, self.hints[number - 1])
 
@@ -129,49 +137,68 @@ def attempted(answer: object) -> None:
         raise NotAttempted("There is no answer yet.")
 
 
+@dataclass(eq=False, repr=False)
+class Compared(Task):
+    """A task whose answer is compared with a right and with wrong ones.
+
+    Attributes:
+        right: makes the right answer.
+        mistakes: each with `wrong` of the same arguments as `right`.
+    """
+
+    right: Callable
+    _: KW_ONLY
+    mistakes: Sequence[Mistake] = ()
+
+    def judge(self, answer: object = ..., *context: object) -> str | None:
+        attempted(answer)
+        mine = self.read(answer)
+        fault = self.fault(mine, self.right, *context)
+        if not fault:
+            return self.remark(mine)
+        for mistake in self.mistakes:
+            if not self.fault(mine, mistake.wrong, *context):
+                fault = mistake.message
+                break
+        raise NotYet(f"{fault} {self.pointer()}")
+
+    def read(self, answer: object) -> object:
+        """The answer in a form that can be compared; may raise NotYet."""
+        raise NotImplementedError
+
+    def fault(self, mine: object, other: Callable) -> str | None:
+        """Where an answer differs from what `other` makes, if it does."""
+        raise NotImplementedError
+
+    def remark(self, mine: object) -> str | None:
+        """What is to be said of a right answer."""
+
+
 # --- Values that follow from given parameters ------------------------------
 
 
-class Value(Task):
+@dataclass(eq=False, repr=False)
+class Value(Compared):
     """An answer that follows from parameters by a formula.
 
-    Args:
-        title, hints, then: as for every Task.
-        right: the answer, from the parameters as keyword arguments.
-        given: the parameters as the notebook states them.
-        mistakes: each with `wrong` of the same arguments as `right`.
-        vary: for `variant`, other values of some of the parameters.
+    Attributes:
+        given: the parameters as the notebook states them; `right` and
+            `wrong` take them as keyword arguments.
+        vary: for `variant`, other values of some of them.
     """
 
-    def __init__(
-        self,
-        title: str,
-        right: Callable,
-        given: Mapping[str, object] | None = None,
-        mistakes: Sequence[Mistake] = (),
-        hints: Sequence[str] = (),
-        vary: Mapping[str, Sequence] | None = None,
-        then: str = "",
-    ):
-        super().__init__(title, hints, then)
-        self.right, self.mistakes = right, tuple(mistakes)
-        self.given, self.vary = dict(given or {}), dict(vary or {})
+    given: Mapping[str, object] = field(default_factory=dict)
+    _: KW_ONLY
+    vary: Mapping[str, Sequence] = field(default_factory=dict)
 
-    def judge(self, answer: object = ...) -> None:
-        attempted(answer)
-        value = self.read(answer)
-        right = self.right(**self.given)
-        if self.same(value, right):
-            return
-        for mistake in self.mistakes:
-            if self.same(value, mistake.wrong(**self.given)):
-                raise NotYet(f"{mistake.message} {self.pointer()}")
-        raise NotYet(f"{self.difference(value, right)} {self.pointer()}")
+    def fault(self, mine: object, other: Callable) -> str | None:
+        theirs = other(**self.given)
+        same = self.same(mine, theirs)
+        return None if same else self.difference(mine, theirs)
 
     def with_given(self, given: Mapping[str, object]) -> "Value":
         """The same task for other parameters."""
-        twin = type(self).__new__(type(self))
-        twin.__dict__.update(self.__dict__)
+        twin = copy.copy(self)
         twin.given = {**self.given, **given}
         return twin
 
@@ -188,9 +215,6 @@ class Value(Task):
             if self.same(a, b) or self.same(b, a)
         ]
 
-    def read(self, answer: object):
-        raise NotImplementedError
-
     def same(self, value, other) -> bool:
         return value == other
 
@@ -198,12 +222,12 @@ class Value(Task):
         return f"{shown(value)} is not right."
 
 
+@dataclass(eq=False, repr=False)
 class Number(Value):
     """A number; `tolerance` is relative and 0 unless given."""
 
-    def __init__(self, *arguments, tolerance: float = 0.0, **named):
-        super().__init__(*arguments, **named)
-        self.tolerance = tolerance
+    _: KW_ONLY
+    tolerance: float = 0.0
 
     def read(self, answer: object) -> Fraction:
         return number(answer)
@@ -217,13 +241,24 @@ class Number(Value):
         text = f"{number_text(value)} is not right"
         if value * right <= 0:
             return f"{text}: look at its sign and size."
-        ratio = value / right
-        for exponent in (3, 6, 9):
-            if ratio in (10**exponent, Fraction(1, 10**exponent)):
+        if value == as_float32(right):
+            return (
+                f"{text}: float32 rounds whole numbers of this size. Count"
+                " with Python's integers."
+            )
+        for exponent in (-9, -6, -3, 3, 6, 9):
+            if abs(value / right / Fraction(10) ** exponent - 1) < 1e-12:
                 return f"{text}, but its digits are: check the unit."
-        if abs(ratio - 1) <= Fraction(1, 100):
+        if abs(value / right - 1) <= Fraction(1, 100):
             return f"{text}, but close: is it rounded, or is something left?"
         return f"{text}."
+
+
+def as_float32(value: Fraction) -> Fraction | None:
+    """A large whole number as float32 rounds it."""
+    if value.denominator == 1 and 2**24 < abs(value) < 2**127:
+        return Fraction(float(numpy.float32(int(value))))
+    return None
 
 
 def number(answer: object) -> Fraction:
@@ -266,12 +301,12 @@ def number_text(value: Fraction) -> str:
     return f"{float(value):.6g}"
 
 
+@dataclass(eq=False, repr=False)
 class Shape(Value):
     """A shape, as a tuple; `axes` names its axes for the messages."""
 
-    def __init__(self, *arguments, axes: Sequence[str] = (), **named):
-        super().__init__(*arguments, **named)
-        self.axes = tuple(axes)
+    _: KW_ONLY
+    axes: Sequence[str] = ()
 
     def read(self, answer: object) -> tuple[int, ...]:
         if isinstance(answer, torch.Tensor | numpy.ndarray):
@@ -295,6 +330,7 @@ class Shape(Value):
         return f"{text}. The first wrong axis is axis {axis}{name}."
 
 
+@dataclass(eq=False, repr=False)
 class Several(Task):
     """Several values of one kind of thing, each with mistakes of its own.
 
@@ -302,19 +338,15 @@ class Several(Task):
     `given` and `vary` are those of all parts together.
     """
 
-    def __init__(
-        self,
-        title: str,
-        parts: Mapping[str, Value],
-        given: Mapping[str, object] | None = None,
-        hints: Sequence[str] = (),
-        vary: Mapping[str, Sequence] | None = None,
-        then: str = "",
-    ):
-        super().__init__(title, hints, then)
-        self.given, self.vary = dict(given or {}), dict(vary or {})
+    parts: Mapping[str, Value]
+    given: Mapping[str, object] = field(default_factory=dict)
+    _: KW_ONLY
+    vary: Mapping[str, Sequence] = field(default_factory=dict)
+
+    def __post_init__(self):
         self.parts = {
-            name: part.with_given(self.given) for name, part in parts.items()
+            name: part.with_given(self.given)
+            for name, part in self.parts.items()
         }
 
     def judge(self, *answers: object, **named: object) -> None:
@@ -335,12 +367,9 @@ class Several(Task):
             raise NotYet("\n".join([*lines, self.pointer()]))
 
     def with_given(self, given: Mapping[str, object]) -> "Several":
-        twin = Several.__new__(Several)
-        twin.__dict__.update(self.__dict__)
+        twin = copy.copy(self)
         twin.given = {**self.given, **given}
-        twin.parts = {
-            name: part.with_given(given) for name, part in self.parts.items()
-        }
+        twin.__post_init__()
         return twin
 
     def clashes(self) -> list[str]:
@@ -350,36 +379,28 @@ class Several(Task):
 # --- Choices and results ---------------------------------------------------
 
 
+@dataclass(eq=False, repr=False)
 class Choice(Task):
     """One or more of lettered options, as `"b"` or `"ac"`.
 
-    Args:
+    Attributes:
         right: the right letters.
         wrong: for each other letter, a sentence that names what is wrong
             with it and one that points the way.
         missing: what to say where a right letter is not chosen.
     """
 
-    def __init__(
-        self,
-        title: str,
-        right: str,
-        wrong: Mapping[str, str],
-        hints: Sequence[str] = (),
-        missing: str = "Something is missing.",
-        then: str = "",
-    ):
-        super().__init__(title, hints, then)
-        self.right, self.wrong = frozenset(right), dict(wrong)
-        self.missing = missing
-        self.letters = sorted(self.right | set(self.wrong))
+    right: str
+    wrong: Mapping[str, str]
+    _: KW_ONLY
+    missing: str = "Something is missing."
 
     def judge(self, answer: object = ...) -> None:
         attempted(answer)
         chosen = self.read(answer)
-        for letter in sorted(chosen - self.right):
+        for letter in sorted(chosen - set(self.right)):
             raise NotYet(f"{letter}: {self.wrong[letter]} {self.pointer()}")
-        if chosen != self.right:
+        if chosen != set(self.right):
             raise NotYet(f"{self.missing} {self.pointer()}")
 
     def read(self, answer: object) -> set[str]:
@@ -389,9 +410,9 @@ class Choice(Task):
         if isinstance(letters, str):
             chosen = set(letters.lower()) - set(" ,;().")
             one = len(self.right) > 1 or len(chosen) == 1
-            if chosen and one and chosen <= set(self.letters):
+            if chosen and one and chosen <= {*self.right, *self.wrong}:
                 return chosen
-        options = ", ".join(self.letters)
+        options = ", ".join(sorted({*self.right, *self.wrong}))
         some = "one or more" if len(self.right) > 1 else "one"
         raise NotYet(
             f"{shown(answer)} is none of the options. Give {some} of the"
@@ -399,6 +420,7 @@ class Choice(Task):
         )
 
 
+@dataclass(eq=False, repr=False)
 class Judged(Task):
     """Anything else: `fault` takes the answer and says what is wrong.
 
@@ -406,15 +428,7 @@ class Judged(Task):
     returns None if all is well and otherwise one or two sentences.
     """
 
-    def __init__(
-        self,
-        title: str,
-        fault: Callable[..., str | None],
-        hints: Sequence[str] = (),
-        then: str = "",
-    ):
-        super().__init__(title, hints, then)
-        self.fault = fault
+    fault: Callable[..., str | None]
 
     def judge(self, answer: object = ..., *context: object) -> None:
         attempted(answer)
@@ -427,11 +441,9 @@ class Judged(Task):
 
 def notebook(module_name: str) -> tuple[Callable, Callable]:
     """Name the tasks of a module; make its `progress` and `variant`."""
-    module = sys.modules[module_name]
-    short = module_name.rpartition(".")[2]
-    tasks = tasks_of(module)
+    tasks = tasks_of(sys.modules[module_name])
     for name, task in tasks.items():
-        task.path = f"check.{short}.{name}"
+        task.path = f"check.{module_name.rpartition('.')[2]}.{name}"
 
     def progress() -> Note:
         """Which tasks of this notebook are done, by their last verdict."""
@@ -464,55 +476,43 @@ class Variant:
     """
 
     def __init__(self, name: str, tasks: Mapping[str, Task]):
-        self.name = name
-        self.tasks: dict[str, Task] = {}
-        shared: dict[str, dict[str, Task]] = {}
+        kinds: dict[str, dict[str, Value | Several]] = {}
         for key, task in tasks.items():
             if getattr(task, "vary", None):
                 kind = repr((task.given, task.vary))
-                shared.setdefault(kind, {})[key] = task
-        for kind, group in shared.items():
+                kinds.setdefault(kind, {})[key] = task
+        lines = []
+        for kind, group in kinds.items():
             given = drawn(f"{kind} {name}", list(group.values()))
+            shown_given = ", ".join(f"{k} = {v}" for k, v in given.items())
             for key, task in group.items():
-                self.tasks[key] = task.with_given(given)
-                self.tasks[key].state = verdicts.NOT_ATTEMPTED
-
-    def __getattr__(self, key: str) -> Task:
-        try:
-            return self.__dict__["tasks"][key]
-        except KeyError:
-            raise AttributeError(f"no task {key!r} that varies") from None
-
-    def _note(self) -> Note:
-        lines = [
-            f"{task.title}: "
-            + ", ".join(f"{k} = {v}" for k, v in task.given.items())
-            for task in self.tasks.values()
-        ]
-        return Note(f"Parameters for {self.name}", "\n".join(lines))
+                twin = task.with_given(given)
+                twin.state = verdicts.NOT_ATTEMPTED
+                setattr(self, key, twin)
+                lines.append(f"{task.title}: {shown_given}")
+        self._note = Note(f"Parameters for {name}", "\n".join(lines))
 
     def __repr__(self) -> str:
-        return repr(self._note())
+        return repr(self._note)
 
     def _repr_html_(self) -> str:
-        return self._note()._repr_html_()
+        return self._note._repr_html_()
 
 
 def drawn(seed: str, tasks: Sequence[Value | Several]) -> dict[str, object]:
-    """New parameters for all of the tasks together."""
+    """New parameters, the same for all of the tasks."""
     first = tasks[0]
     generator = random.Random(hashlib.sha256(seed.encode()).digest())
     for _ in range(1_000):
         given = {k: generator.choice(list(v)) for k, v in first.vary.items()}
         given = {**first.given, **given}
-        twins = [task.with_given(given) for task in tasks]
-        if given != first.given and not any(map(clash, twins)):
+        if given != first.given and not any(clash(t, given) for t in tasks):
             return given
     raise ValueError(f"{first.path}: no variant keeps its mistakes apart")
 
 
-def clash(task: Value | Several) -> Iterable[str]:
+def clash(task: Value | Several, given: Mapping[str, object]) -> bool:
     try:
-        return task.clashes()
+        return bool(task.with_given(given).clashes())
     except (ArithmeticError, ValueError):
-        return ["impossible parameters"]
+        return True  # impossible parameters
