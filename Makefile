@@ -18,7 +18,9 @@ NOTEBOOKS := $(wildcard book/*.ipynb exercises/solutions/*.ipynb)
 SPHINX := $(VENV)/bin/jupyter-book build . --keep-going -n -W
 
 export ONEBYONE_PROGRESS ?= 0
-export PYTHONDONTWRITEBYTECODE ?= 1
+# bytecode is kept, since importing PyTorch without it takes seconds, but apart
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/pycache
 
 .DEFAULT_GOAL := help
 .PHONY: help book test test-long execute exercises lint serve weights constraints \
