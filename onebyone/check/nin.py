@@ -560,91 +560,7 @@ nin_3x3 = Several(
     ],
 )
 
-# --- Taking layers out -----------------------------------------------------
-
-WIDTHS = (96, 256, 384, 10)
-
-fewer_parameters = Number(
-    "How many parameters go",
-    lambda: (
-        cost.parameters(paper_nin()) - cost.parameters(paper_nin(num_1x1=1))
-    ),
-    mistakes=[
-        Mistake(
-            lambda: sum(c * c for c in WIDTHS),
-            "You left out the biases.",
-            "A layer takes its biases with it.",
-        ),
-        Mistake(
-            lambda: 2 * sum(c * (c + 1) for c in WIDTHS),
-            "You took out both 1×1 layers.",
-            "One stays in each block.",
-        ),
-        Mistake(
-            lambda: sum(c * (c + 1) for c in WIDTHS[:3]),
-            "You left out the last block.",
-            "It is a NiN block like the others.",
-        ),
-        Mistake(
-            lambda: cost.parameters(paper_nin(num_1x1=1)),
-            "This is what the smaller network still has.",
-            "The question is how many parameters fewer it has.",
-        ),
-        Mistake(
-            lambda: 0,
-            "A layer with parameters is gone.",
-            "So the network has fewer of them.",
-        ),
-    ],
-    hints=[
-        "One 1×1 layer goes from each of the four blocks.",
-        "A 1×1 layer from c to c channels has c·c weights and c biases. Which"
-        " c do the four blocks have?",
-    ],
-)
-
-
-def fault_of_runs(runs):
-    if not isinstance(runs, dict):
-        return (
-            "Collect the accuracies in a dictionary, with the number of 1×1"
-            " layers as keys."
-        )
-    if missing := [n for n in (0, 1, 2, 3) if n not in runs]:
-        return f"No accuracy for {missing[0]} 1×1 layers per block yet."
-    for n in (0, 1, 2, 3):
-        accuracy = float(runs[n])
-        if not 0 <= accuracy <= 1:
-            return (
-                f"An accuracy lies between 0 and 1; for {n} you have"
-                f" {accuracy:.3g}. Is it a percentage, or a loss?"
-            )
-        if accuracy < 0.3:
-            return (
-                f"With {n} 1×1 layers the network has hardly learnt anything"
-                f" ({accuracy:.2f}). Did you make a fresh network and train"
-                " it?"
-            )
-    if len({float(runs[n]) for n in (0, 1, 2, 3)}) == 1:
-        return (
-            "All accuracies are the same. Did you build a network for each"
-            " number of 1×1 layers?"
-        )
-
-
-runs = Judged(
-    "Take out, put in, run",
-    fault_of_runs,
-    hints=[
-        "`compact_nin(num_1x1=n)` builds the network; train a fresh one for"
-        " each n.",
-        "In a loop over n: set the seed, make a `Trainer` with `max_steps`,"
-        " fit, and store the history's `test_accuracy` under the key n.",
-    ],
-    then="One run each. Which differences would survive another seed?",
-)
-
-# --- The last step, the first layer, a family ------------------------------
+# --- The last step and the first layer -------------------------------------
 
 LAST = {"c_in": 384, "classes": 10}
 last_step = Number(
@@ -744,6 +660,92 @@ first_layer = Judged(
         " padding.",
     ],
 )
+
+# --- Taking layers out -----------------------------------------------------
+
+WIDTHS = (96, 256, 384, 10)
+
+fewer_parameters = Number(
+    "How many parameters go",
+    lambda: (
+        cost.parameters(paper_nin()) - cost.parameters(paper_nin(num_1x1=1))
+    ),
+    mistakes=[
+        Mistake(
+            lambda: sum(c * c for c in WIDTHS),
+            "You left out the biases.",
+            "A layer takes its biases with it.",
+        ),
+        Mistake(
+            lambda: 2 * sum(c * (c + 1) for c in WIDTHS),
+            "You took out both 1×1 layers.",
+            "One stays in each block.",
+        ),
+        Mistake(
+            lambda: sum(c * (c + 1) for c in WIDTHS[:3]),
+            "You left out the last block.",
+            "It is a NiN block like the others.",
+        ),
+        Mistake(
+            lambda: cost.parameters(paper_nin(num_1x1=1)),
+            "This is what the smaller network still has.",
+            "The question is how many parameters fewer it has.",
+        ),
+        Mistake(
+            lambda: 0,
+            "A layer with parameters is gone.",
+            "So the network has fewer of them.",
+        ),
+    ],
+    hints=[
+        "One 1×1 layer goes from each of the four blocks.",
+        "A 1×1 layer from c to c channels has c·c weights and c biases. Which"
+        " c do the four blocks have?",
+    ],
+)
+
+
+def fault_of_runs(runs):
+    if not isinstance(runs, dict):
+        return (
+            "Collect the accuracies in a dictionary, with the number of 1×1"
+            " layers as keys."
+        )
+    if missing := [n for n in (0, 1, 2, 3) if n not in runs]:
+        return f"No accuracy for {missing[0]} 1×1 layers per block yet."
+    for n in (0, 1, 2, 3):
+        accuracy = float(runs[n])
+        if not 0 <= accuracy <= 1:
+            return (
+                f"An accuracy lies between 0 and 1; for {n} you have"
+                f" {accuracy:.3g}. Is it a percentage, or a loss?"
+            )
+        if accuracy < 0.3:
+            return (
+                f"With {n} 1×1 layers the network has hardly learnt anything"
+                f" ({accuracy:.2f}). Did you make a fresh network and train"
+                " it?"
+            )
+    if len({float(runs[n]) for n in (0, 1, 2, 3)}) == 1:
+        return (
+            "All accuracies are the same. Did you build a network for each"
+            " number of 1×1 layers?"
+        )
+
+
+runs = Judged(
+    "Take out, put in, run",
+    fault_of_runs,
+    hints=[
+        "`compact_nin(num_1x1=n)` builds the network; train a fresh one for"
+        " each n.",
+        "In a loop over n: set the seed, make a `Trainer` with `max_steps`,"
+        " fit, and store the history's `test_accuracy` under the key n.",
+    ],
+    then="One run each. Which differences would survive another seed?",
+)
+
+# --- A family --------------------------------------------------------------
 
 
 def fault_of_family(family):
