@@ -8,8 +8,8 @@ How it works: verdicts.py shows, guard.py keeps what students write at arm's
 length, tasks.py and code.py hold the kinds of task.
 """
 
-from onebyone.check import counting, nin
+from onebyone.check import counting, nin, one_by_one
 
-NOTEBOOKS = ("counting", "nin")
+NOTEBOOKS = ("counting", "one_by_one", "nin")
 
-__all__ = ["NOTEBOOKS", "counting", "nin"]
+__all__ = ["NOTEBOOKS", "counting", "nin", "one_by_one"]
