@@ -248,6 +248,13 @@ layer_costs = Several(
                     " channels.",
                 ),
                 Mistake(
+                    lambda **g: weights(**g) * activations(**g),
+                    "You multiplied by the number of output channels once too"
+                    " often.",
+                    "The weights contain the output channels already; each"
+                    " works once at each position.",
+                ),
+                Mistake(
                     lambda **g: weights(**g) * g["h"] * g["w"],
                     "You took the positions of the input.",
                     "The weights work once at each position of the output.",
