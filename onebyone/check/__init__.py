@@ -8,8 +8,8 @@ How it works: verdicts.py shows, guard.py keeps what students write at arm's
 length, tasks.py and code.py hold the kinds of task.
 """
 
-from onebyone.check import counting, nin, one_by_one
+from onebyone.check import counting, inception, nin, one_by_one
 
-NOTEBOOKS = ("counting", "one_by_one", "nin")
+NOTEBOOKS = ("counting", "one_by_one", "nin", "inception")
 
-__all__ = ["NOTEBOOKS", "counting", "nin", "one_by_one"]
+__all__ = ["NOTEBOOKS", "counting", "inception", "nin", "one_by_one"]
