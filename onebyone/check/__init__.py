@@ -8,8 +8,15 @@ How it works: verdicts.py shows, guard.py keeps what students write at arm's
 length, tasks.py and code.py hold the kinds of task.
 """
 
-from onebyone.check import counting, inception, nin, one_by_one
+from onebyone.check import counting, gap, inception, nin, one_by_one
 
-NOTEBOOKS = ("counting", "one_by_one", "nin", "inception")
+NOTEBOOKS = ("counting", "one_by_one", "nin", "gap", "inception")
 
-__all__ = ["NOTEBOOKS", "counting", "inception", "nin", "one_by_one"]
+__all__ = [
+    "NOTEBOOKS",
+    "counting",
+    "gap",
+    "inception",
+    "nin",
+    "one_by_one",
+]
