@@ -8,9 +8,9 @@ How it works: verdicts.py shows, guard.py keeps what students write at arm's
 length, tasks.py and code.py hold the kinds of task.
 """
 
-from onebyone.check import counting, gap, inception, nin, one_by_one
+from onebyone.check import counting, gap, inception, nin, one_by_one, residual
 
-NOTEBOOKS = ("counting", "one_by_one", "nin", "gap", "inception")
+NOTEBOOKS = ("counting", "one_by_one", "nin", "gap", "inception", "residual")
 
 __all__ = [
     "NOTEBOOKS",
@@ -19,4 +19,5 @@ __all__ = [
     "inception",
     "nin",
     "one_by_one",
+    "residual",
 ]
