@@ -206,6 +206,11 @@ global_average = Function(
             "The layout is (B, C, H, W): which axes are the places?",
         ),
         Mistake(
+            lambda X: X.mean(dim=(1, 2)),
+            "You averaged as if the channels came last.",
+            "The layout is (B, C, H, W): which axes are the places?",
+        ),
+        Mistake(
             lambda X: X.mean(dim=(0, 2, 3)),
             "You averaged over the images of the batch as well.",
             "Each image has averages of its own.",
@@ -546,7 +551,7 @@ at_96 = Choice(
     "A comparison at 96×96",
     right="b",
     wrong={
-        "a": "Its maps would need more than one pixel for that. Compute the"
+        "a": "The maps would need more than one pixel for that. Compute the"
         " size of the last maps at 96×96.",
         "c": "The fully connected layer is a layer more, with parameters of"
         " its own. What does it read at this size?",
