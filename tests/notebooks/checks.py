@@ -192,7 +192,10 @@ def says_something(statement: ast.Assert) -> bool:
 
 
 def short_cells(chapter: Chapter) -> Iterator[str]:
-    lengths = [len(cell.source.splitlines()) for cell in chapter.code]
+    lengths = [
+        sum("### " not in line for line in cell.source.splitlines())
+        for cell in chapter.code
+    ]
     for cell, length in zip(chapter.code, lengths, strict=True):
         if length > MAX_LINES:
             yield chapter.at(cell, f"has {length} lines", cell.source)

@@ -11,7 +11,6 @@ from checks import ROOT, Chapter
 from onebyone import check
 from onebyone.check.tasks import tasks_of
 from onebyone.check.verdicts import NOT_ATTEMPTED, Note, Verdict
-from onebyone.data import DataUnavailable, load_data
 from tools import claims, exercise_pages, exercises, notebooks
 
 TASKS = range(6, 10)
@@ -106,16 +105,6 @@ def run_blank(chapter: Chapter) -> list:
             code = compile(ast.Expression(last.value), cell.id, "eval")
             shown.append(eval(code, namespace))
     return shown
-
-
-@pytest.fixture
-def some_data(monkeypatch):
-    """Fashion-MNIST or, where there is none, letters."""
-    monkeypatch.setenv("ONEBYONE_PROGRESS", "0")
-    try:
-        load_data(device="cpu")
-    except DataUnavailable:
-        monkeypatch.setenv("ONEBYONE_DATASET", "letters")
 
 
 @by_name

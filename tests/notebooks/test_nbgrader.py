@@ -185,7 +185,7 @@ HOSTILE = [
 @pytest.mark.parametrize(
     "name", [path.stem for path in sorted(EXERCISES.glob("*.ipynb"))]
 )
-def test_a_class_is_graded(name, course):
+def test_a_class_is_graded(name, course, some_data):
     source = EXERCISES / "solutions" / f"{name}.ipynb"
     right, worth = answers(source), points(source)
     course.release(name, source)
