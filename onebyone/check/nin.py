@@ -1,5 +1,7 @@
 """Checks of the exercises *Network in network*."""
 
+import math
+
 import torch
 from torch import nn
 
@@ -372,6 +374,110 @@ nin_costs = Several(
 )
 
 
+IMAGE_SIDE = 224
+POOLED = 96 * 26**2 + 256 * 12**2 + 384 * 5**2  # what the poolings write
+
+
+def block_maps(c_in, c, k, n):
+    """What the three layers of a block write."""
+    return 3 * c * n * n
+
+
+def kept(c_in, classes, image=1, relus=1, pooled=1, index=8):
+    """Bytes that training keeps; the arguments say what is counted."""
+    written = relus * total(block_maps, c_in=c_in, classes=classes)
+    numbers = image * c_in * IMAGE_SIDE**2 + written + pooled * POOLED
+    return 4 * numbers + index * POOLED
+
+
+def largest_moment(c_in, classes):
+    first, maps = c_in * IMAGE_SIDE**2, 96 * 54**2
+    return 4 * (maps + max(first, maps))
+
+
+nin_memory = Several(
+    "Memory of the same network",
+    {
+        "inference": Number(
+            "inference",
+            largest_moment,
+            mistakes=[
+                Mistake(
+                    lambda **g: largest_moment(**g) // 4,
+                    "These are numbers, not bytes.",
+                    "How many bytes has a float32?",
+                ),
+                Mistake(
+                    lambda c_in, classes: 4 * 96 * 54**2,
+                    "That is one map stack alone.",
+                    "While a layer works, both what it reads and what it"
+                    " writes must be there.",
+                ),
+                Mistake(
+                    lambda c_in, classes: kept(c_in, classes, index=0),
+                    "You kept what all layers write.",
+                    "In inference, what lies further back is thrown away.",
+                ),
+                Mistake(
+                    lambda **g: 4 * total(block_count, **g),
+                    "These are the bytes of the parameters.",
+                    "The question is about the maps that pass through.",
+                ),
+                Mistake(
+                    lambda c_in, classes: 4 * (96 * 54**2 + 96 * 26**2),
+                    "That is the first pooling's moment.",
+                    "Is there a worse one?",
+                ),
+            ],
+        ),
+        "training": Number(
+            "training",
+            kept,
+            mistakes=[
+                Mistake(
+                    lambda **g: kept(**g, index=0),
+                    "You left out the indices.",
+                    "A pooling must remember which value was the largest.",
+                ),
+                Mistake(
+                    lambda **g: kept(**g, pooled=0),
+                    "You counted eight bytes for each number that a pooling"
+                    " writes.",
+                    "There is the number, and besides it the index.",
+                ),
+                Mistake(
+                    lambda **g: kept(**g, image=0),
+                    "You left out the image.",
+                    "What does the gradient of the first layer's weights"
+                    " need?",
+                ),
+                Mistake(
+                    lambda **g: kept(**g, relus=2),
+                    "You kept what each convolution writes besides what each"
+                    " ReLU writes.",
+                    "Which of the two does the backward pass never look at?",
+                ),
+                Mistake(
+                    largest_moment,
+                    "That is the memory of inference.",
+                    "Training comes back to every layer's input.",
+                ),
+            ],
+        ),
+    },
+    NIN,
+    vary=NINS,
+    hints=[
+        "Inference: write down for each layer what it reads and what it"
+        " writes. The maps are largest at the beginning.",
+        "Training: the image, three map stacks for each block, and what each"
+        " of the three poolings writes, four bytes a number; besides, eight"
+        " bytes for each number that a pooling writes.",
+    ],
+    then="The maps grow with the batch; the weights do not.",
+)
+
+
 def paper_nin(num_1x1=2):
     with torch.device("meta"):  # to be counted, not run
         return models.nin(num_1x1=num_1x1)
@@ -720,7 +826,7 @@ def fault_of_runs(runs):
                 f"An accuracy lies between 0 and 1; for {n} you have"
                 f" {accuracy:.3g}. Is it a percentage, or a loss?"
             )
-        if accuracy < 0.3:
+        if accuracy < 0.2:
             return (
                 f"With {n} 1×1 layers the network has hardly learnt anything"
                 f" ({accuracy:.2f}). Did you make a fresh network and train"
@@ -743,6 +849,28 @@ runs = Judged(
         " fit, and store the history's `test_accuracy` under the key n.",
     ],
     then="One run each. Which differences would survive another seed?",
+)
+
+why_two = Choice(
+    "Why two 1×1 in a block",
+    right="ae",
+    wrong={
+        "b": "Without a nonlinearity between them, two 1×1 convolutions are"
+        " one: a matrix times a matrix is a matrix. What stands between"
+        " NiN's?",
+        "c": "A 1×1 reads one pixel, however many of them you stack. Which"
+        " layer of the block looks around?",
+        "d": "A 1×1 from c to c channels adds c·c weights, and takes none"
+        " away. Which part of NiN saves parameters?",
+    },
+    missing="What you chose is true, and one more is.",
+    hints=[
+        "At one pixel a block is a small network of fully connected layers."
+        " How many layers has it, with two 1×1, with one, with none?",
+        "Count the nonlinearities. What can a network with a hidden layer do"
+        " that one without cannot, and which layers of the block are its"
+        " hidden ones?",
+    ],
 )
 
 # --- A family --------------------------------------------------------------
@@ -806,6 +934,70 @@ tuning = Choice(
         "What is the test set for? When may you look at it?",
         "Three sets: one to learn the weights, one to choose among networks,"
         " one to tell the world how good the chosen one is.",
+    ],
+)
+
+# --- Reading a log ---------------------------------------------------------
+
+mean_loss = Number(
+    "The mean loss",
+    lambda total, images, batch: total / math.ceil(images / batch),
+    {"total": 1036.49, "images": 60_000, "batch": 128},
+    vary={
+        "total": (871.2, 918.6, 1104.5, 1187.3),
+        "images": (50_000, 55_000),
+        "batch": (64, 112, 224, 256),
+    },
+    tolerance=2e-4,
+    mistakes=[
+        Mistake(
+            lambda total, images, batch: total,
+            "This is still the sum.",
+            "How many batches have been added up?",
+        ),
+        Mistake(
+            lambda total, images, batch: total / images,
+            "You divided by the number of images.",
+            "Each term of the sum is the mean of a batch already.",
+        ),
+        Mistake(
+            lambda total, images, batch: total / batch,
+            "You divided by the size of a batch.",
+            "How many batches have been added up?",
+        ),
+        Mistake(
+            lambda total, images, batch: total / (images // batch),
+            "You left out the last batch.",
+            "It is smaller than the others, but it has a loss as well.",
+        ),
+        Mistake(
+            lambda total, images, batch: total * batch / images,
+            "Your number of batches is no whole number.",
+            "What happens to the images that do not fill a batch?",
+        ),
+    ],
+    hints=[
+        "The log adds up one number for each batch.",
+        "Divide by the number of batches, of which the last one is not full.",
+    ],
+    then="Guessing among ten classes costs ln 10 on average; compare.",
+)
+
+softmax = Choice(
+    "Where the softmax is",
+    right="b",
+    wrong={
+        "a": "With one more softmax in the network the loss would apply it"
+        " twice. Read what `nn.CrossEntropyLoss` expects.",
+        "c": "An average of scores is a score: it may be above one, or below"
+        " zero. Where do scores become probabilities?",
+        "d": "For choosing a class that is enough, but training needs"
+        " probabilities. Who makes them?",
+    },
+    hints=[
+        "What does `nn.CrossEntropyLoss` take: scores or probabilities?",
+        "Compute the loss of one image by hand, once with a softmax and once"
+        " without, and compare with what PyTorch gives.",
     ],
 )
 
