@@ -14,14 +14,16 @@ else
 INSTALLER := $(PY) -m uv pip install --quiet --python $(PY)
 endif
 
-NOTEBOOKS := $(wildcard book/*.ipynb)
+NOTEBOOKS := $(wildcard book/*.ipynb exercises/solutions/*.ipynb)
 SPHINX := $(VENV)/bin/jupyter-book build . --keep-going -n -W
 
 export ONEBYONE_PROGRESS ?= 0
-export PYTHONDONTWRITEBYTECODE ?= 1
+# bytecode is kept, since importing PyTorch without it takes seconds, but apart
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-long execute lint serve weights constraints \
+.PHONY: help book test test-long execute exercises lint serve weights constraints \
 	repository clean
 
 help:  ## show this list
@@ -38,8 +40,11 @@ test: $(VENV)/.test  ## prove everything: lint, tests, every notebook, the book
 test-long: $(VENV)/.test  ## the slow proofs (a weekly workflow runs them)
 	$(PY) -m pytest -m long tests
 
-execute: $(VENV)/.test  ## re-run every chapter in place and normalise it
+execute: $(VENV)/.test  ## re-run every chapter and solution, and normalise it
 	$(PY) -m tools.notebooks execute $(NOTEBOOKS)
+
+exercises: $(VENV)/.test  ## write the student notebooks from the solutions
+	$(PY) -m tools.exercises
 
 lint: $(VENV)/.test  ## format and check the code, notebooks too
 	$(PY) -m ruff format .

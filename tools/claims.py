@@ -3,7 +3,7 @@
     python -m tools.claims [FILES…]            unproven claims, with context
     python -m tools.claims --caught [FILES…]   share of changed digits caught
 
-Without files it takes the chapters, the pages and the README.
+Without files it takes the chapters, the solutions, the pages and the README.
 
 What is a claim. A number in Markdown, a caption or an alt text that has four
 or more digits (1,992,166 · 48K · 1.5 million · 2.469×10¹⁰, in $math$ too), a
@@ -852,9 +852,15 @@ def _changed_digit(claim: Number, generator: random.Random) -> tuple[int, str]:
 
 
 def all_pages() -> list[Path]:
-    book = ROOT / "book"
+    folders = ("book", "exercises", "exercises/solutions")
+    pages = [
+        page
+        for folder in folders
+        for page in sorted((ROOT / folder).iterdir())
+        if page.suffix == ".md"
+        or (page.suffix == ".ipynb" and folder != "exercises")
+    ]
     readme = ROOT / "README.md"
-    pages = sorted([*book.glob("*.ipynb"), *book.glob("*.md")])
     return pages + ([readme] if readme.exists() else [])
 
 

@@ -1,4 +1,4 @@
-"""What every chapter's notebook must be: one function for each rule.
+"""What every chapter and every solution must be: one function for each rule.
 
 A check takes a Chapter and yields a sentence for each fault it finds, with
 the notebook, the cell and the text at fault.
@@ -62,6 +62,14 @@ class Chapter:
 
 def chapters() -> list[Path]:
     return sorted((ROOT / "book").glob("*.ipynb"))
+
+
+def solutions() -> list[Path]:
+    return sorted((ROOT / "exercises" / "solutions").glob("*.ipynb"))
+
+
+def short_path(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 def tags(cell: NotebookNode) -> set[str]:
@@ -184,7 +192,10 @@ def says_something(statement: ast.Assert) -> bool:
 
 
 def short_cells(chapter: Chapter) -> Iterator[str]:
-    lengths = [len(cell.source.splitlines()) for cell in chapter.code]
+    lengths = [
+        sum("### " not in line for line in cell.source.splitlines())
+        for cell in chapter.code
+    ]
     for cell, length in zip(chapter.code, lengths, strict=True):
         if length > MAX_LINES:
             yield chapter.at(cell, f"has {length} lines", cell.source)

@@ -5,6 +5,7 @@ from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
+import checks
 import pytest
 from nbformat.v4 import (
     new_code_cell,
@@ -18,7 +19,7 @@ from tools import claims, notebooks
 CAUGHT, CAUGHT_LARGE = 0.9, 0.97
 
 
-@pytest.fixture(params=claims.all_pages(), ids=lambda path: path.name)
+@pytest.fixture(params=claims.all_pages(), ids=checks.short_path)
 def page(request) -> claims.Page:
     return claims.read_page(request.param)
 

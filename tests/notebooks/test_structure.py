@@ -9,8 +9,10 @@ import yaml
 from checks import ROOT, Chapter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
+ALL = [*checks.chapters(), *checks.solutions()]
 
-@pytest.fixture(params=checks.chapters(), ids=lambda path: path.name)
+
+@pytest.fixture(params=ALL, ids=checks.short_path)
 def chapter(request) -> Chapter:
     return Chapter.read(request.param)
 
@@ -25,9 +27,11 @@ def test_a_chapter_keeps_the_rules(chapter, check):
     faultless(check(chapter))
 
 
-def test_all_chapters_have_the_same_setup_cell():
-    chapters = [Chapter.read(path) for path in checks.chapters()]
-    setups = {c.name: checks.common_setup(c) for c in chapters}
+def test_all_notebooks_have_the_same_setup_cell():
+    setups = {
+        checks.short_path(path): checks.common_setup(Chapter.read(path))
+        for path in ALL
+    }
     assert len(set(setups.values())) <= 1, setups
 
 
@@ -45,7 +49,7 @@ def test_every_cited_paper_is_in_the_references():
 def test_figure_names_are_unique_in_the_book():
     names = Counter(
         (checks.figure_name(cell))
-        for path in checks.chapters()
+        for path in ALL
         for cell in Chapter.read(path).code
         if checks.figure_name(cell)
     )

@@ -1,0 +1,414 @@
+"""Tasks whose answer is a function, a module or a tensor.
+
+Each compares with a reference of PyTorch's, in float64 and over random
+shapes, drawn by a generator of its own.
+"""
+
+import copy
+import itertools
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+
+import numpy
+import torch
+from torch import Tensor, nn
+
+from onebyone.check.guard import (
+    NotAttempted,
+    NotYet,
+    Raised,
+    is_stub,
+    outcome,
+    shown,
+    type_name,
+)
+from onebyone.check.tasks import Compared, number, number_text
+
+MOST_ORDERS = 720  # orders of equal layers that are tried
+BOTH_RAISED = "Your module raised an error, and so does the reference."
+
+
+class Draw:
+    """Random arguments for a student's function; the same ones each time."""
+
+    def __init__(self, seed: int):
+        self._random = random.Random(seed)
+        self._generator = torch.Generator("cpu").manual_seed(seed)
+
+    def integer(self, least: int, most: int) -> int:
+        return self._random.randint(least, most)
+
+    def tensor(self, *shape: int) -> Tensor:
+        """Normally distributed, float64."""
+        return torch.randn(
+            shape, dtype=torch.float64, device="cpu", generator=self._generator
+        )
+
+
+# --- Comparing -------------------------------------------------------------
+
+
+def compare(actual: object, expected: object, tolerance: float) -> None:
+    """Raise NotYet, saying where, unless the two are the same."""
+    if isinstance(actual, Raised):
+        if type(actual.error) is not type(getattr(expected, "error", None)):
+            raise NotYet(str(actual))
+    elif isinstance(expected, Raised):
+        raise NotYet("gives a result where there can be none.")
+    elif isinstance(expected, Tensor):
+        compare_tensors(actual, expected, tolerance)
+    elif isinstance(expected, tuple):
+        if not isinstance(actual, tuple | list) or len(actual) != len(
+            expected
+        ):
+            raise NotYet(f"gives {shown(actual)}, not {len(expected)} values.")
+        for one, other in zip(actual, expected):
+            compare(one, other, tolerance)
+    else:
+        value, right = number(actual), number(expected)
+        if abs(value - right) > tolerance * max(1, abs(right)):
+            raise NotYet(
+                f"gives {number_text(value)} instead of {number_text(right)}."
+            )
+
+
+def compare_tensors(
+    actual: object, expected: Tensor, tolerance: float
+) -> None:
+    if actual is None:
+        raise NotYet("gives nothing (`None`). Is there a `return`?")
+    if not isinstance(actual, Tensor):
+        raise NotYet(f"gives {shown(actual)}, not a tensor.")
+    if tuple(actual.shape) != tuple(expected.shape):
+        raise NotYet(
+            f"gives the shape {shown(tuple(actual.shape))} instead of"
+            f" {tuple(expected.shape)}."
+        )
+    if actual.device != expected.device:
+        raise NotYet(
+            f"gives a tensor on the device `{actual.device}`; its input is"
+            f" on `{expected.device}`."
+        )
+    if expected.is_floating_point() and actual.dtype != expected.dtype:
+        raise NotYet(
+            f"gives a tensor of `{actual.dtype}` for an input of"
+            f" `{expected.dtype}`. Make new tensors with the input's type."
+        )
+    if actual.layout != torch.strided or actual.is_complex():
+        raise NotYet("gives a sparse or complex tensor.")
+    actual = actual.detach().to(torch.float64)
+    expected = expected.detach().to(torch.float64)
+    close = torch.isclose(
+        actual, expected, rtol=tolerance, atol=tolerance, equal_nan=True
+    )
+    if not close.all():
+        index = tuple((~close).nonzero()[0].tolist())
+        wrong = f"gives {actual[index].item():.4g}"
+        wrong += f" instead of {expected[index].item():.4g}"
+        share = f"{int((~close).sum())} of {close.numel()} values differ"
+        raise NotYet(f"{wrong} at index {index}; {share}.")
+
+
+def difference(
+    actual: object, expected: object, tolerance: float
+) -> str | None:
+    try:
+        compare(actual, expected, tolerance)
+    except NotYet as reason:
+        return str(reason)
+    return None
+
+
+# --- Functions -------------------------------------------------------------
+
+
+@dataclass(eq=False, repr=False)
+class Function(Compared):
+    """A function, compared with a reference over random arguments.
+
+    A mistake is recognised if it agrees with the student's function on all
+    arguments; errors of one type agree, but not errors alone.
+
+    Attributes:
+        right: the reference.
+        inputs: makes the arguments by name, from a Draw; they are passed
+            by position. Tensors arrive as copies.
+        cases: how many sets of arguments are tried.
+        tolerance: relative and absolute.
+    """
+
+    inputs: Callable[[Draw], Mapping[str, object]]
+    _: KW_ONLY
+    cases: int = 6
+    tolerance: float = 1e-8
+
+    def read(self, answer: object) -> list[tuple]:
+        """For each case its arguments, those given away, and the result."""
+        check_function(answer)
+        drawn = [self.inputs(Draw(seed)) for seed in range(self.cases)]
+        return [(case, *call(answer, case)) for case in drawn]
+
+    def fault(self, mine: list[tuple], other: Callable) -> str | None:
+        for case, _, result in mine:
+            expected = outcome(other, *copies(case))
+            if found := difference(result, expected, self.tolerance):
+                return f"For {arguments_text(case)} your function {found}"
+        if all(isinstance(result, Raised) for *_, result in mine):
+            return f"Your function always {mine[0][2]}"
+        return None
+
+    def remark(self, mine: list[tuple]) -> str | None:
+        for case, given, result in mine:
+            own = copies(case)
+            expected = self.right(*own)
+            for name, theirs, ours in zip(case, given, own):
+                if shared(result, theirs) and not shared(expected, ours):
+                    return (
+                        f"Your result shares its memory with `{name}`: who"
+                        " changes one of them in place changes both."
+                    )
+        return None
+
+
+def check_function(answer: object) -> None:
+    if is_stub(answer):
+        raise NotAttempted("The function has no body yet.")
+    if isinstance(answer, type):
+        raise NotYet(f"`{answer.__name__}` is a class, not a function.")
+    if not callable(answer):
+        raise NotYet(
+            f"This is {shown(answer)}, not a function. Pass the function"
+            " itself, without brackets behind its name."
+        )
+
+
+def call(function: Callable, case: Mapping) -> tuple[list, object]:
+    """Copies of the arguments, which must not change, and the result."""
+    given = copies(case)
+    result = outcome(function, *given)
+    for (name, value), after in zip(case.items(), given):
+        if isinstance(value, Tensor) and not unchanged(value, after):
+            raise NotYet(
+                f"Your function changes its input `{name}`, which its caller"
+                " may still need. Work on a new tensor."
+            )
+    return given, result
+
+
+def copies(case: Mapping[str, object]) -> list:
+    return [
+        value.clone() if isinstance(value, Tensor) else copy.deepcopy(value)
+        for value in case.values()
+    ]
+
+
+def unchanged(before: Tensor, after: Tensor) -> bool:
+    return before.shape == after.shape and torch.equal(before, after.detach())
+
+
+def shared(one: object, other: object) -> bool:
+    """Whether two tensors lie in the same memory."""
+    if not isinstance(one, Tensor) or not isinstance(other, Tensor):
+        return False
+    first, second = (t.untyped_storage().data_ptr() for t in (one, other))
+    return first == second and one.numel() > 0
+
+
+def arguments_text(case: Mapping[str, object]) -> str:
+    return ", ".join(
+        f"`{name}` of shape {tuple(value.shape)}"
+        if isinstance(value, Tensor)
+        else f"`{name}` = {shown(value)}"
+        for name, value in case.items()
+    )
+
+
+# --- Modules ---------------------------------------------------------------
+
+
+@dataclass(eq=False, repr=False)
+class Module(Compared):
+    """A module, or what builds one, compared with a reference.
+
+    The reference's parameters, drawn anew, are copied into the student's
+    module, layer by layer and in whatever order the layers stand there;
+    then both must map the same input to the same output, in eval mode.
+
+    Attributes:
+        right: builds the reference from the arguments of a case.
+        cases: pairs of arguments and input shape, as in
+            `[((3, 8), (2, 3, 9, 9))]`. With None in place of the arguments
+            the answer is a module itself, and `right` takes none.
+        tolerance: relative and absolute.
+    """
+
+    cases: Sequence[tuple[tuple | None, tuple[int, ...]]]
+    _: KW_ONLY
+    tolerance: float = 1e-8
+
+    def read(self, answer: object) -> list[nn.Module]:
+        return [built(answer, arguments) for arguments, _ in self.cases]
+
+    def fault(self, mine: list[nn.Module], other: Callable) -> str | None:
+        both_raised = 0
+        for module, (arguments, shape) in zip(mine, self.cases):
+            reference = prepared(other(*(arguments or ())))
+            X = Draw(1).tensor(*shape)
+            made = "" if arguments is None else f" made with {arguments}"
+            try:
+                both_raised += self.both_raise(module, reference, X)
+            except NotYet as reason:
+                return f"For X of shape {shape} your module{made} {reason}"
+        if both_raised == len(self.cases):
+            return "Your module raised an error, and so does the reference."
+        return None
+
+    def both_raise(
+        self, module: nn.Module, reference: nn.Module, X: Tensor
+    ) -> bool:
+        """Whether neither gives a result; raise NotYet if they differ."""
+        with torch.no_grad():
+            expected = outcome(reference, X.clone())
+            actual = outcome(module, X.clone())
+            if isinstance(actual, Raised) or isinstance(expected, Raised):
+                compare(actual, expected, 0)
+                return True
+            if getattr(actual, "shape", None) != expected.shape:
+                compare(actual, expected, 0)
+            compare_layers(module, reference)
+            for _ in orders(module, reference):
+                result = module(X.clone())
+                if not difference(result, expected, self.tolerance):
+                    return False
+        raise NotYet(
+            "has the right layers, but computes something else: look at"
+            " their order and at what stands between them."
+        )
+
+
+def built(answer: object, arguments: tuple | None) -> nn.Module:
+    """A copy of the student's module, in float64 and eval mode."""
+    module = answer
+    if arguments is None and isinstance(answer, type):
+        raise NotYet("This is a class. Pass a module made from it.")
+    if arguments is not None:
+        if isinstance(answer, nn.Module) or not callable(answer):
+            raise NotYet(
+                f"This is {shown_module(answer)}. Pass the class or"
+                " function that builds the module."
+            )
+        if is_stub(answer) or is_stub(getattr(answer, "forward", None)):
+            raise NotAttempted("Its body is still to be written.")
+        module = outcome(answer, *arguments)
+    if isinstance(module, Raised):
+        raise NotYet(f"Building it with {arguments} {module}")
+    if module is None:
+        raise NotYet("Nothing (`None`) was built. Is there a `return`?")
+    if not isinstance(module, nn.Module):
+        raise NotYet(f"This is {shown(module)}, not an `nn.Module`.")
+    if is_stub(type(module).forward):
+        raise NotAttempted("Its `forward` is still to be written.")
+    return copy.deepcopy(module).to(torch.float64).eval()
+
+
+def shown_module(answer: object) -> str:
+    if isinstance(answer, nn.Module):
+        return f"a module (`{type_name(answer)}`)"
+    return shown(answer)
+
+
+def prepared(reference: nn.Module) -> nn.Module:
+    """The reference in float64, with parameters unlike any initial ones."""
+    reference = reference.to(torch.float64).eval()
+    draw = Draw(0)
+    with torch.no_grad():
+        for tensor in [*reference.parameters(), *reference.buffers()]:
+            if tensor.is_floating_point():
+                noise = draw.tensor(*tensor.shape)
+                fan = max(1, tensor[0].numel()) if tensor.ndim > 1 else 1
+                tensor.copy_(noise / fan**0.5)
+        for name, buffer in reference.named_buffers():
+            if name.endswith("running_var"):
+                buffer.copy_(buffer.abs() + 0.5)
+    return reference
+
+
+def compare_layers(module: nn.Module, reference: nn.Module) -> None:
+    """Raise NotYet if the layers differ; their values are no matter."""
+    count, right = (
+        sum(p.numel() for p in net.parameters()) for net in (module, reference)
+    )
+    if count != right:
+        raise NotYet(f"has {count:,} parameters instead of {right:,}.")
+    if counted(layers(module)) != counted(layers(reference)):
+        raise NotYet("has as many parameters as it should, in other layers.")
+
+
+def counted(found: dict[tuple, list]) -> dict[tuple, int]:
+    return {key: len(same_kind) for key, same_kind in found.items()}
+
+
+def layers(net: nn.Module) -> dict[tuple, list]:
+    """Submodules with parameters of their own, by the shapes of these."""
+    found = {}
+    for module in net.modules():
+        own = {
+            **dict(module.named_parameters(recurse=False)),
+            **dict(module.named_buffers(recurse=False)),
+        }
+        if own:
+            key = tuple((n, tuple(t.shape)) for n, t in sorted(own.items()))
+            found.setdefault(key, []).append(own)
+    return found
+
+
+def orders(module: nn.Module, reference: nn.Module) -> Iterator[None]:
+    """Copy the reference's parameters, once for each order of equal layers."""
+    mine, theirs = layers(module), layers(reference)
+    ways = itertools.product(
+        *(itertools.permutations(mine[key]) for key in theirs)
+    )
+    for way in itertools.islice(ways, MOST_ORDERS):
+        with torch.no_grad():
+            for own, other in zip(way, theirs.values()):
+                for a, b in zip(own, other):
+                    for name, tensor in a.items():
+                        tensor.copy_(b[name])
+        yield
+
+
+# --- Tensors ---------------------------------------------------------------
+
+
+@dataclass(eq=False, repr=False)
+class Array(Compared):
+    """A tensor or array, compared with one computed from the context.
+
+    The check is called with the answer and what it was made from; `right`,
+    and `wrong` of each mistake, take the latter.
+    """
+
+    _: KW_ONLY
+    tolerance: float = 1e-4
+
+    def read(self, answer: object) -> Tensor:
+        if not isinstance(answer, Tensor | numpy.ndarray | list | tuple):
+            raise NotYet(f"This is {shown(answer)}, not a tensor.")
+        if isinstance(answer, Tensor) and answer.is_meta:
+            raise NotYet("A tensor on the device `meta` has no values.")
+        try:
+            return plain(torch.as_tensor(answer))
+        except (TypeError, ValueError, RuntimeError):
+            raise NotYet(f"{shown(answer)} is no tensor.") from None
+
+    def fault(
+        self, mine: Tensor, other: Callable, *context: object
+    ) -> str | None:
+        found = difference(mine, plain(other(*context)), self.tolerance)
+        return f"Your tensor {found}" if found else None
+
+
+def plain(tensor: Tensor) -> Tensor:
+    kind = torch.complex128 if tensor.is_complex() else torch.float64
+    return tensor.detach().cpu().to(kind)

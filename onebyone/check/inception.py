@@ -1,0 +1,1248 @@
+"""Checks of the exercises *Inception*."""
+
+import copy
+
+import torch
+import torchvision
+from torch import nn
+from torch.nn import functional as F
+
+from onebyone import cost, models
+from onebyone.check.code import Draw, Function, Module
+from onebyone.check.guard import Raised, outcome, shown
+from onebyone.check.tasks import (
+    Choice,
+    Judged,
+    Mistake,
+    Number,
+    Several,
+    Shape,
+    notebook,
+    number,
+)
+from onebyone.models.inception import InceptionBlock, conv_relu
+
+# --- Joining branches ------------------------------------------------------
+
+joined_shape = Shape(
+    "The shape of four branches, joined",
+    lambda batch, c_in, made, reduced, h, w: (batch, sum(made), h, w),
+    {
+        "batch": 8,
+        "c_in": 128,
+        "made": (48, 96, 24, 40),
+        "reduced": (64, 16),
+        "h": 14,
+        "w": 18,
+    },
+    vary={
+        "batch": (2, 4, 6, 16),
+        "made": ((32, 64, 16, 48), (64, 80, 24, 16), (56, 72, 32, 40)),
+        "h": (13, 15, 17, 21),
+        "w": (19, 22, 25),
+    },
+    axes=("batch", "channels", "height", "width"),
+    mistakes=[
+        Mistake(
+            lambda batch, c_in, made, reduced, h, w: (batch, c_in, h, w),
+            "You kept the channels of the input.",
+            "The block hands on what its branches make.",
+        ),
+        Mistake(
+            lambda batch, c_in, made, reduced, h, w: (batch, max(made), h, w),
+            "You took the channels of the widest branch alone.",
+            "No branch is picked: all of them are handed on.",
+        ),
+        Mistake(
+            lambda batch, c_in, made, reduced, h, w: (
+                batch,
+                c_in + sum(made),
+                h,
+                w,
+            ),
+            "You handed on the input besides the branches.",
+            "The projection behind the pooling has read it; only what the"
+            " branches end with is joined.",
+        ),
+        Mistake(
+            lambda batch, c_in, made, reduced, h, w: (
+                batch,
+                sum(made) + sum(reduced),
+                h,
+                w,
+            ),
+            "You counted the channels between the layers of a branch, too.",
+            "Only what stands at the end of a branch is joined.",
+        ),
+        Mistake(
+            lambda batch, c_in, made, reduced, h, w: (
+                4 * batch,
+                sum(made),
+                h,
+                w,
+            ),
+            "You let the batch grow.",
+            "The branches are four views of the same images, joined along"
+            " the channels.",
+        ),
+        Mistake(
+            lambda batch, c_in, made, reduced, h, w: (
+                batch,
+                sum(made),
+                h - 4,
+                w - 4,
+            ),
+            "You let the 5×5 shrink the maps.",
+            "Every branch pads so that the size stays.",
+        ),
+        Mistake(
+            lambda batch, c_in, made, reduced, h, w: (batch, sum(made), w, h),
+            "Your layout is (batch, channels, width, height).",
+            "In PyTorch the rows come before the columns.",
+        ),
+        Mistake(
+            lambda batch, c_in, made, reduced, h, w: (batch, h, w, sum(made)),
+            "Your channels stand last.",
+            "In PyTorch they follow the batch.",
+        ),
+    ],
+    hints=[
+        "Concatenating along the channels is putting maps behind each other:"
+        " what grows, and what stays?",
+        "Only one of the four axes grows, and it becomes the sum of what the"
+        " four branches end with.",
+    ],
+)
+
+must_match = Choice(
+    "What must match",
+    right="acd",
+    wrong={
+        "b": "Channels add up, so each branch may make as many as it likes."
+        " Which axes do *not* add up?",
+        "e": "The join sees maps and not what has made them. Which axes of"
+        " the maps must agree?",
+        "f": "A branch may be one layer or ten, as long as its maps fit."
+        " Which axes of the maps must agree?",
+    },
+    missing="What you chose must match, and something else must too.",
+    hints=[
+        "Imagine the maps of one image as cards, and the branches as decks.",
+        "`torch.cat(…, dim=1)` joins along axis 1. All other axes must be"
+        " equal.",
+    ],
+)
+
+
+def flat(side, made, shrink=4, pools=2, pixels=lambda n: n * n):
+    for _ in range(2):
+        side -= shrink
+        if pools:
+            side //= 2
+    return sum(made) * pixels(side)
+
+
+flat_features = Number(
+    "How many features are flattened",
+    lambda side, made: flat(side, made),
+    {"side": 40, "made": (16, 24, 32, 24)},
+    vary={
+        "side": (36, 44, 48, 52, 56, 60),
+        "made": ((16, 24, 24, 32), (8, 24, 24, 16), (24, 32, 32, 24)),
+    },
+    mistakes=[
+        Mistake(
+            lambda side, made: flat(28, (16, 24, 24, 24)),
+            "This is the chapter's number.",
+            "Here the images are larger, and the branches wider.",
+        ),
+        Mistake(
+            lambda side, made: flat(28, made),
+            "This is the count for 28×28 images.",
+            "Follow a larger image through the layers: what arrives at the"
+            " last module?",
+        ),
+        Mistake(
+            lambda side, made: flat(side, made, shrink=0),
+            "You kept the size in the two 5×5 convolutions.",
+            "They have no padding: how many pixels does each take off?",
+        ),
+        Mistake(
+            lambda side, made: flat(side, made, shrink=2),
+            "You took two pixels off in each 5×5 convolution.",
+            "A 5×5 loses as many on *each* side of the map.",
+        ),
+        Mistake(
+            lambda side, made: flat(side, made, pools=0),
+            "You left out the two poolings.",
+            "Each of them halves the side of the map.",
+        ),
+        Mistake(
+            lambda side, made: flat(side, made, pixels=lambda n: n),
+            "You multiplied by the side of the map and not by its pixels.",
+            "A map has a height and a width.",
+        ),
+        Mistake(
+            lambda side, made: sum(made),
+            "These are the channels.",
+            "Flattening keeps every pixel of every channel.",
+        ),
+        Mistake(
+            lambda side, made: 20 * flat(side, made) // sum(made),
+            "You flattened what goes *into* the last module.",
+            "The module makes other channels of it.",
+        ),
+    ],
+    hints=[
+        "Channels times pixels. The channels are those that the last module"
+        " hands on.",
+        "Write down the side after each of these: 5×5 without padding,"
+        " pooling, module, 5×5 without padding, pooling, module.",
+    ],
+)
+
+# --- Reduce first ----------------------------------------------------------
+
+ROW = {"c": 256, "c1": 128, "r3": 128, "c3": 192, "r5": 32, "c5": 96, "p": 64}
+ROWS = {
+    "c": (320, 480, 512, 528),
+    "c1": (112, 144, 160, 192),
+    "r3": (80, 96, 104, 176),
+    "c3": (208, 224, 240, 288),
+    "r5": (16, 24, 40, 48),
+    "p": (32, 56, 72),
+}
+
+
+def naive_weights(c, c1, r3, c3, r5, c5, p):
+    return c * (c1 + 9 * c3 + 25 * c5)
+
+
+def reduced_weights(c, c1, r3, c3, r5, c5, p):
+    return c * (c1 + r3 + r5 + p) + 9 * r3 * c3 + 25 * r5 * c5
+
+
+reduction = Several(
+    "A block, naive and reduced",
+    {
+        "naive": Number(
+            "naive",
+            naive_weights,
+            mistakes=[
+                Mistake(
+                    lambda c, c1, r3, c3, r5, c5, p: (
+                        c * (c1 + 3 * c3 + 5 * c5)
+                    ),
+                    "You took the side of the kernels for their size.",
+                    "A kernel has a height and a width.",
+                ),
+                Mistake(
+                    lambda c, p, **g: naive_weights(c=c, p=p, **g) + c * p,
+                    "You counted a projection.",
+                    "In the naive form nothing stands behind the pooling.",
+                ),
+                Mistake(
+                    lambda c, **g: naive_weights(c=c, **g) + 9 * c * c,
+                    "You gave the pooling weights.",
+                    "It takes the largest of nine values, and learns nothing.",
+                ),
+                Mistake(
+                    lambda c, c1, r3, c3, r5, c5, p: (
+                        c * c1 + 9 * r3 * c3 + 25 * r5 * c5
+                    ),
+                    "Your 3×3 and 5×5 read reduced channels.",
+                    "In the naive form they read the block's input.",
+                ),
+                Mistake(
+                    lambda c1, c3, c5, **g: (
+                        naive_weights(c1=c1, c3=c3, c5=c5, **g) + c1 + c3 + c5
+                    ),
+                    "You counted the biases, too.",
+                    "The question is about weights.",
+                ),
+            ],
+        ),
+        "reduced": Number(
+            "reduced",
+            reduced_weights,
+            mistakes=[
+                Mistake(
+                    lambda c, c1, r3, c3, r5, c5, p: (
+                        c * (c1 + p) + 9 * r3 * c3 + 25 * r5 * c5
+                    ),
+                    "You left out the two reductions themselves.",
+                    "A 1×1 convolution makes things cheaper, but is not free.",
+                ),
+                Mistake(
+                    lambda c, c1, r3, c3, r5, c5, p: (
+                        c * (c1 + r3 + r5) + 9 * r3 * c3 + 25 * r5 * c5
+                    ),
+                    "You left out the projection.",
+                    "How many layers of the block read its input?",
+                ),
+                Mistake(
+                    lambda c, c1, r3, c3, r5, c5, p: (
+                        c * (c1 + r3 + r5 + p) + c * (9 * c3 + 25 * c5)
+                    ),
+                    "Your 3×3 and 5×5 still read the block's input.",
+                    "Each layer reads what the layer before it has made.",
+                ),
+                Mistake(
+                    lambda c, c1, r3, c3, r5, c5, p: (
+                        c * (c1 + r3 + r5 + p) + 3 * r3 * c3 + 5 * r5 * c5
+                    ),
+                    "You took the side of the kernels for their size.",
+                    "A kernel has a height and a width.",
+                ),
+                Mistake(
+                    lambda c, c1, r3, c3, r5, c5, p: (
+                        reduced_weights(c, c1, r3, c3, r5, c5, p)
+                        + (c1 + r3 + c3 + r5 + c5 + p)
+                    ),
+                    "You counted the biases, too.",
+                    "The question is about weights.",
+                ),
+            ],
+        ),
+        "maps": Number(
+            "maps",
+            lambda c, c1, c3, c5, **_: c + c1 + c3 + c5,
+            mistakes=[
+                Mistake(
+                    lambda c1, c3, c5, **_: c1 + c3 + c5,
+                    "You left out what the pooling hands on.",
+                    "It has no weights, but it has channels.",
+                ),
+                Mistake(
+                    lambda c1, c3, c5, p, **_: c1 + c3 + c5 + p,
+                    "That is what the *reduced* block hands on.",
+                    "Without a projection, how many channels leave the"
+                    " pooling?",
+                ),
+                Mistake(
+                    lambda c, c1, c3, c5, p, **_: c + c1 + c3 + c5 + p,
+                    "You counted a projection.",
+                    "In the naive form nothing stands behind the pooling.",
+                ),
+                Mistake(
+                    lambda c, **_: c,
+                    "You kept the channels of the input.",
+                    "They leave through the pooling; what do the others add?",
+                ),
+            ],
+        ),
+    },
+    ROW,
+    vary=ROWS,
+    hints=[
+        "Go through the branches one by one: which channels does each layer"
+        " read, which does it make, and how many positions has its kernel?",
+        "Naive: three convolutions read the input, and the pooling hands it"
+        " on whole. Reduced: four 1×1 convolutions read the input, a 3×3"
+        " reads r3 channels and a 5×5 reads r5.",
+    ],
+)
+
+NECK = {"c": 192, "r": 16, "c_out": 64, "k": 3}
+
+
+def neck_after(c, r, c_out, k):
+    return c * r + k * k * r * c_out
+
+
+bottleneck = Several(
+    "What a bottleneck saves",
+    {
+        "before": Number(
+            "before",
+            lambda c, r, c_out, k: k * k * c * c_out,
+            mistakes=[
+                Mistake(
+                    lambda c, r, c_out, k: c * c_out,
+                    "You counted a 1×1 kernel.",
+                    "How many positions has a 3×3?",
+                ),
+                Mistake(
+                    lambda c, r, c_out, k: k * c * c_out,
+                    "You took the side of the kernel for its size.",
+                    "A kernel has a height and a width.",
+                ),
+                Mistake(
+                    lambda c, r, c_out, k: (k * k * c + 1) * c_out,
+                    "You counted the biases, too.",
+                    "The question is about weights.",
+                ),
+            ],
+        ),
+        "after": Number(
+            "after",
+            neck_after,
+            mistakes=[
+                Mistake(
+                    lambda c, r, c_out, k: k * k * r * c_out,
+                    "You left out the 1×1 itself.",
+                    "It reads all the channels, so it costs something.",
+                ),
+                Mistake(
+                    lambda c, r, c_out, k: c * r,
+                    "You counted the 1×1 alone.",
+                    "A 3×3 stands behind it.",
+                ),
+                Mistake(
+                    lambda c, r, c_out, k: c * r + k * k * c * c_out,
+                    "Your 3×3 still reads all the channels.",
+                    "It reads what the 1×1 has made.",
+                ),
+                Mistake(
+                    lambda c, r, c_out, k: (
+                        neck_after(c, r, c_out, k) + r + c_out
+                    ),
+                    "You counted the biases, too.",
+                    "The question is about weights.",
+                ),
+            ],
+        ),
+        "factor": Number(
+            "factor",
+            lambda c, r, c_out, k: (
+                k * k * c * c_out / neck_after(c, r, c_out, k)
+            ),
+            tolerance=0.006,
+            mistakes=[
+                Mistake(
+                    lambda c, r, c_out, k: c / r,
+                    "You divided the channels, and left out the 1×1 itself.",
+                    "Divide all the weights before by all the weights after.",
+                ),
+                Mistake(
+                    lambda c, r, c_out, k: (
+                        neck_after(c, r, c_out, k) / (k * k * c * c_out)
+                    ),
+                    "This is the share that is left.",
+                    "How many times cheaper is it?",
+                ),
+                Mistake(
+                    lambda c, r, c_out, k: (
+                        1 - neck_after(c, r, c_out, k) / (k * k * c * c_out)
+                    ),
+                    "This is the share that is saved.",
+                    "How many times cheaper is it?",
+                ),
+                Mistake(
+                    lambda c, r, c_out, k: k * k * c_out / r,
+                    "You divided by the 1×1 alone.",
+                    "A 3×3 stands behind it.",
+                ),
+            ],
+        ),
+    },
+    NECK,
+    vary={"c": (160, 256, 320, 384), "r": (20, 24, 32), "c_out": (48, 80, 96)},
+    hints=[
+        "Two layers stand where one was. Count the weights of both.",
+        "before: k·k·C_in·C_out. after: the 1×1 goes from C_in to r, and the"
+        " 3×3 from r to C_out. factor: before / after.",
+    ],
+)
+
+# --- Folding ---------------------------------------------------------------
+
+
+def folded_kernel(W1, W5):
+    return torch.einsum("omij,mc->ocij", W5, W1[:, :, 0, 0])
+
+
+def folded_bias(b1, W5, b5):
+    return b5 + torch.einsum("omij,m->o", W5, b1)
+
+
+def right_fold(W1, b1, W5, b5):
+    return folded_kernel(W1, W5), folded_bias(b1, W5, b5)
+
+
+def centre_bias(W1, b1, W5, b5):
+    centre = W5[:, :, W5.shape[2] // 2, W5.shape[3] // 2]
+    return folded_kernel(W1, W5), b5 + centre @ b1
+
+
+def fold_inputs(draw: Draw):
+    c, m = draw.integer(5, 7), draw.integer(2, 4)
+    o, k = draw.integer(8, 10), 3 + 2 * draw.integer(0, 1)
+    return {
+        "W1": draw.tensor(m, c, 1, 1),
+        "b1": draw.tensor(m),
+        "W5": draw.tensor(o, m, k, k),
+        "b5": draw.tensor(o),
+    }
+
+
+fold = Function(
+    "Fold a 1×1 and a 5×5 into one kernel",
+    right_fold,
+    fold_inputs,
+    mistakes=[
+        Mistake(
+            lambda W1, b1, W5, b5: (folded_kernel(W1, W5), b5),
+            "You left out the bias of the 1×1.",
+            "It is there at each position that the second kernel reads.",
+        ),
+        Mistake(
+            centre_bias,
+            "You let the bias of the 1×1 through the middle of the second"
+            " kernel alone.",
+            "It is there at each position that the kernel reads.",
+        ),
+        Mistake(
+            lambda W1, b1, W5, b5: (
+                folded_kernel(W1, W5),
+                folded_bias(b1, W5, 0 * b5),
+            ),
+            "You left out the bias of the second layer.",
+            "It is added last, as it always was.",
+        ),
+        Mistake(
+            lambda W1, b1, W5, b5: (
+                folded_kernel(W1, W5).flip(2, 3),
+                folded_bias(b1, W5, b5),
+            ),
+            "Your kernel is upside down and back to front.",
+            "A 1×1 has no neighbours, so the positions of the second kernel"
+            " stay where they are.",
+        ),
+        Mistake(
+            lambda W1, b1, W5, b5: (
+                folded_kernel(W1, W5).transpose(0, 1),
+                folded_bias(b1, W5, b5),
+            ),
+            "Your kernel has its input and output channels exchanged.",
+            "`nn.Conv2d` keeps its weights as (outputs, inputs, height,"
+            " width).",
+        ),
+        Mistake(
+            lambda W1, b1, W5, b5: folded_kernel(W1, W5),
+            "Only a kernel is returned.",
+            "Return the bias as well.",
+        ),
+    ],
+    hints=[
+        "An output channel reaches an input channel through each of the"
+        " channels m between them. What happens to m?",
+        "Multiply the weights along each path and sum over m:"
+        " `torch.einsum` with W5 as `omij` and the 1×1 as `mc`. For the bias,"
+        " feed the constant b1 into the second layer: it meets every"
+        " position (i, j).",
+    ],
+    then="A ReLU between the two layers would forbid this.",
+)
+
+channel_rank = Number(
+    "The rank of the folded kernel",
+    lambda c, m, o, k: min(c, m, o * k * k),
+    {"c": 24, "m": 10, "o": 48, "k": 5},
+    vary={"c": (20, 28, 32), "m": (6, 8, 12), "o": (40, 56, 64)},
+    mistakes=[
+        Mistake(
+            lambda c, m, o, k: min(c, o * k * k),
+            "This is the rank of a 5×5 that was not folded.",
+            "Everything passes through the layer in the middle.",
+        ),
+        Mistake(
+            lambda c, m, o, k: o,
+            "These are the output channels.",
+            "How many numbers are left of a pixel in between?",
+        ),
+        Mistake(
+            lambda c, m, o, k: k * k,
+            "These are the positions of the kernel.",
+            "How many numbers are left of a pixel in between?",
+        ),
+        Mistake(
+            lambda c, m, o, k: m * k * k,
+            "You multiplied by the positions of the kernel.",
+            "The matrix has a row for each *input channel*, so its rank"
+            " cannot be larger than their number.",
+        ),
+        Mistake(
+            lambda c, m, o, k: 1,
+            "Rank 1 would mean that one channel lies in between.",
+            "How many do?",
+        ),
+    ],
+    hints=[
+        "The matrix has a row for each input channel, and a column for each"
+        " output channel and position.",
+        "It is a product: inputs to middle, and middle to the rest. What"
+        " bounds the rank of a product?",
+    ],
+)
+
+fold_border = Choice(
+    "Where the fold is exact",
+    right="bd",
+    wrong={
+        "a": "The pair pads the output of the 1×1, where its bias is"
+        " missing, and the folded bias supposes that it is there. Where does"
+        " a kernel read padding?",
+        "c": "Both are linear, so inside the map the two agree up to"
+        " rounding. Where is there a difference at all?",
+        "e": "The second bias is added at the end, whatever stands in the"
+        " padding. Which bias is missing in the padding?",
+    },
+    missing="That is true, and one more is: which bias makes the difference,"
+    " and where?",
+    hints=[
+        "What does a zero in the padding stand for: the pixel, or what the"
+        " 1×1 makes of it?",
+        "A 1×1 maps a pixel of zeros to its bias, but the padding behind it"
+        " holds zeros. How far from the border does a 5×5 notice, and what"
+        " if that bias is zero?",
+    ],
+)
+
+# --- A block for a budget --------------------------------------------------
+
+INPUT, OUTPUT, SIDE, BUDGET, LEAST = 192, 256, 28, 64e6, 32
+BRANCHES = ("1×1", "3×3", "5×5", "pooling")
+
+
+def branch_weights(c, c1, c3, c5, pool):
+    return (
+        c * c1,
+        c * c3[0] + 9 * c3[0] * c3[1],
+        c * c5[0] + 25 * c5[0] * c5[1],
+        c * pool,
+    )
+
+
+def plain_number(x):
+    return isinstance(x, int) and not isinstance(x, bool) and x > 0
+
+
+def fault_of_widths(widths):
+    if isinstance(widths, tuple | list) and len(widths) == 4:
+        widths = dict(zip(("c1", "c3", "c5", "pool"), widths))
+    names = {"c1", "c3", "c5", "pool"}
+    if not isinstance(widths, dict) or set(widths) != names:
+        return "Give a dictionary with the keys c1, c3, c5 and pool."
+    c1, c3, c5, pool = (widths[n] for n in ("c1", "c3", "c5", "pool"))
+    for name, pair in (("c3", c3), ("c5", c5)):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            return f"{name} is a pair: its 1×1, and its larger kernel."
+    if not all(map(plain_number, (c1, *c3, *c5, pool))):
+        return "All widths are whole numbers above zero."
+    made = (c1, c3[1], c5[1], pool)
+    for name, (first, last) in (("c3", c3), ("c5", c5)):
+        if sum(made) - last + first == OUTPUT != sum(made):
+            return (
+                f"The pair {name} stands the wrong way round. What the 1×1"
+                " makes comes first."
+            )
+    if c1 + sum(c3) + sum(c5) + pool == OUTPUT:
+        return (
+            "You counted the reductions among the channels of the block. Only"
+            " what stands at the end of a branch is handed on."
+        )
+    if sum(made) + INPUT == OUTPUT:
+        return (
+            "You handed on the input as well. It is read, and only what the"
+            " branches make is joined."
+        )
+    if sum(made) != OUTPUT:
+        return f"Your block hands on {sum(made):,} channels, not {OUTPUT}."
+    for name, width in zip(BRANCHES, made):
+        if width < LEAST:
+            return (
+                f"Your {name} branch makes {width} channels; each is to make"
+                f" {LEAST} at least."
+            )
+    for name, (first, _) in (("3×3", c3), ("5×5", c5)):
+        if first < 8:
+            return f"The 1×1 before the {name} makes fewer than 8 channels."
+        if first >= INPUT:
+            return (
+                f"The 1×1 before the {name} does not reduce anything. It reads"
+                f" {INPUT} channels."
+            )
+    macs = [SIDE**2 * w for w in branch_weights(INPUT, c1, c3, c5, pool)]
+    name = BRANCHES[macs.index(max(macs))]
+    text = f"Your block takes {sum(macs) / 1e6:.1f} million MACs"
+    if sum(macs) > BUDGET:
+        share = max(macs) / sum(macs)
+        return (
+            f"{text}, which is too dear; {share:.0%} of them are in the"
+            f" {name} branch. What makes a branch cheaper without taking"
+            " channels from its end?"
+        )
+    if sum(macs) < 0.9 * BUDGET:
+        return (
+            f"{text} and leaves more than a tenth of the budget unused. Which"
+            " reduction may be wider?"
+        )
+
+
+budget = Judged(
+    "A block for a budget",
+    fault_of_widths,
+    hints=[
+        "Write a function that counts the MACs for given widths, and play"
+        " with them. Which branch is the most expensive one?",
+        "Begin with block 3a, which makes the right number of channels and"
+        " takes twice the budget. Then halve what stands *inside* the"
+        " branches, and look where you are.",
+    ],
+    then="There are many such blocks; the budget does not say which of them"
+    " learns best.",
+)
+
+# --- Variants --------------------------------------------------------------
+
+
+class Branches(nn.Module):
+    """An Inception block made of any branches."""
+
+    def __init__(self, *branches):
+        super().__init__()
+        self.branches = nn.ModuleList(nn.Sequential(*b) for b in branches)
+
+    def forward(self, X):
+        return torch.cat([branch(X) for branch in self.branches], dim=1)
+
+
+def block_with(third, pool=nn.MaxPool2d, order=(0, 1, 2, 3)):
+    """A builder of blocks; `third` makes the layers behind its first 1×1."""
+
+    def build(in_channels, c1, c3, c5, p):
+        branches = [
+            conv_relu(in_channels, c1, 1),
+            conv_relu(in_channels, c3[0], 1) + conv_relu(*c3, 3),
+            conv_relu(in_channels, c5[0], 1) + third(*c5),
+            [pool(3, 1, 1), *conv_relu(in_channels, p, 1)],
+        ]
+        return Branches(*(branches[i] for i in order))
+
+    return build
+
+
+def two_3x3(r, c):
+    return conv_relu(r, c, 3) + conv_relu(c, c, 3)
+
+
+def without_reduction_relu(in_channels, c1, c3, c5, p):
+    block = block_with(two_3x3)(in_channels, c1, c3, c5, p)
+    for i in (1, 2):
+        first, _, *rest = block.branches[i]
+        block.branches[i] = nn.Sequential(first, *rest)
+    return block
+
+
+factored_block = Module(
+    "Two 3×3 in place of the 5×5",
+    block_with(two_3x3),
+    cases=[
+        ((6, 2, (3, 4), (5, 7), 8), (2, 6, 9, 8)),
+        ((4, 5, (2, 6), (3, 8), 7), (1, 4, 7, 10)),
+    ],
+    mistakes=[
+        Mistake(
+            block_with(lambda r, c: conv_relu(r, c, 5)),
+            "The 5×5 is still there.",
+            "Two 3×3 convolutions are to take its place.",
+        ),
+        Mistake(
+            block_with(lambda r, c: conv_relu(r, c, 3)),
+            "One 3×3 stands where the 5×5 was, and sees no more than the"
+            " branch beside it.",
+            "How many 3×3 see as far as a 5×5?",
+        ),
+        Mistake(
+            block_with(
+                lambda r, c: conv_relu(r, c, 3)[:1] + two_3x3(c, c)[2:]
+            ),
+            "No ReLU stands between your two 3×3.",
+            "Without one they are a single 5×5.",
+        ),
+        Mistake(
+            block_with(lambda r, c: conv_relu(r, r, 3) + conv_relu(r, c, 3)),
+            "Your second 3×3 widens the branch.",
+            "Here the first one is to do it.",
+        ),
+        Mistake(
+            block_with(two_3x3, pool=nn.AvgPool2d),
+            "Your pooling takes the average.",
+            "GoogLeNet's block takes the largest value.",
+        ),
+        Mistake(
+            without_reduction_relu,
+            "No ReLU stands behind your reductions.",
+            "Without one, a 1×1 and the kernel behind it are one convolution.",
+        ),
+        Mistake(
+            block_with(two_3x3, order=(3, 0, 1, 2)),
+            "Your branches are joined in another order.",
+            "Keep the order of the arguments: 1×1, 3×3, 5×5, pooling.",
+        ),
+    ],
+    hints=[
+        "Take the chapter's `InceptionBlock` and change one branch.",
+        "The third branch is a 1×1 from in_channels to c5[0], a 3×3 from"
+        " there to c5[1], and one more 3×3; `conv_relu` gives each its"
+        " padding and its ReLU.",
+    ],
+)
+
+
+def front(c, m, c_out, k):
+    return c * m + k * k * m * c_out
+
+
+behind = Number(
+    "The 1×1 behind the 5×5",
+    lambda c, m, c_out, k: k * k * c * m + m * c_out,
+    {"c": 192, "m": 16, "c_out": 32, "k": 5},
+    vary={"c": (160, 256, 480), "m": (20, 24, 28), "c_out": (48, 64, 96)},
+    mistakes=[
+        Mistake(
+            front,
+            "This is the count with the 1×1 in front.",
+            "How many channels does the 5×5 read now?",
+        ),
+        Mistake(
+            lambda c, m, c_out, k: k * k * c * c_out + c_out * c_out,
+            "Your 5×5 makes all the channels by itself.",
+            "It makes those in the middle, and the 1×1 makes the rest.",
+        ),
+        Mistake(
+            lambda c, m, c_out, k: k * k * c * m,
+            "You left out the 1×1.",
+            "It is small now, but it is there.",
+        ),
+        Mistake(
+            lambda c, m, c_out, k: k * k * c * m + c * c_out,
+            "Your 1×1 reads the input of the block.",
+            "It stands behind the 5×5, and reads what that has made.",
+        ),
+        Mistake(
+            lambda c, m, c_out, k: k * k * c * m + m * c_out + m + c_out,
+            "You counted the biases, too.",
+            "The question is about weights.",
+        ),
+    ],
+    hints=[
+        "Which layer reads the many channels of the input now?",
+        "The 5×5 goes from the input's channels to those in the middle, the"
+        " 1×1 from there to the output.",
+    ],
+)
+
+# --- Predecessors ----------------------------------------------------------
+
+
+def network_costs(in_channels=3, classes=1000):
+    """Parameters and MACs of four networks for 224×224 images."""
+    with torch.device("meta"):
+        nets = {
+            "AlexNet": torchvision.models.alexnet(),
+            "VGG-16": torchvision.models.vgg16(),
+            "NiN": models.nin(in_channels, classes),
+            "GoogLeNet": models.inception.googlenet(in_channels, classes),
+        }
+    sizes = {"NiN": in_channels, "GoogLeNet": in_channels}
+    return {
+        name: (
+            cost.parameters(net),
+            cost.macs(net, (sizes.get(name, 3), 224, 224)),
+        )
+        for name, net in nets.items()
+    }
+
+
+def theirs(auxiliary):
+    """What torchvision's GoogLeNet costs."""
+    with torch.device("meta"):
+        net = torchvision.models.googlenet(
+            aux_logits=auxiliary, init_weights=False
+        )
+    return cost.parameters(net)
+
+
+def fault_of_costs(costs):
+    if not isinstance(costs, dict):
+        return "Collect the costs in a dictionary, by the names."
+    right = network_costs()
+    if missing := [name for name in right if name not in costs]:
+        return f"{missing[0]} is missing."
+    for name, (parameters, macs) in right.items():
+        pair = costs[name]
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            return f"{name}: give a pair, parameters and MACs."
+        own = tuple(number(x) for x in pair)
+        if own == (parameters, macs):
+            continue
+        if own == (macs, parameters):
+            return f"{name}: the parameters come first, then the MACs."
+        if own == (parameters, 2 * macs):
+            return f"{name}: these are FLOPs. One MAC is two of them."
+        if name in ("NiN", "GoogLeNet"):
+            if own[0] == network_costs(1, 10)[name][0]:
+                return (
+                    f"{name}: this one is for grey images and ten classes."
+                    " The others are for colour images and 1,000 classes, so"
+                    " it cannot be compared with them."
+                )
+            if own[0] == network_costs(3, 10)[name][0]:
+                return (
+                    f"{name}: this one has ten classes. The others have a"
+                    " thousand, so it cannot be compared with them."
+                )
+        if name == "GoogLeNet" and own[0] in (theirs(True), theirs(False)):
+            return (
+                "GoogLeNet: this is torchvision's, which is not the paper's."
+                " Take `googlenet` from `onebyone.models.inception`."
+            )
+        which = "parameters" if own[0] != parameters else "MACs"
+        return f"{name}: the {which} are not right."
+
+
+costs = Judged(
+    "Four networks, counted",
+    fault_of_costs,
+    hints=[
+        "`onebyone.parameters(net)` and `onebyone.macs(net, (3, 224, 224))`"
+        " count.",
+        "Loop over `nets`, and store the pair (parameters, MACs) under each"
+        " name. The networks are there already, for colour images and a"
+        " thousand classes.",
+    ],
+    then="Parameters and compute are two things: now compare both.",
+)
+
+compared = Choice(
+    "GoogLeNet among its predecessors",
+    right="acd",
+    wrong={
+        "b": "It is smaller than AlexNet, and takes more MACs. Compare the"
+        " second numbers of your pairs.",
+        "e": "Most of VGG's weights sit in its fully connected layers, which"
+        " use each of them once. Divide MACs by parameters.",
+        "f": "It has no reductions, but look at its parameters again. What do"
+        " NiN and GoogLeNet do without, which AlexNet and VGG have?",
+    },
+    missing="What you chose is true; there is more.",
+    hints=[
+        "Sort the four networks by their parameters, then by their MACs, then"
+        " by MACs divided by parameters.",
+        "MACs divided by parameters tell how often a parameter is used. The"
+        " largest of the four quotients belongs to the network that is"
+        " convolution almost throughout, on large maps.",
+    ],
+)
+
+# --- Small images ----------------------------------------------------------
+
+
+def sides(side, up=True, conv=True, poolings=4):
+    """The sides of GoogLeNet's maps, behind its 7×7 and its poolings."""
+    found = [(side - 1) // 2 + 1 if conv else side]
+    for _ in range(poolings):
+        found.append((found[-1] - 3 + (1 if up else 0)) // 2 + 1)
+    return found
+
+
+def smallest(**how):
+    return next(n for n in range(1, 300) if min(sides(n, **how)) > 0)
+
+
+smallest_image = Number(
+    "The smallest image",
+    smallest,
+    mistakes=[
+        Mistake(
+            lambda: 2**5,
+            "You halved five times down to one pixel.",
+            "An odd side is rounded up, so a little less will do.",
+        ),
+        Mistake(
+            lambda: smallest(up=False),
+            "You rounded down in the poolings.",
+            "With `ceil_mode=True` a remainder makes one more position.",
+        ),
+        Mistake(
+            lambda: smallest(conv=False),
+            "You left out the stride of the first convolution.",
+            "It halves the side before any pooling does.",
+        ),
+        Mistake(
+            lambda: smallest(poolings=3),
+            "You stopped before the last pooling.",
+            "Four poolings with stride 2 stand in the network.",
+        ),
+        Mistake(
+            lambda: 7,
+            "This is the side of the first kernel.",
+            "What must be left for the poolings behind it?",
+        ),
+    ],
+    hints=[
+        "Only the first convolution and the four poolings with stride 2"
+        " change the size. Go backwards: what must arrive at the last"
+        " pooling?",
+        "A 3×3 pooling with stride 2 that rounds up needs two pixels to make"
+        " one. What does it need to make two, and so on to the front? You may"
+        " also let `onebyone.layer_table` or a loop try.",
+    ],
+)
+
+
+def fault_of_small(net):
+    if isinstance(net, type) or not isinstance(net, nn.Module):
+        return f"This is {shown(net)}, not a network."
+    blocks = [m for m in net.modules() if isinstance(m, InceptionBlock)]
+    if len(blocks) < 3:
+        return f"Your network has {len(blocks)} Inception blocks, not three."
+    net = copy.deepcopy(net).to("cpu", torch.float32).eval()
+    blocks = [m for m in net.modules() if isinstance(m, InceptionBlock)]
+    convs = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
+    if convs[0].in_channels != 1:
+        return (
+            f"Your first convolution reads {convs[0].in_channels} channels."
+            " The images are grey."
+        )
+    seen = []
+    for block in blocks:
+        block.register_forward_pre_hook(
+            lambda _, X: seen.append(X[0].shape[2])
+        )
+    with torch.no_grad():
+        Y = outcome(net, torch.zeros(2, 1, 28, 28))
+    if isinstance(Y, Raised):
+        return f"For a batch of two images your network {Y}"
+    if tuple(Y.shape) != (2, 10):
+        return (
+            f"For two images your network gives {tuple(Y.shape)}, not ten"
+            " scores for each."
+        )
+    if len(seen) < 3:
+        return f"Only {len(seen)} of your Inception blocks are used."
+    if seen[0] < 14:
+        return (
+            f"Your first block sees maps of side {seen[0]}, and at 14 it is to"
+            " begin. Which layer in front of it takes too much away?"
+        )
+    if seen[-1] < 7:
+        return (
+            f"Your last block sees maps of side {seen[-1]}, which leaves the"
+            " global average pooling little to do. How many poolings can you"
+            " afford?"
+        )
+    wide = sum(c.out_channels for c in last_convs(blocks[-1]))
+    for layer in net.modules():
+        if isinstance(layer, nn.Linear) and layer.in_features > wide:
+            return (
+                f"Your linear layer reads {layer.in_features:,} numbers, so"
+                " the maps are flattened. End with global average pooling."
+            )
+    macs = cost.macs(net, (1, 28, 28))
+    if macs > 20e6:
+        return (
+            f"Your network takes {macs / 1e6:.1f} million MACs, which is more"
+            " than 20. Fewer channels, or smaller maps where the channels"
+            " are many?"
+        )
+
+
+def last_convs(block):
+    for branch in block.branches.values():
+        yield [m for m in branch.modules() if isinstance(m, nn.Conv2d)][-1]
+
+
+small = Judged(
+    "A GoogLeNet for small images",
+    fault_of_small,
+    hints=[
+        "28 pixels allow two halvings, to 14 and to 7. Where do you want"
+        " them?",
+        "A convolution that halves the image, a block, a pooling that halves"
+        " again, two more blocks, global average pooling, flatten, a linear"
+        " layer. Each block reads as many channels as the one before makes.",
+    ],
+    then="Train it, if you like: `onebyone.Trainer` takes it as it is.",
+)
+
+# --- Nobody picks ----------------------------------------------------------
+
+
+def right_shares(joined, weight, widths):
+    size = sizes_alone(joined, weight, widths)
+    return size / size.sum(dim=1, keepdim=True)
+
+
+def sizes_alone(joined, weight, widths):
+    pieces = zip(joined.split(widths, dim=1), weight.split(widths, dim=1))
+    sums = [F.conv2d(Y, W) for Y, W in pieces]
+    return torch.stack([Y.flatten(1).norm(dim=1) for Y in sums], dim=1)
+
+
+def unweighted(joined, weight, widths):
+    parts = joined.split(widths, dim=1)
+    size = torch.stack([Y.flatten(1).norm(dim=1) for Y in parts], dim=1)
+    return size / size.sum(dim=1, keepdim=True)
+
+
+def over_images(joined, weight, widths):
+    size = sizes_alone(joined, weight, widths)
+    return size / size.sum(dim=0, keepdim=True)
+
+
+def picked(joined, weight, widths):
+    shares = right_shares(joined, weight, widths)
+    winner = F.one_hot(shares.argmax(dim=1), len(widths))
+    return winner.to(joined.dtype)
+
+
+def mean_shares(joined, weight, widths):
+    return right_shares(joined, weight, widths).mean(dim=0)
+
+
+def squared(joined, weight, widths):
+    size = sizes_alone(joined, weight, widths) ** 2
+    return size / size.sum(dim=1, keepdim=True)
+
+
+def shares_inputs(draw: Draw):
+    widths = [draw.integer(1, 4) for _ in range(draw.integer(3, 5))]
+    batch, c = 2 + draw.integer(0, 3), sum(widths)
+    return {
+        "joined": draw.tensor(batch, c, draw.integer(3, 5), 6),
+        "weight": draw.tensor(draw.integer(2, 6), c, 1, 1),
+        "widths": widths,
+    }
+
+
+shares = Function(
+    "How loud each branch is",
+    right_shares,
+    shares_inputs,
+    mistakes=[
+        Mistake(
+            unweighted,
+            "You measured the branches before the next layer has weighed"
+            " them.",
+            "Multiply each by its own piece of the weights first.",
+        ),
+        Mistake(
+            over_images,
+            "You divided by the sum over the images.",
+            "For each image the shares of its *branches* add up to one.",
+        ),
+        Mistake(
+            sizes_alone,
+            "These are sizes.",
+            "A share is a size divided by the sum of all the sizes.",
+        ),
+        Mistake(
+            picked,
+            "You let the loudest branch take it all.",
+            "The next layer adds the contributions, and picks none.",
+        ),
+        Mistake(
+            mean_shares,
+            "You averaged over the images.",
+            "The question is about each image for itself.",
+        ),
+        Mistake(
+            squared,
+            "You compared squares.",
+            "The norm is the square root of a sum of squares.",
+        ),
+    ],
+    hints=[
+        "Cut both `joined` and `weight` along axis 1 into pieces of the given"
+        " widths; `split` does it.",
+        "For each pair of pieces: `F.conv2d`, then the norm of what comes out"
+        " for each image (`flatten(1).norm(dim=1)`). Stack the norms as"
+        " columns, and divide each row by its sum.",
+    ],
+    then="The shares of an image add up to one; the layer hears all its"
+    " branches.",
+)
+
+NAMES = ("1x1", "3x3", "5x5", "pool")
+
+
+def fault_of_lesions(accuracies):
+    if not isinstance(accuracies, dict):
+        return "Collect the accuracies in a dictionary, by the branches."
+    wanted = ("none", *NAMES, "retrained")
+    if missing := [name for name in wanted if name not in accuracies]:
+        return f"There is no accuracy under {missing[0]!r} yet."
+    found = {name: float(accuracies[name]) for name in wanted}
+    for name, accuracy in found.items():
+        if not 0 <= accuracy <= 1:
+            return (
+                f"An accuracy lies between 0 and 1; under {name!r} you have"
+                f" {accuracy:.3g}. Is it a percentage, or a loss?"
+            )
+    for name in ("none", "retrained"):
+        if found[name] < 0.25:
+            return (
+                f"Under {name!r} you have {found[name]:.2f}: this network has"
+                " hardly learnt anything. Did you make a fresh one and train"
+                " it?"
+            )
+    if all(found[name] == found["none"] for name in NAMES):
+        return (
+            "Silencing has changed nothing. Is the branch silent while you"
+            " evaluate?"
+        )
+    if len({found[name] for name in NAMES}) == 1:
+        return (
+            "All four branches cost the same. Is another one silent each"
+            " time, and the one before awake again?"
+        )
+    if found["retrained"] == min(found[name] for name in NAMES):
+        return (
+            "The last network is no better than the one silenced after"
+            " training. Train a fresh one whose branch is silent from the"
+            " start."
+        )
+
+
+lesions = Judged(
+    "Without a branch",
+    fault_of_lesions,
+    hints=[
+        "`silent(net, name)` silences a branch in every block, and gives the"
+        " network back. It stays silent: take a copy (`copy.deepcopy`) for"
+        " each branch.",
+        "Train one network and evaluate it; evaluate four silenced copies;"
+        " then make a fresh network, silence the branch that was missed most,"
+        " and train that.",
+    ],
+    then="Two trained networks are few; which of these differences would"
+    " survive another seed?",
+)
+
+# --- Concatenate or add ----------------------------------------------------
+
+add_or_join = Choice(
+    "Concatenate or add",
+    right="abc",
+    wrong={
+        "d": "A sum forgets its terms: many pairs of maps have the same one."
+        " Which of the two keeps everything?",
+        "e": "All its branches end in a convolution with a ReLU, the pooling"
+        " one as well. Where could the input come through unchanged?",
+        "f": "Concatenation makes the channels grow. Which of the two leaves"
+        " them as they are?",
+    },
+    missing="What you chose is true; there is more.",
+    hints=[
+        "Write both as functions of two maps A and B, with a 1×1 convolution"
+        " behind.",
+        "A 1×1 behind the joined maps has a weight for each channel of A and"
+        " one for each of B. Behind the sum it has one for both. Which of"
+        " them can imitate the other?",
+    ],
+)
+
+progress, variant = notebook(__name__)

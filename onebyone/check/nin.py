@@ -1,0 +1,1004 @@
+"""Checks of the exercises *Network in network*."""
+
+import math
+
+import torch
+from torch import nn
+
+from onebyone import cost, models
+from onebyone.check.code import Module
+from onebyone.check.tasks import (
+    Choice,
+    Judged,
+    Mistake,
+    Number,
+    Several,
+    notebook,
+)
+
+# --- One block -------------------------------------------------------------
+
+BLOCK = {"c_in": 64, "c": 160, "k": 5, "n": 20}
+BLOCKS = {
+    "c_in": (16, 32, 48, 64, 80),
+    "c": (96, 128, 144, 192, 224),
+    "k": (3, 5, 7),
+    "n": (14, 18, 24, 30),
+}
+
+
+def weights(c_in, c, k, n=None):
+    return k * k * c_in * c + 2 * c * c
+
+
+def block_count(c_in, c, k, n):
+    return weights(c_in, c, k) + 3 * c
+
+
+block_parameters = Number(
+    "Parameters of a block",
+    block_count,
+    BLOCK,
+    vary=BLOCKS,
+    mistakes=[
+        Mistake(
+            lambda c_in, c, k, n: weights(c_in, c, k) + c,
+            "You left out the biases of the 1×1 convolutions.",
+            "A 1×1 convolution is a convolution like any other: one bias for"
+            " each of its outputs.",
+        ),
+        Mistake(
+            weights,
+            "You left out all biases.",
+            "`nn.Conv2d` has one for each output channel unless told"
+            " otherwise.",
+        ),
+        Mistake(
+            lambda c_in, c, k, n: c * (k * k * c_in + 1),
+            "You counted the spatial convolution alone.",
+            "Two more convolutions stand behind it.",
+        ),
+        Mistake(
+            lambda c_in, c, k, n: c * (k * k * c_in + 1) + c * (c + 1),
+            "You counted one 1×1 convolution.",
+            "How many does a NiN block have?",
+        ),
+        Mistake(
+            lambda c_in, c, k, n: c * (k * k * c_in + 1) + 2 * c * (c_in + 1),
+            "Your 1×1 convolutions read the input of the block.",
+            "Each layer reads the channels that the layer before it has made.",
+        ),
+        Mistake(
+            lambda c_in, c, k, n: (
+                c * (k * k * c_in + 1) + 2 * c * (k * k * c + 1)
+            ),
+            "You gave the 1×1 convolutions the kernel of the first layer.",
+            "How many positions does a 1×1 kernel cover?",
+        ),
+        Mistake(
+            lambda c_in, c, k, n: 3 * c * n * n,
+            "You counted activations.",
+            "Parameters are shared over all positions, so the size of the map"
+            " plays no part.",
+        ),
+        Mistake(
+            lambda c_in, c, k, n: block_count(c_in, c, k, n) * n * n,
+            "You multiplied by the number of positions.",
+            "Parameters are shared over all positions, so the size of the map"
+            " plays no part.",
+        ),
+    ],
+    hints=[
+        "A block is three convolutions. Count each for itself.",
+        "A k×k convolution has k·k·C_in weights and one bias for each output"
+        " channel. What are k and C_in in the second and third layer?",
+    ],
+)
+
+block_macs = Number(
+    "MACs of the same block",
+    lambda c_in, c, k, n: weights(c_in, c, k) * n * n,
+    BLOCK,
+    vary=BLOCKS,
+    mistakes=[
+        Mistake(
+            lambda c_in, c, k, n: 2 * weights(c_in, c, k) * n * n,
+            "These are FLOPs.",
+            "A multiply-accumulate is two floating-point operations and one"
+            " MAC.",
+        ),
+        Mistake(
+            lambda c_in, c, k, n: n * n * (k * k * c + 2 * c**3),
+            "You multiplied by the number of output channels once too often,"
+            " and left out the input channels of the first layer.",
+            "The size of the output already contains its channels; each of"
+            " its values sums over the kernel and the input channels.",
+        ),
+        Mistake(
+            lambda c_in, c, k, n: n * n * (k * k * c_in * c + 2 * c**3),
+            "You multiplied the 1×1 layers by their channels once too often.",
+            "The size of the output already contains its channels; each of"
+            " its values sums over the input channels.",
+        ),
+        Mistake(
+            lambda c_in, c, k, n: block_count(c_in, c, k, n) * n * n,
+            "You counted the biases too.",
+            "Adding a bias is no multiplication; by convention it is not"
+            " counted.",
+        ),
+        Mistake(
+            weights,
+            "These are the weights.",
+            "Each weight is used once at each position of the map.",
+        ),
+        Mistake(
+            lambda c_in, c, k, n: k * k * c_in * c * n * n,
+            "You counted the spatial convolution alone.",
+            "Two more convolutions stand behind it.",
+        ),
+        Mistake(
+            lambda c_in, c, k, n: weights(c_in, c, k) * n,
+            "You counted one row of positions.",
+            "The map has a height and a width.",
+        ),
+        Mistake(
+            lambda c_in, c, k, n: weights(c_in, c, k) * (n - k + 1) ** 2,
+            "You let the map shrink.",
+            "With this padding, how many positions does the kernel take?",
+        ),
+    ],
+    hints=[
+        "Each weight is used once at each position. How many positions are"
+        " there?",
+        "MACs are weights times positions. You have the weights already, up"
+        " to what the biases added.",
+    ],
+)
+
+
+def most_at_once(c_in, c, k, n):
+    return 4 * n * n * max(c_in + c, 2 * c)
+
+
+block_memory = Several(
+    "Memory of the same block",
+    {
+        "inference": Number(
+            "inference",
+            most_at_once,
+            mistakes=[
+                Mistake(
+                    lambda c_in, c, k, n: 2 * c * n * n,
+                    "These are numbers, not bytes.",
+                    "How many bytes has a float32?",
+                ),
+                Mistake(
+                    lambda c_in, c, k, n: 4 * c * n * n,
+                    "That is one map stack alone.",
+                    "While a layer works, both what it reads and what it"
+                    " writes must be there.",
+                ),
+                Mistake(
+                    lambda c_in, c, k, n: 4 * (c_in + c) * n * n,
+                    "That is the first layer's moment.",
+                    "Is there a worse one?",
+                ),
+                Mistake(
+                    lambda c_in, c, k, n: 4 * 3 * c * n * n,
+                    "You kept what all three layers write.",
+                    "In inference, what lies further back is thrown away.",
+                ),
+                Mistake(
+                    lambda c_in, c, k, n: 4 * block_count(c_in, c, k, n),
+                    "These are the bytes of the parameters.",
+                    "The question is about the maps that pass through.",
+                ),
+            ],
+        ),
+        "training": Number(
+            "training",
+            lambda c_in, c, k, n: 4 * (c_in + 3 * c) * n * n,
+            mistakes=[
+                Mistake(
+                    lambda c_in, c, k, n: (c_in + 3 * c) * n * n,
+                    "These are numbers, not bytes.",
+                    "How many bytes has a float32?",
+                ),
+                Mistake(
+                    lambda c_in, c, k, n: 4 * 3 * c * n * n,
+                    "You left out the input of the block.",
+                    "What does the gradient of the first layer's weights"
+                    " need?",
+                ),
+                Mistake(
+                    lambda c_in, c, k, n: 4 * (c_in + 6 * c) * n * n,
+                    "You kept what each convolution writes besides what each"
+                    " ReLU writes.",
+                    "Which of the two does the backward pass never look at?",
+                ),
+                Mistake(
+                    most_at_once,
+                    "That is the memory of inference.",
+                    "Training comes back to every layer's input.",
+                ),
+                Mistake(
+                    lambda c_in, c, k, n: 4 * (c_in + 2 * c) * n * n,
+                    "You left out what the last ReLU writes.",
+                    "A ReLU needs to know where it was positive.",
+                ),
+            ],
+        ),
+    },
+    BLOCK,
+    vary=BLOCKS,
+    hints=[
+        "Inference keeps what the layer at work reads and writes. Training"
+        " keeps each convolution's input and each ReLU's output.",
+        "The output of a ReLU and the input of the next convolution are the"
+        " same memory: count it once. Then four bytes for each number.",
+    ],
+)
+
+# --- The whole network -----------------------------------------------------
+
+NIN = {"c_in": 3, "classes": 100}
+NINS = {"c_in": (2, 3, 4, 6), "classes": (20, 37, 47, 62, 101, 200)}
+
+
+def rows(c_in, classes):
+    """Input and output channels, kernel and map side of the four blocks."""
+    return [
+        (c_in, 96, 11, 54),
+        (96, 256, 5, 26),
+        (256, 384, 3, 12),
+        (384, classes, 3, 5),
+    ]
+
+
+def total(count, **given):
+    return sum(count(*row) for row in rows(**given))
+
+
+def spatial(c_in, c, k, n):
+    return k * k * c_in * c
+
+
+nin_costs = Several(
+    "NiN for colour images and more classes",
+    {
+        "parameters": Number(
+            "parameters",
+            lambda **g: total(block_count, **g),
+            mistakes=[
+                Mistake(
+                    lambda c_in, classes: total(
+                        block_count, c_in=1, classes=classes
+                    ),
+                    "You gave the network a grey image.",
+                    "How many channels has the input here?",
+                ),
+                Mistake(
+                    lambda c_in, classes: total(
+                        block_count, c_in=c_in, classes=10
+                    ),
+                    "Your network still has ten classes.",
+                    "Which layers depend on the number of classes?",
+                ),
+                Mistake(
+                    lambda c_in, classes: (
+                        total(block_count, c_in=c_in, classes=10)
+                        + (classes - 10) * (9 * 384 + 1)
+                    ),
+                    "In the last block you changed the 3×3 alone.",
+                    "Its 1×1 convolutions have as many channels as there are"
+                    " classes.",
+                ),
+                Mistake(
+                    lambda **g: total(
+                        lambda c_in, c, k, n: weights(c_in, c, k) + c, **g
+                    ),
+                    "You left out the biases of the 1×1 convolutions.",
+                    "Each of them has one for each output channel.",
+                ),
+                Mistake(
+                    lambda **g: total(weights, **g),
+                    "You left out all biases.",
+                    "Each convolution has one for each output channel.",
+                ),
+            ],
+        ),
+        "macs": Number(
+            "macs",
+            lambda **g: total(
+                lambda c_in, c, k, n: weights(c_in, c, k) * n * n, **g
+            ),
+            mistakes=[
+                Mistake(
+                    lambda **g: total(
+                        lambda c_in, c, k, n: 2 * weights(c_in, c, k) * n * n,
+                        **g,
+                    ),
+                    "These are FLOPs.",
+                    "One MAC is two of them.",
+                ),
+                Mistake(
+                    lambda **g: total(
+                        lambda c_in, c, k, n: (
+                            block_count(c_in, c, k, n) * n * n
+                        ),
+                        **g,
+                    ),
+                    "You counted the biases too.",
+                    "By convention they are not counted.",
+                ),
+                Mistake(
+                    lambda **g: total(
+                        lambda c_in, c, k, n: spatial(c_in, c, k, n) * n * n,
+                        **g,
+                    ),
+                    "You left out the 1×1 convolutions.",
+                    "Two stand behind every spatial one.",
+                ),
+                Mistake(
+                    lambda c_in, classes: total(
+                        lambda c_in, c, k, n: weights(c_in, c, k) * n * n,
+                        c_in=1,
+                        classes=classes,
+                    ),
+                    "You gave the network a grey image.",
+                    "How many channels has the input here?",
+                ),
+                Mistake(
+                    lambda c_in, classes: (
+                        total(
+                            lambda c_in, c, k, n: weights(c_in, c, k) * n * n,
+                            c_in=c_in,
+                            classes=classes,
+                        )
+                        + weights(c_in, 96, 11) * (55 * 55 - 54 * 54)
+                    ),
+                    "Your first maps are a pixel too large.",
+                    "A division that leaves a remainder is rounded down.",
+                ),
+            ],
+        ),
+    },
+    NIN,
+    vary=NINS,
+    hints=[
+        "Only the first and the last block change. What do you know about"
+        " the two in the middle?",
+        "The maps keep their sizes. In the first block the spatial layer"
+        " reads more channels; in the last one all three layers change.",
+    ],
+)
+
+
+IMAGE_SIDE = 224
+POOLED = 96 * 26**2 + 256 * 12**2 + 384 * 5**2  # what the poolings write
+
+
+def block_maps(c_in, c, k, n):
+    """What the three layers of a block write."""
+    return 3 * c * n * n
+
+
+def kept(c_in, classes, image=1, relus=1, pooled=1, index=8):
+    """Bytes that training keeps; the arguments say what is counted."""
+    written = relus * total(block_maps, c_in=c_in, classes=classes)
+    numbers = image * c_in * IMAGE_SIDE**2 + written + pooled * POOLED
+    return 4 * numbers + index * POOLED
+
+
+def largest_moment(c_in, classes):
+    first, maps = c_in * IMAGE_SIDE**2, 96 * 54**2
+    return 4 * (maps + max(first, maps))
+
+
+nin_memory = Several(
+    "Memory of the same network",
+    {
+        "inference": Number(
+            "inference",
+            largest_moment,
+            mistakes=[
+                Mistake(
+                    lambda **g: largest_moment(**g) // 4,
+                    "These are numbers, not bytes.",
+                    "How many bytes has a float32?",
+                ),
+                Mistake(
+                    lambda c_in, classes: 4 * 96 * 54**2,
+                    "That is one map stack alone.",
+                    "While a layer works, both what it reads and what it"
+                    " writes must be there.",
+                ),
+                Mistake(
+                    lambda c_in, classes: kept(c_in, classes, index=0),
+                    "You kept what all layers write.",
+                    "In inference, what lies further back is thrown away.",
+                ),
+                Mistake(
+                    lambda **g: 4 * total(block_count, **g),
+                    "These are the bytes of the parameters.",
+                    "The question is about the maps that pass through.",
+                ),
+                Mistake(
+                    lambda c_in, classes: 4 * (96 * 54**2 + 96 * 26**2),
+                    "That is the first pooling's moment.",
+                    "Is there a worse one?",
+                ),
+            ],
+        ),
+        "training": Number(
+            "training",
+            kept,
+            mistakes=[
+                Mistake(
+                    lambda **g: kept(**g, index=0),
+                    "You left out the indices.",
+                    "A pooling must remember which value was the largest.",
+                ),
+                Mistake(
+                    lambda **g: kept(**g, pooled=0),
+                    "You counted eight bytes for each number that a pooling"
+                    " writes.",
+                    "There is the number, and besides it the index.",
+                ),
+                Mistake(
+                    lambda **g: kept(**g, image=0),
+                    "You left out the image.",
+                    "What does the gradient of the first layer's weights"
+                    " need?",
+                ),
+                Mistake(
+                    lambda **g: kept(**g, relus=2),
+                    "You kept what each convolution writes besides what each"
+                    " ReLU writes.",
+                    "Which of the two does the backward pass never look at?",
+                ),
+                Mistake(
+                    largest_moment,
+                    "That is the memory of inference.",
+                    "Training comes back to every layer's input.",
+                ),
+            ],
+        ),
+    },
+    NIN,
+    vary=NINS,
+    hints=[
+        "Inference: write down for each layer what it reads and what it"
+        " writes. The maps are largest at the beginning.",
+        "Training: the image, three map stacks for each block, and what each"
+        " of the three poolings writes, four bytes a number; besides, eight"
+        " bytes for each number that a pooling writes.",
+    ],
+    then="The maps grow with the batch; the weights do not.",
+)
+
+
+def paper_nin(num_1x1=2):
+    with torch.device("meta"):  # to be counted, not run
+        return models.nin(num_1x1=num_1x1)
+
+
+# --- 3×3 in place of 1×1 ---------------------------------------------------
+
+
+def block_of(*behind, relus=True):
+    """A builder of blocks: a spatial convolution and others behind it."""
+
+    def build(in_channels, out_channels, kernel_size, stride, padding):
+        first = nn.Conv2d(
+            in_channels, out_channels, kernel_size, stride, padding
+        )
+        layers = [first, nn.ReLU()]
+        for k, p in behind:
+            layers.append(nn.Conv2d(out_channels, out_channels, k, padding=p))
+            if relus:
+                layers.append(nn.ReLU())
+        return nn.Sequential(*layers)
+
+    return build
+
+
+def without_last_relu(*arguments):
+    return block_of((3, 1), (3, 1))(*arguments)[:-1]
+
+
+def shared_layer(*arguments):
+    block = block_of((3, 1))(*arguments)
+    return nn.Sequential(*block, *block[2:])
+
+
+def same_stride(in_channels, out_channels, kernel_size, stride, padding):
+    block = block_of((3, 1), (3, 1))(
+        in_channels, out_channels, kernel_size, stride, padding
+    )
+    for layer in (block[2], block[4]):
+        layer.stride = (stride, stride)
+    return block
+
+
+wide_block = Module(
+    "A block with 3×3 in place of 1×1",
+    block_of((3, 1), (3, 1)),
+    cases=[
+        ((2, 4, 5, 1, 2), (2, 2, 9, 8)),
+        ((3, 5, 3, 2, 1), (1, 3, 11, 9)),
+        ((4, 3, 7, 1, 0), (1, 4, 12, 12)),
+    ],
+    mistakes=[
+        Mistake(
+            block_of((3, 0), (3, 0)),
+            "The maps shrink in your 3×3 convolutions.",
+            "Which padding keeps the size of a map under a 3×3?",
+        ),
+        Mistake(
+            block_of((3, 2), (3, 2)),
+            "The maps grow in your 3×3 convolutions.",
+            "A padding of (k − 1)/2 on each side keeps the size.",
+        ),
+        Mistake(
+            block_of((1, 0), (1, 0)),
+            "These are still 1×1 convolutions.",
+            "Change the kernel of the two layers behind the first.",
+        ),
+        Mistake(
+            block_of((3, 1)),
+            "One convolution is missing.",
+            "Replace both 1×1 convolutions.",
+        ),
+        Mistake(
+            block_of((3, 1), (3, 1), relus=False),
+            "No ReLU stands behind your 3×3 convolutions.",
+            "Two convolutions without a nonlinearity between them are one.",
+        ),
+        Mistake(
+            without_last_relu,
+            "The ReLU behind the last convolution is missing.",
+            "Every convolution of the block has one.",
+        ),
+        Mistake(
+            shared_layer,
+            "You used the same layer twice.",
+            "Two layers that share their weights are one layer; make each"
+            " anew.",
+        ),
+        Mistake(
+            same_stride,
+            "You gave the stride to all three convolutions.",
+            "It belongs to the first one.",
+        ),
+    ],
+    hints=[
+        "Start from `nin_block` of the chapter. Only the line with the 1×1"
+        " convolutions changes.",
+        "A 3×3 needs a padding to keep the size of the map, and a stride of"
+        " one whatever the first layer's is.",
+    ],
+)
+
+
+def cost_3x3(count, factor=9):
+    return total(
+        lambda c_in, c, k, n: count(k * k * c_in * c, factor * c * c, c, n),
+        c_in=1,
+        classes=10,
+    )
+
+
+nin_3x3 = Several(
+    "What the 3×3 convolutions cost",
+    {
+        "parameters": Number(
+            "parameters",
+            lambda: (
+                cost_3x3(lambda first, other, c, n: first + 2 * other)
+                + 3 * (96 + 256 + 384 + 10)
+            ),
+            mistakes=[
+                Mistake(
+                    lambda: cost_3x3(lambda f, other, c, n: f + 2 * other),
+                    "You left out the biases.",
+                    "They stay as many as they were, but they stay.",
+                ),
+                Mistake(
+                    lambda: cost_3x3(
+                        lambda f, other, c, n: f + other + c * c + 3 * c
+                    ),
+                    "You replaced one 1×1 convolution of each block.",
+                    "Replace both.",
+                ),
+                Mistake(
+                    lambda: 9 * cost.parameters(paper_nin()),
+                    "You multiplied the whole network by nine.",
+                    "Which of its layers had a 1×1 kernel?",
+                ),
+                Mistake(
+                    lambda: cost_3x3(
+                        lambda f, other, c, n: f + c + 18 * c * (c + 1)
+                    ),
+                    "You multiplied the biases too.",
+                    "A larger kernel has no more biases than a small one.",
+                ),
+            ],
+        ),
+        "macs": Number(
+            "macs",
+            lambda: cost_3x3(lambda f, other, c, n: (f + 2 * other) * n * n),
+            mistakes=[
+                Mistake(
+                    lambda: cost_3x3(
+                        lambda f, other, c, n: 2 * (f + 2 * other) * n * n
+                    ),
+                    "These are FLOPs.",
+                    "One MAC is two of them.",
+                ),
+                Mistake(
+                    lambda: cost_3x3(
+                        lambda f, other, c, n: (f + other + c * c) * n * n
+                    ),
+                    "You replaced one 1×1 convolution of each block.",
+                    "Replace both.",
+                ),
+                Mistake(
+                    lambda: 9 * cost.macs(paper_nin(), (1, 224, 224)),
+                    "You multiplied the whole network by nine.",
+                    "Which of its layers had a 1×1 kernel?",
+                ),
+                Mistake(
+                    lambda: cost_3x3(
+                        lambda f, other, c, n: (f + 2 * other + 3 * c) * n * n
+                    ),
+                    "You counted the biases too.",
+                    "By convention they are not counted.",
+                ),
+            ],
+        ),
+    },
+    hints=[
+        "Each 1×1 layer gets nine times as many weights; nothing else"
+        " changes.",
+        "Take NiN's count, and add eight times the weights of its 1×1"
+        " layers; for the MACs, times the positions of their maps.",
+    ],
+)
+
+# --- The last step and the first layer -------------------------------------
+
+LAST = {"c_in": 384, "classes": 10}
+last_step = Number(
+    "The paper's last block",
+    lambda c_in, classes: (
+        9 * c_in * c_in + c_in * c_in + c_in * classes + 2 * c_in + classes
+    ),
+    LAST,
+    vary={"c_in": (192, 256, 320, 512), "classes": (20, 47, 62, 100)},
+    mistakes=[
+        Mistake(
+            lambda c_in, classes: block_count(c_in, classes, 3, 5),
+            "This is the block that reduces to the classes at once.",
+            "In the paper's order the 3×3 keeps all channels, and the last"
+            " 1×1 makes the class maps.",
+        ),
+        Mistake(
+            lambda c_in, classes: 10 * c_in * c_in + c_in * classes,
+            "You left out the biases.",
+            "Each convolution has one for each output channel.",
+        ),
+        Mistake(
+            lambda c_in, classes: block_count(c_in, c_in, 3, 5),
+            "Your last layer still has all the channels.",
+            "It makes one map for each class.",
+        ),
+        Mistake(
+            lambda c_in, classes: (
+                9 * c_in * c_in + c_in + classes * (c_in + 1)
+            ),
+            "The 1×1 in the middle is missing.",
+            "The block has three convolutions.",
+        ),
+    ],
+    hints=[
+        "Write down input and output channels of the three convolutions.",
+        "The 3×3 and the first 1×1 keep the number of channels; the last 1×1"
+        " goes from there to the number of classes.",
+    ],
+)
+
+IMAGE, SIDE = 224, 56
+
+
+def fault_of_first_layer(answer):
+    if isinstance(answer, nn.Conv2d):
+        sizes = (answer.kernel_size, answer.stride, answer.padding)
+        answer = [size[0] for size in sizes]
+    if not isinstance(answer, tuple | list) or len(answer) != 3:
+        return "Give three whole numbers: kernel size, stride, padding."
+    if any(isinstance(x, bool) or not isinstance(x, int) for x in answer):
+        return "Kernel size, stride and padding are whole numbers."
+    k, s, p = answer
+    if k < 1 or s < 1 or p < 0:
+        return "Kernel and stride are at least one, a padding is never less."
+    if k < 7:
+        return f"A kernel of {k} is smaller than the task allows."
+    if 2 * p > k:
+        return "So much padding makes windows that see nothing but zeros."
+    walk = IMAGE + 2 * p - k
+    if walk < 0:
+        return "The kernel does not fit into the image."
+    side, left = walk // s + 1, walk % s
+    if side == SIDE:
+        if max(0, left - p) == 0:
+            return None
+        return (
+            f"The maps have the right side, but the last {left - p} rows of"
+            " the image are never read."
+        )
+    if -(-walk // s) + 1 == SIDE:
+        return (
+            f"Your maps have side {side}: the division leaves a remainder,"
+            " and it is rounded down."
+        )
+    if (walk - p * 1) // s + 1 == SIDE and p:
+        return (
+            f"Your maps have side {side}. PyTorch's padding is added on each"
+            " side, so it counts twice."
+        )
+    if walk // s == SIDE:
+        return (
+            f"Your maps have side {side}. The first position counts too, so"
+            " there is one more than there are steps."
+        )
+    return f"Your maps have side {side}."
+
+
+first_layer = Judged(
+    "A first layer that reads everything",
+    fault_of_first_layer,
+    hints=[
+        "The side is (224 + 2·padding − kernel)//stride + 1. Which stride"
+        " takes 224 to about a quarter?",
+        "With a stride of 4 the kernel must walk 55 steps, so 224 + 2·padding"
+        " − kernel lies between 220 and 223. Choose a kernel, then the"
+        " padding.",
+    ],
+)
+
+# --- Taking layers out -----------------------------------------------------
+
+WIDTHS = (96, 256, 384, 10)
+
+fewer_parameters = Number(
+    "How many parameters go",
+    lambda: (
+        cost.parameters(paper_nin()) - cost.parameters(paper_nin(num_1x1=1))
+    ),
+    mistakes=[
+        Mistake(
+            lambda: sum(c * c for c in WIDTHS),
+            "You left out the biases.",
+            "A layer takes its biases with it.",
+        ),
+        Mistake(
+            lambda: 2 * sum(c * (c + 1) for c in WIDTHS),
+            "You took out both 1×1 layers.",
+            "One stays in each block.",
+        ),
+        Mistake(
+            lambda: sum(c * (c + 1) for c in WIDTHS[:3]),
+            "You left out the last block.",
+            "It is a NiN block like the others.",
+        ),
+        Mistake(
+            lambda: cost.parameters(paper_nin(num_1x1=1)),
+            "This is what the smaller network still has.",
+            "The question is how many parameters fewer it has.",
+        ),
+        Mistake(
+            lambda: 0,
+            "A layer with parameters is gone.",
+            "So the network has fewer of them.",
+        ),
+    ],
+    hints=[
+        "One 1×1 layer goes from each of the four blocks.",
+        "A 1×1 layer from c to c channels has c·c weights and c biases. Which"
+        " c do the four blocks have?",
+    ],
+)
+
+
+def fault_of_runs(runs):
+    if not isinstance(runs, dict):
+        return (
+            "Collect the accuracies in a dictionary, with the number of 1×1"
+            " layers as keys."
+        )
+    if missing := [n for n in (0, 1, 2, 3) if n not in runs]:
+        return f"No accuracy for {missing[0]} 1×1 layers per block yet."
+    for n in (0, 1, 2, 3):
+        accuracy = float(runs[n])
+        if not 0 <= accuracy <= 1:
+            return (
+                f"An accuracy lies between 0 and 1; for {n} you have"
+                f" {accuracy:.3g}. Is it a percentage, or a loss?"
+            )
+        if accuracy < 0.2:
+            return (
+                f"With {n} 1×1 layers the network has hardly learnt anything"
+                f" ({accuracy:.2f}). Did you make a fresh network and train"
+                " it?"
+            )
+    if len({float(runs[n]) for n in (0, 1, 2, 3)}) == 1:
+        return (
+            "All accuracies are the same. Did you build a network for each"
+            " number of 1×1 layers?"
+        )
+
+
+runs = Judged(
+    "Take out, put in, run",
+    fault_of_runs,
+    hints=[
+        "`compact_nin(num_1x1=n)` builds the network; train a fresh one for"
+        " each n.",
+        "In a loop over n: set the seed, make a `Trainer` with `max_steps`,"
+        " fit, and store the history's `test_accuracy` under the key n.",
+    ],
+    then="One run each. Which differences would survive another seed?",
+)
+
+why_two = Choice(
+    "Why two 1×1 in a block",
+    right="ae",
+    wrong={
+        "b": "Without a nonlinearity between them, two 1×1 convolutions are"
+        " one: a matrix times a matrix is a matrix. What stands between"
+        " NiN's?",
+        "c": "A 1×1 reads one pixel, however many of them you stack. Which"
+        " layer of the block looks around?",
+        "d": "A 1×1 from c to c channels adds c·c weights, and takes none"
+        " away. Which part of NiN saves parameters?",
+    },
+    missing="What you chose is true, and one more is.",
+    hints=[
+        "At one pixel a block is a small network of fully connected layers."
+        " How many layers has it, with two 1×1, with one, with none?",
+        "Count the nonlinearities. What can a network with a hidden layer do"
+        " that one without cannot, and which layers of the block are its"
+        " hidden ones?",
+    ],
+)
+
+# --- A family --------------------------------------------------------------
+
+
+def fault_of_family(family):
+    if not isinstance(family, dict):
+        return "Give a dictionary with the keys small, middle and large."
+    base = cost.parameters(models.compact_nin())
+    aims = {"small": base / 4, "middle": base, "large": 4 * base}
+    shapes = {}
+    for name, aim in aims.items():
+        net = family.get(name)
+        if not isinstance(net, nn.Module):
+            return f"There is no network under the key {name}."
+        count = cost.parameters(net)
+        if not 0.8 * aim <= count <= 1.25 * aim:
+            ratio = count / aim
+            more = (
+                " Parameters grow with the square of the widths."
+                if 1.8 < ratio < 4.5 or 0.2 < ratio < 0.6
+                else ""
+            )
+            return (
+                f"The {name} network has {count:,} parameters, {ratio:.2f}"
+                f" times what it should have.{more}"
+            )
+        table = cost.layer_table(net, (1, 28, 28))
+        shapes[name] = table.output_shape
+        if shapes[name] != (10,):
+            return f"The {name} network does not give ten scores."
+        if any(isinstance(m, nn.Linear) for m in net.modules()):
+            return f"The {name} network has a linear layer; a NiN has none."
+
+
+family = Judged(
+    "A family of three",
+    fault_of_family,
+    hints=[
+        "The weights of a convolution are proportional to its input channels"
+        " and to its output channels.",
+        "Multiply all widths by one factor; what does that do to the"
+        " parameters? Mind the first layer and the last, and count.",
+    ],
+)
+
+tuning = Choice(
+    "Tuning without cheating",
+    right="c",
+    wrong={
+        "a": "The network has seen these images, so the largest network and"
+        " the longest training look best. Choose by images that it has not"
+        " trained on.",
+        "b": "Whoever chooses by the test set has fitted the choice to it,"
+        " and its accuracy is no longer an honest estimate. Keep it out of"
+        " the search.",
+        "d": "The mean of a dishonest estimate and an honest one is not"
+        " honest. Keep the test set out of the search.",
+    },
+    hints=[
+        "What is the test set for? When may you look at it?",
+        "Three sets: one to learn the weights, one to choose among networks,"
+        " one to tell the world how good the chosen one is.",
+    ],
+)
+
+# --- Reading a log ---------------------------------------------------------
+
+mean_loss = Number(
+    "The mean loss",
+    lambda total, images, batch: total / math.ceil(images / batch),
+    {"total": 1036.49, "images": 60_000, "batch": 128},
+    vary={
+        "total": (871.2, 918.6, 1104.5, 1187.3),
+        "images": (50_000, 55_000),
+        "batch": (64, 112, 224, 256),
+    },
+    tolerance=2e-4,
+    mistakes=[
+        Mistake(
+            lambda total, images, batch: total,
+            "This is still the sum.",
+            "How many batches have been added up?",
+        ),
+        Mistake(
+            lambda total, images, batch: total / images,
+            "You divided by the number of images.",
+            "Each term of the sum is the mean of a batch already.",
+        ),
+        Mistake(
+            lambda total, images, batch: total / batch,
+            "You divided by the size of a batch.",
+            "How many batches have been added up?",
+        ),
+        Mistake(
+            lambda total, images, batch: total / (images // batch),
+            "You left out the last batch.",
+            "It is smaller than the others, but it has a loss as well.",
+        ),
+        Mistake(
+            lambda total, images, batch: total * batch / images,
+            "Your number of batches is no whole number.",
+            "What happens to the images that do not fill a batch?",
+        ),
+    ],
+    hints=[
+        "The log adds up one number for each batch.",
+        "Divide by the number of batches, of which the last one is not full.",
+    ],
+    then="Guessing among ten classes costs ln 10 on average; compare.",
+)
+
+softmax = Choice(
+    "Where the softmax is",
+    right="b",
+    wrong={
+        "a": "With one more softmax in the network the loss would apply it"
+        " twice. Read what `nn.CrossEntropyLoss` expects.",
+        "c": "An average of scores is a score: it may be above one, or below"
+        " zero. Where do scores become probabilities?",
+        "d": "For choosing a class that is enough, but training needs"
+        " probabilities. Who makes them?",
+    },
+    hints=[
+        "What does `nn.CrossEntropyLoss` take: scores or probabilities?",
+        "Compute the loss of one image by hand, once with a softmax and once"
+        " without, and compare with what PyTorch gives.",
+    ],
+)
+
+progress, variant = notebook(__name__)

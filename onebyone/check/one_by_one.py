@@ -1,0 +1,967 @@
+"""Checks of the exercises *1×1 convolution*."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from onebyone.check import guard
+from onebyone.check.code import Draw, Function
+from onebyone.check.tasks import (
+    Choice,
+    Judged,
+    Mistake,
+    Number,
+    Several,
+    Shape,
+    notebook,
+)
+
+# --- Grey ------------------------------------------------------------------
+
+
+def to_grey_right(X: Tensor, weights: Tensor) -> Tensor:
+    return F.conv2d(X, weights.reshape(1, 3, 1, 1))
+
+
+def grey_of_last_axis(X, weights):
+    return (X[..., :3] * weights).sum(dim=-1, keepdim=True)
+
+
+def grey_of_rows(X, weights):
+    return (X[:, :, :3] * weights[:, None]).sum(dim=2, keepdim=True)
+
+
+to_grey = Function(
+    "Colour to grey",
+    to_grey_right,
+    lambda draw: {
+        "X": draw.tensor(draw.integer(1, 3), 3, 3, draw.integer(4, 7)),
+        "weights": draw.tensor(3),
+    },
+    mistakes=[
+        Mistake(
+            lambda X, weights: X.mean(dim=1, keepdim=True),
+            "You took the mean of the three channels.",
+            "Each channel counts with a weight of its own.",
+        ),
+        Mistake(
+            lambda X, weights: to_grey_right(X, weights)[:, 0],
+            "The channel axis is gone.",
+            "A batch of grey images still has four axes, and its channel axis"
+            " has the length one.",
+        ),
+        Mistake(
+            lambda X, weights: to_grey_right(X, weights.flip(0)),
+            "Red and blue are swapped.",
+            "The first weight belongs to the first channel.",
+        ),
+        Mistake(
+            lambda X, weights: X * weights.reshape(1, 3, 1, 1),
+            "You weighted the channels and did not add them up.",
+            "How many channels has a grey image?",
+        ),
+        Mistake(
+            lambda X, weights: to_grey_right(X, weights) / weights.sum(),
+            "You divided by the sum of the weights.",
+            "The weights may be used as they are.",
+        ),
+        Mistake(
+            grey_of_last_axis,
+            "You summed over the last axis, which is the width.",
+            "The layout is (B, C, H, W).",
+        ),
+        Mistake(
+            grey_of_rows,
+            "You summed over the rows of the image.",
+            "The layout is (B, C, H, W).",
+        ),
+        Mistake(
+            lambda X, weights: to_grey_right(X, weights).transpose(2, 3),
+            "Height and width are swapped.",
+            "The layout is (B, C, H, W), in the result too.",
+        ),
+    ],
+    hints=[
+        "This is a 1×1 convolution with three inputs and one output. Which"
+        " shape does `F.conv2d` want for its weights?",
+        "Either reshape the weights so that `F.conv2d` takes them, or"
+        " multiply and sum over the axis of the channels, which must stay"
+        " with the length one.",
+    ],
+)
+
+# --- A matrix product ------------------------------------------------------
+
+
+def as_conv2d(X: Tensor, W: Tensor, b: Tensor) -> Tensor:
+    return F.conv2d(X, W[:, :, None, None], b)
+
+
+def rows_reshaped(X, W, b):
+    """Lines up memory and not pixels."""
+    (B, C, H, V), out = X.shape, len(W)
+    return (X.reshape(B * H * V, C) @ W.T + b).reshape(B, out, H, V)
+
+
+def reshaped_back(X, W, b):
+    """Right up to the last step."""
+    Y = X.permute(0, 2, 3, 1) @ W.T + b
+    return Y.reshape(len(X), len(W), *X.shape[2:])
+
+
+def batch_behind(X, W, b):
+    (B, C, H, V), out = X.shape, len(W)
+    Y = W @ X.transpose(0, 1).reshape(C, -1) + b[:, None]
+    return Y.reshape(B, out, H, V)
+
+
+def pixels_and_matrix(draw: Draw) -> dict:
+    c_in, c_out = draw.integer(2, 4), draw.integer(5, 7)
+    return {
+        "X": draw.tensor(draw.integer(2, 3), c_in, draw.integer(4, 6), 3),
+        "W": draw.tensor(c_out, c_in),
+        "b": draw.tensor(c_out),
+    }
+
+
+conv1x1 = Function(
+    "A 1×1 convolution as a matrix product",
+    as_conv2d,
+    pixels_and_matrix,
+    mistakes=[
+        Mistake(
+            lambda X, W, b: as_conv2d(X, W, None),
+            "You left out the bias.",
+            "Each output channel has one, the same at every pixel.",
+        ),
+        Mistake(
+            rows_reshaped,
+            "Your rows are not pixels.",
+            "`reshape` takes the numbers as they lie in memory; the channels"
+            " must come last, or first, before you line pixels up.",
+        ),
+        Mistake(
+            reshaped_back,
+            "Your product is right, and the way back is not.",
+            "Axes that `permute` has moved must be moved back; `reshape`"
+            " moves nothing.",
+        ),
+        Mistake(
+            batch_behind,
+            "The images of the batch are mixed.",
+            "After the product the channels come before the batch. `reshape`"
+            " does not swap them.",
+        ),
+        Mistake(
+            lambda X, W, b: as_conv2d(X, W, b).permute(0, 2, 3, 1),
+            "Your channels come last.",
+            "The result has the layout of the input, (B, C, H, W).",
+        ),
+        Mistake(
+            lambda X, W, b: as_conv2d(X, W, b).transpose(2, 3),
+            "Height and width are swapped.",
+            "The layout is (B, C, H, W).",
+        ),
+        Mistake(
+            lambda X, W, b: as_conv2d(X, W, b).flatten(2),
+            "Your pixels are still in one line.",
+            "Give the map its height and width back.",
+        ),
+    ],
+    hints=[
+        "Line the pixels up: `X.flatten(2)` has the shape (B, C_in, H·W)."
+        " Which side does W stand on?",
+        "`W @ X.flatten(2)` is a product for each image. Then the bias, as a"
+        " column, and the shape of a map.",
+    ],
+    then="On a GPU this is how a library computes it, too.",
+)
+
+# --- A linear layer at every pixel -----------------------------------------
+
+
+def channels_last(b, c, h, w):
+    return (b, h, w, c)
+
+
+pixel_rows = Shape(
+    "What `nn.Linear` wants",
+    channels_last,
+    {"b": 8, "c": 64, "h": 20, "w": 30},
+    vary={
+        "b": (4, 16, 32),
+        "c": (48, 96, 128),
+        "h": (10, 14, 24),
+        "w": (12, 18, 28),
+    },
+    mistakes=[
+        Mistake(
+            lambda b, c, h, w: (b, w, h, c),
+            "Height and width are swapped.",
+            "The layout is (B, C, H, W).",
+        ),
+        Mistake(
+            lambda b, c, h, w: (b, c, h, w),
+            "This is the tensor as it was.",
+            "`nn.Linear` works on the last axis. Which axis is to be there?",
+        ),
+        Mistake(
+            lambda b, c, h, w: (b, c * h * w),
+            "This is a flattened image.",
+            "The layer is to see one pixel at a time.",
+        ),
+        Mistake(
+            lambda b, c, h, w: (c, b, h, w),
+            "The channels come first here.",
+            "`nn.Linear` works on the last axis.",
+        ),
+    ],
+    axes=("batch", "height", "width", "channels"),
+    hints=[
+        "`nn.Linear(in, out)` takes the last axis for the features.",
+        "The features of a pixel are its channels. The other axes keep their"
+        " order.",
+    ],
+)
+
+
+def fault_of_copy(as_conv):
+    if not callable(as_conv) or isinstance(as_conv, type | nn.Module):
+        return "Pass the function itself, without brackets behind its name."
+    if guard.is_stub(as_conv):
+        raise guard.NotAttempted("The function has no body yet.")
+    for c_in, c_out in ((3, 5), (4, 2)):
+        linear = nn.Linear(c_in, c_out, dtype=torch.float64)
+        before = [p.detach().clone() for p in linear.parameters()]
+        conv = guard.outcome(as_conv, linear)
+        if isinstance(conv, guard.Raised):
+            return f"For nn.Linear({c_in}, {c_out}) your function {conv}"
+        if not isinstance(conv, nn.Conv2d):
+            return f"It returns {guard.shown(conv)}, and not an `nn.Conv2d`."
+        if any(map(differ, before, linear.parameters())):
+            return "Your function changes the linear layer that it is given."
+        if (conv.in_channels, conv.out_channels) != (c_in, c_out):
+            return (
+                f"For {c_in} inputs and {c_out} outputs your convolution has"
+                f" {conv.in_channels} and {conv.out_channels}."
+            )
+        if conv.kernel_size != (1, 1):
+            return f"Its kernel has the size {conv.kernel_size}."
+        if fault := fault_of_values(conv.double(), linear):
+            return fault
+
+
+def differ(one, other):
+    return one.shape != other.shape or not torch.equal(one, other)
+
+
+def fault_of_values(conv, linear):
+    X = torch.randn(2, linear.in_features, 4, 5, dtype=torch.float64)
+    wanted = linear(X.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    Y = guard.outcome(conv, X)
+    if not isinstance(Y, Tensor) or Y.shape != wanted.shape:
+        return "Its maps have another size. A 1×1 needs no padding."
+    if torch.allclose(Y, wanted, atol=1e-5):
+        return None
+    if conv.bias is None:
+        return "Your convolution has no bias, and the linear layer has one."
+    weight = torch.allclose(conv.weight.flatten(1), linear.weight, atol=1e-5)
+    bias = torch.allclose(conv.bias, linear.bias, atol=1e-5)
+    if weight and not bias:
+        return "You copied the weights and not the bias."
+    if bias and not weight:
+        return (
+            "You copied the bias, and the weights are not those of the linear"
+            " layer, or stand in another order."
+        )
+    return (
+        "Its weights are still the ones that it was born with. Copy those of"
+        " the linear layer."
+    )
+
+
+as_conv = Judged(
+    "A linear layer made a convolution",
+    fault_of_copy,
+    hints=[
+        "A linear layer's weight has the shape (C_out, C_in). Which shape has"
+        " that of a 1×1 convolution?",
+        "Make the convolution with the linear layer's `in_features` and"
+        " `out_features`; then, under `torch.no_grad()`, `copy_` the weight,"
+        " with two more axes, and the bias.",
+    ],
+    then="This is how a trained classifier is slid over a larger image.",
+)
+
+# --- What it costs ---------------------------------------------------------
+
+BOTTLENECK = {"c_in": 288, "r": 24, "c": 96, "k": 3, "n": 20}
+
+
+def wide(c_in, r, c, k, n):
+    return k * k * c_in * c
+
+
+def narrow(c_in, r, c, k, n):
+    return c_in * r + k * k * r * c
+
+
+bottleneck = Several(
+    "The bottleneck",
+    {
+        "weights": Number(
+            "weights",
+            narrow,
+            mistakes=[
+                Mistake(
+                    lambda c_in, r, c, k, n: k * k * r * c,
+                    "You left out the 1×1 convolution.",
+                    "It has weights of its own.",
+                ),
+                Mistake(
+                    lambda c_in, r, c, k, n: c_in * r,
+                    "You counted the 1×1 convolution alone.",
+                    "A larger kernel stands behind it.",
+                ),
+                Mistake(
+                    lambda c_in, r, c, k, n: k * k * r * (c_in + c),
+                    "Both of your layers have the large kernel.",
+                    "How many positions does a 1×1 kernel cover?",
+                ),
+                Mistake(
+                    lambda c_in, r, c, k, n: c_in * r + k * k * c_in * c,
+                    "Your second layer still reads all the channels.",
+                    "It reads what the 1×1 convolution has made.",
+                ),
+                Mistake(
+                    lambda **g: narrow(**g) + g["r"] + g["c"],
+                    "You counted the biases.",
+                    "The question is about weights.",
+                ),
+            ],
+        ),
+        "macs": Number(
+            "macs",
+            lambda **g: narrow(**g) * g["n"] ** 2,
+            mistakes=[
+                Mistake(
+                    lambda **g: 2 * narrow(**g) * g["n"] ** 2,
+                    "These are FLOPs.",
+                    "One MAC is two of them.",
+                ),
+                Mistake(
+                    lambda c_in, r, c, k, n: k * k * r * c * n * n,
+                    "You left out the 1×1 convolution.",
+                    "It works at every pixel.",
+                ),
+                Mistake(
+                    lambda c_in, r, c, k, n: (
+                        (c_in * r * r + k * k * r * c * c) * n * n
+                    ),
+                    "You multiplied by the output channels once too often.",
+                    "The size of the output already contains its channels;"
+                    " each of its values sums over the input channels.",
+                ),
+                Mistake(
+                    lambda **g: wide(**g) * g["n"] ** 2,
+                    "These are the MACs without the bottleneck.",
+                    "Add up the two layers that stand in its place.",
+                ),
+                Mistake(
+                    lambda **g: narrow(**g) * g["n"],
+                    "You counted one row of pixels.",
+                    "The map has a height and a width.",
+                ),
+            ],
+        ),
+        "factor": Number(
+            "factor",
+            lambda **g: wide(**g) / narrow(**g),
+            tolerance=1e-3,
+            mistakes=[
+                Mistake(
+                    lambda c_in, r, c, k, n: c_in / r,
+                    "You left out the 1×1 convolution.",
+                    "The branch has two layers, and the first is not free.",
+                ),
+                Mistake(
+                    lambda **g: narrow(**g) / wide(**g),
+                    "You turned the ratio around.",
+                    "How many times more weights has the layer without the"
+                    " bottleneck?",
+                ),
+                Mistake(
+                    lambda c_in, r, c, k, n: k * k * c / r,
+                    "You compared with the 1×1 convolution alone.",
+                    "A larger kernel stands behind it.",
+                ),
+                Mistake(
+                    lambda c_in, r, c, k, n: c_in * c / (r * (c_in + c)),
+                    "Both of your layers have the large kernel.",
+                    "How many positions does a 1×1 kernel cover?",
+                ),
+            ],
+        ),
+    },
+    BOTTLENECK,
+    vary={
+        "c_in": (240, 256, 320, 480),
+        "r": (16, 32, 40),
+        "c": (64, 80, 128),
+        "k": (3, 5),
+        "n": (14, 16, 28),
+    },
+    hints=[
+        "Two layers: the 1×1 makes few channels, and the large kernel reads"
+        " these. Count each for itself.",
+        "Weights are kernel positions times input channels times output"
+        " channels. Divide the count of the single layer by the sum of the"
+        " two.",
+    ],
+)
+
+added_parameters = Number(
+    "One layer more",
+    lambda c, n: c * (c + 1),
+    {"c": 112, "n": 20},
+    vary={"c": (48, 80, 144, 160), "n": (10, 16, 24, 30)},
+    mistakes=[
+        Mistake(
+            lambda c, n: -c * (c + 1),
+            "A layer more does not take parameters away.",
+            "What saves is what a narrow layer makes possible behind it.",
+        ),
+        Mistake(
+            lambda c, n: 0,
+            "A layer with weights adds parameters.",
+            "How large is the matrix that it applies at every pixel?",
+        ),
+        Mistake(
+            lambda c, n: c * c,
+            "You left out the biases.",
+            "There is one for each output channel.",
+        ),
+        Mistake(
+            lambda c, n: c * n * n,
+            "You counted activations.",
+            "The weights are shared over all pixels, so the size of the map"
+            " plays no part.",
+        ),
+        Mistake(
+            lambda c, n: 2 * c,
+            "You gave each channel a weight and a bias.",
+            "A 1×1 convolution mixes all channels with all.",
+        ),
+        Mistake(
+            lambda c, n: c * (9 * c + 1),
+            "You counted a 3×3 convolution.",
+            "How many positions does a 1×1 kernel cover?",
+        ),
+    ],
+    hints=[
+        "Is the layer for free, does it save, or does it cost?",
+        "At each pixel it is one matrix from all channels to all channels,"
+        " and a bias for each; every pixel has the same.",
+    ],
+)
+
+# --- Two in a row ----------------------------------------------------------
+
+
+def folded(W1, b1, W2, b2):
+    return W2 @ W1, W2 @ b1 + b2
+
+
+def layers_to_fold(draw: Draw) -> dict:
+    """Sometimes all of one size, where wrong products are possible too."""
+    c_in, m, c_out = (draw.integer(2, 5) for _ in range(3))
+    if draw.integer(0, 1):
+        m = c_out = c_in
+    return {
+        "W1": draw.tensor(m, c_in),
+        "b1": draw.tensor(m),
+        "W2": draw.tensor(c_out, m),
+        "b2": draw.tensor(c_out),
+    }
+
+
+fold = Function(
+    "Fold two layers into one",
+    folded,
+    layers_to_fold,
+    cases=10,
+    mistakes=[
+        Mistake(
+            lambda W1, b1, W2, b2: (W1 @ W2, W2 @ b1 + b2),
+            "Your matrices stand in the wrong order.",
+            "Which of them meets the pixel first?",
+        ),
+        Mistake(
+            lambda W1, b1, W2, b2: (W1 @ W2, W1 @ b2 + b1),
+            "You applied the second layer first.",
+            "The one that meets the pixel first stands on the right.",
+        ),
+        Mistake(
+            lambda W1, b1, W2, b2: (W1 @ W2, b1 + b2),
+            "Your matrices stand in the wrong order, and the biases do not"
+            " simply add up.",
+            "Which layer meets the pixel first, and what does the other do"
+            " with its bias?",
+        ),
+        Mistake(
+            lambda W1, b1, W2, b2: (W2 @ W1, b1 + b2),
+            "You added the biases.",
+            "The second layer multiplies whatever comes out of the first, its"
+            " bias too.",
+        ),
+        Mistake(
+            lambda W1, b1, W2, b2: (W2 @ W1, b2),
+            "The bias of the first layer is lost.",
+            "What does the second layer do with it?",
+        ),
+        Mistake(
+            lambda W1, b1, W2, b2: (W2 @ W1, W2 @ b1),
+            "The bias of the second layer is lost.",
+            "It is added last, as it is.",
+        ),
+        Mistake(
+            lambda W1, b1, W2, b2: ((W2 @ W1).T, W2 @ b1 + b2),
+            "Your weight matrix is transposed.",
+            "It has a row for each output channel.",
+        ),
+        Mistake(
+            lambda W1, b1, W2, b2: (W2 + W1, b2 + b1),
+            "You added the layers.",
+            "They stand behind one another, and not side by side.",
+        ),
+    ],
+    hints=[
+        "Write the second layer's formula, and put the first layer's in the"
+        " place of its input.",
+        "Multiply out W2·(W1·x + b1) + b2, and collect what stands before x"
+        " and what does not depend on x.",
+    ],
+)
+
+between = Choice(
+    "When folding is possible",
+    right="adf",
+    wrong={
+        "b": "A ReLU is no linear map, so the pair is no single matrix. Which"
+        " of the things between are linear?",
+        "c": "The largest of several values depends on all of them in no"
+        " linear way. Which of the things between are linear?",
+        "e": "In training, mean and standard deviation come from the batch,"
+        " so one pixel's output depends on other pixels and other images."
+        " What would have to be constant?",
+    },
+    missing="There is more between which folding is possible. For each: is it"
+    " a fixed linear map at every pixel, for every input?",
+    hints=[
+        "Two layers fold if what stands between them is, at each pixel, a"
+        " fixed matrix and a fixed bias.",
+        "Ask of each: are its numbers constants when the network runs, and"
+        " does it obey f(x + y) = f(x) + f(y), up to a constant?",
+    ],
+)
+
+middle = Several(
+    "Through a narrow middle",
+    {
+        "pair": Number(
+            "pair",
+            lambda c_in, r, c: r * (c_in + c),
+            mistakes=[
+                Mistake(
+                    lambda c_in, r, c: r * (c_in + c) + r + c,
+                    "You counted the biases.",
+                    "The question is about weights.",
+                ),
+                Mistake(
+                    lambda c_in, r, c: c_in * c,
+                    "These are the weights of the folded layer.",
+                    "Count the two layers before they are folded.",
+                ),
+                Mistake(
+                    lambda c_in, r, c: c_in * r * r * c,
+                    "You multiplied the two layers.",
+                    "Their weights add up.",
+                ),
+            ],
+        ),
+        "single": Number(
+            "single",
+            lambda c_in, r, c: c_in * c,
+            mistakes=[
+                Mistake(
+                    lambda c_in, r, c: r * (c_in + c),
+                    "These are the weights of the pair.",
+                    "The folded layer is one matrix. Of which shape?",
+                ),
+                Mistake(
+                    lambda c_in, r, c: c * (c_in + 1),
+                    "You counted the biases.",
+                    "The question is about weights.",
+                ),
+                Mistake(
+                    lambda c_in, r, c: c_in * r * c,
+                    "The channels in the middle still count in your layer.",
+                    "After folding, what are its inputs and outputs?",
+                ),
+            ],
+        ),
+        "rank": Number(
+            "rank",
+            lambda c_in, r, c: min(c_in, r, c),
+            mistakes=[
+                Mistake(
+                    lambda c_in, r, c: c_in,
+                    "You let all input channels through.",
+                    "Through how many channels does everything pass?",
+                ),
+                Mistake(
+                    lambda c_in, r, c: c,
+                    "A matrix has no rank above its smaller side.",
+                    "And through how many channels does everything pass?",
+                ),
+                Mistake(
+                    lambda c_in, r, c: 2 * r,
+                    "You added the ranks of the two matrices.",
+                    "Through how many channels does everything pass?",
+                ),
+            ],
+        ),
+    },
+    {"c_in": 64, "r": 24, "c": 96},
+    vary={
+        "c_in": (48, 56, 72, 80),
+        "r": (12, 16, 18, 20),
+        "c": (88, 104, 112, 128),
+    },
+    hints=[
+        "Write down the shapes of the two matrices and of their product.",
+        "The rank of a product is at most the smallest number of channels on"
+        " the way.",
+    ],
+)
+
+# --- Composing larger kernels ----------------------------------------------
+
+composed_side = Number(
+    "The size of composed kernels",
+    lambda first, second, third: first + second + third - 2,
+    {"first": 5, "second": 4, "third": 1},
+    vary={"first": (5, 6, 7, 9), "second": (3, 4, 5)},
+    mistakes=[
+        Mistake(
+            lambda first, second, third: first + second + third,
+            "You added the sizes.",
+            "Two kernels one behind the other share a pixel.",
+        ),
+        Mistake(
+            lambda first, second, third: first + second + third - 1,
+            "You took off one pixel for three kernels.",
+            "How many pixels does each kernel add to the first?",
+        ),
+        Mistake(
+            lambda first, second, third: first * second * third,
+            "You multiplied the sizes.",
+            "By how many pixels does each further kernel widen the view?",
+        ),
+        Mistake(
+            lambda first, second, third: max(first, second, third),
+            "You took the largest kernel.",
+            "Behind it, others widen the view.",
+        ),
+    ],
+    hints=[
+        "Begin with one output pixel, and go backwards: how many pixels does"
+        " it read, and how many do these read?",
+        "A kernel of k pixels adds k − 1 to what is seen. What does the last"
+        " of the three add?",
+    ],
+)
+
+
+def composed(first: Tensor, second: Tensor) -> Tensor:
+    k = len(second)
+    return F.conv2d(
+        first[None, None], second.flip(0, 1)[None, None], padding=k - 1
+    )[0, 0]
+
+
+def same_size(first, second):
+    """The larger padding left out: the middle of the composed kernel."""
+    return F.conv2d(first[None, None], second[None, None])[0, 0]
+
+
+def unflipped(first, second):
+    return composed(first, second.flip(0, 1))
+
+
+compose = Function(
+    "Compose two kernels",
+    composed,
+    lambda draw: {
+        "first": draw.tensor(*[draw.integer(3, 5)] * 2),
+        "second": draw.tensor(*[draw.integer(2, 3)] * 2),
+    },
+    mistakes=[
+        Mistake(
+            unflipped,
+            "One of your kernels is not flipped.",
+            "A convolution layer does not flip its kernel. Try it with"
+            " kernels that are zero but for one pixel: where does the product"
+            " stand?",
+        ),
+        Mistake(
+            same_size,
+            "Your composed kernel is smaller than the first one.",
+            "It must see what both together see. Which padding does that"
+            " take?",
+        ),
+        Mistake(
+            lambda first, second: same_size(first, second.flip(0, 1)),
+            "You cut the border of the composed kernel off.",
+            "It must see what both together see. Which padding does that"
+            " take?",
+        ),
+        Mistake(
+            lambda first, second: composed(first, second).flip(0, 1),
+            "Your composed kernel stands on its head.",
+            "Which of your kernels did you flip once too often?",
+        ),
+        Mistake(
+            lambda first, second: composed(first, second).T,
+            "Rows and columns are swapped.",
+            "Which axis of a kernel is its height?",
+        ),
+        Mistake(
+            lambda first, second: composed(first, second)[None, None],
+            "You left two axes of length one in front.",
+            "A kernel here has two axes, rows and columns.",
+        ),
+    ],
+    hints=[
+        "A pixel of the first kernel and one of the second together shift by"
+        " the sum of both shifts. So every product first[i, j]·second[u, v]"
+        " is added to one place of the composed kernel.",
+        "Start with zeros of the right size and add, for each (u, v),"
+        " second[u, v]·first to a window of it. Where does that window begin?",
+    ],
+)
+
+freedom = Several(
+    "Two small kernels against a large one",
+    {
+        "weights": Number(
+            "weights",
+            lambda k: 2 * k * k,
+            mistakes=[
+                Mistake(
+                    lambda k: k * k,
+                    "You counted one kernel.",
+                    "There are two.",
+                ),
+                Mistake(
+                    lambda k: k**4,
+                    "You multiplied the weights of the two kernels.",
+                    "They add up.",
+                ),
+                Mistake(
+                    lambda k: (2 * k - 1) ** 2,
+                    "These are the weights of the large kernel.",
+                    "Count the two small ones.",
+                ),
+            ],
+        ),
+        "freedom": Number(
+            "freedom",
+            lambda k: 2 * k * k - 1,
+            mistakes=[
+                Mistake(
+                    lambda k: 2 * k * k,
+                    "You took the weights for degrees of freedom.",
+                    "What happens if you double the first kernel and halve"
+                    " the second?",
+                ),
+                Mistake(
+                    lambda k: 2 * k * k - 2,
+                    "You took off one for each kernel.",
+                    "How many factors can be moved between the two without a"
+                    " change?",
+                ),
+                Mistake(
+                    lambda k: (2 * k - 1) ** 2,
+                    "Two small kernels cannot make every large one.",
+                    "They have fewer numbers to choose than it has weights.",
+                ),
+                Mistake(
+                    lambda k: k * k,
+                    "You counted one kernel.",
+                    "Both can be chosen.",
+                ),
+            ],
+        ),
+        "needed": Number(
+            "needed",
+            lambda k: (2 * k - 1) ** 2,
+            mistakes=[
+                Mistake(
+                    lambda k: 4 * k * k,
+                    "Your large kernel is a pixel too large.",
+                    "Two kernels one behind the other share a pixel.",
+                ),
+                Mistake(
+                    lambda k: 2 * k - 1,
+                    "This is its side.",
+                    "It has as many weights as pixels.",
+                ),
+                Mistake(
+                    lambda k: 2 * k * k,
+                    "These are the weights of the two small kernels.",
+                    "Count those of the single one.",
+                ),
+            ],
+        ),
+    },
+    {"k": 2},
+    vary={"k": (3, 4, 5, 6, 7)},
+    hints=[
+        "Count the weights of both, and those of the kernel that they"
+        " compose.",
+        "Multiply the first kernel by a number and divide the second by it:"
+        " what changes? So how many of the weights can be chosen in vain?",
+    ],
+)
+
+# --- What it cannot do -----------------------------------------------------
+
+can_do = Choice(
+    "What a single 1×1 convolution can do",
+    right="adf",
+    wrong={
+        "b": "A shift takes a value from a neighbour, and a 1×1 sees none."
+        " Which of these look at one pixel alone?",
+        "c": "A blur mixes neighbours, and a 1×1 sees none. Which of these"
+        " look at one pixel alone?",
+        "e": "It sees one pixel alone, and that is enough here; but exclusive"
+        " or is not linear. What would have to stand between two layers?",
+    },
+    missing="There is more that it can do. For each: does it look at one"
+    " pixel alone, and is it linear there, up to a bias?",
+    hints=[
+        "Two questions for each: does a pixel's output depend on this pixel"
+        " alone, and is it a weighted sum of the channels plus a constant?",
+        "Write the matrix and the bias for those that seem possible.",
+    ],
+)
+
+
+def field(kernels, s):
+    first, second, third = kernels
+    return first + (second - 1) + s * (third - 1)
+
+
+def with_kernels(count):
+    return lambda a, b, c, s: count((a, b, c), s)
+
+
+receptive_field = Number(
+    "How far it sees",
+    with_kernels(field),
+    {"a": 3, "b": 3, "c": 5, "s": 3},
+    vary={"a": (3, 5, 7), "b": (3, 5), "c": (3, 5, 7), "s": (3, 4)},
+    mistakes=[
+        Mistake(
+            with_kernels(lambda kernels, s: sum(kernels) + 2),
+            "You added up the kernels.",
+            "The first gives its size. By how much does each of the others"
+            " widen the view, and the 1×1 among them?",
+        ),
+        Mistake(
+            with_kernels(lambda kernels, s: field(kernels, 1)),
+            "You left out the stride.",
+            "Behind it, neighbouring pixels of the map lie farther apart in"
+            " the image.",
+        ),
+        Mistake(
+            lambda a, b, c, s: a + s * (b - 1) + s * (c - 1),
+            "You let the stride work in its own layer.",
+            "It widens the steps of the layers behind it only.",
+        ),
+        Mistake(
+            with_kernels(lambda kernels, s: field(kernels, s) + 2),
+            "Your 1×1 convolutions widen the view.",
+            "How many neighbours does a 1×1 see?",
+        ),
+        Mistake(
+            with_kernels(lambda kernels, s: max(kernels)),
+            "You took the largest kernel.",
+            "The layers around it widen the view further.",
+        ),
+        Mistake(
+            lambda a, b, c, s: field((a, b, c), s) ** 2,
+            "This is the area.",
+            "The question is about the side.",
+        ),
+    ],
+    hints=[
+        "Begin with one output pixel and go backwards, layer by layer. How"
+        " many pixels on one axis does it read?",
+        "Each kernel adds k − 1 pixels, measured in steps of all strides"
+        " before it. A 1×1 adds k − 1 too.",
+    ],
+)
+
+# --- The experiment --------------------------------------------------------
+
+RUNS = ("1×1", "1×1 shuffled", "5×5", "5×5 shuffled")
+
+
+def fault_of_runs(runs):
+    if not isinstance(runs, dict):
+        return "Collect the four accuracies in a dictionary."
+    for name in RUNS:
+        if name not in runs:
+            return f"No accuracy under the key {name!r} yet."
+        accuracy = float(runs[name])
+        if not 0 <= accuracy <= 1:
+            return (
+                f"An accuracy lies between 0 and 1; for {name} you have"
+                f" {accuracy:.3g}. Is it a percentage, or a loss?"
+            )
+    plain, shuffled, five, five_shuffled = (float(runs[n]) for n in RUNS)
+    if five < 0.15:
+        return (
+            f"The network with a 5×5 has hardly learnt anything ({five:.2f})."
+            " Did you train it?"
+        )
+    if abs(plain - shuffled) > 0.1:
+        return (
+            "Your two networks of 1×1 convolutions differ much. Do both start"
+            " from the same seed, and are the held-out images shuffled like"
+            " the training images?"
+        )
+    if five == five_shuffled:
+        return (
+            "Both accuracies with a 5×5 are the same. Did the second network"
+            " get the shuffled images?"
+        )
+
+
+runs = Judged(
+    "Shuffled pixels",
+    fault_of_runs,
+    hints=[
+        "Four runs: two networks, each on the images as they are and on the"
+        " shuffled ones. Train a fresh network in each.",
+        "In a loop over first kernels and data sets: set the seed, build"
+        " `pixel_net(first_kernel)`, make a `Trainer` with `max_steps`, fit,"
+        " and keep the history's `test_accuracy`.",
+    ],
+    then="A network of 1×1 convolutions and global pooling sees a bag of"
+    " pixels.",
+)
+
+progress, variant = notebook(__name__)

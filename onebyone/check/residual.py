@@ -1,0 +1,1263 @@
+"""Checks of the exercises *Residual connections*."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from onebyone.check import guard
+from onebyone.check.code import Array, Function, Module
+from onebyone.check.tasks import (
+    Choice,
+    Judged,
+    Mistake,
+    Number,
+    Several,
+    notebook,
+)
+from onebyone.models import ResidualBlock
+from onebyone.models.residual import PreActivationBlock
+
+# --- A block with a projection ---------------------------------------------
+
+BLOCK = {"c_in": 48, "c": 80, "n": 28}
+BLOCKS = {
+    "c_in": (16, 24, 32, 64, 96),
+    "c": (40, 56, 72, 112, 128),
+    "n": (12, 16, 20, 32, 56),
+}
+
+
+def branch_weights(c_in, c):
+    return 9 * c_in * c + 9 * c * c
+
+
+def block_weights(c_in, c, n=None):
+    return branch_weights(c_in, c) + c_in * c
+
+
+def places(n):
+    return (n // 2) ** 2
+
+
+block_cost = Several(
+    "Cost of a block with a projection",
+    {
+        "weights": Number(
+            "weights",
+            block_weights,
+            mistakes=[
+                Mistake(
+                    lambda c_in, c, n: branch_weights(c_in, c),
+                    "You left out the projection.",
+                    "The shortcut has a convolution too where the shape"
+                    " changes.",
+                ),
+                Mistake(
+                    lambda c_in, c, n: 18 * c_in * c + c_in * c,
+                    "Your second 3×3 reads the channels of the input.",
+                    "It reads what the first one has made.",
+                ),
+                Mistake(
+                    lambda c_in, c, n: branch_weights(c_in, c) + 9 * c_in * c,
+                    "Your projection has a 3×3 kernel.",
+                    "A 1×1 is enough to change the number of channels.",
+                ),
+                Mistake(
+                    lambda c_in, c, n: branch_weights(c_in, c) + c * c,
+                    "Your projection reads the output of the branch.",
+                    "The shortcut starts at the input of the block.",
+                ),
+                Mistake(
+                    lambda c_in, c, n: block_weights(c_in, c) + 3 * c,
+                    "You counted biases.",
+                    "With batch norm behind them these convolutions have"
+                    " none.",
+                ),
+            ],
+        ),
+        "parameters": Number(
+            "parameters",
+            lambda c_in, c, n: block_weights(c_in, c) + 6 * c,
+            mistakes=[
+                Mistake(
+                    block_weights,
+                    "You left out batch norm.",
+                    "It learns a scale and a shift for each channel.",
+                ),
+                Mistake(
+                    lambda c_in, c, n: block_weights(c_in, c) + 4 * c,
+                    "You counted the batch norms of the branch alone.",
+                    "The projection has one too.",
+                ),
+                Mistake(
+                    lambda c_in, c, n: block_weights(c_in, c) + 3 * c,
+                    "You gave each batch norm one number a channel.",
+                    "It learns a scale *and* a shift.",
+                ),
+                Mistake(
+                    lambda c_in, c, n: block_weights(c_in, c) + 12 * c,
+                    "You counted the running mean and variance too.",
+                    "They are kept, but not learnt.",
+                ),
+                Mistake(
+                    lambda c_in, c, n: block_weights(c_in, c) + 9 * c,
+                    "You gave the convolutions biases besides batch norm.",
+                    "Its shift does what a bias would do.",
+                ),
+            ],
+        ),
+        "macs": Number(
+            "macs",
+            lambda c_in, c, n: block_weights(c_in, c) * places(n),
+            mistakes=[
+                Mistake(
+                    lambda c_in, c, n: block_weights(c_in, c) * n * n,
+                    "You took the places of the input.",
+                    "With a stride of two, how many places has the output?",
+                ),
+                Mistake(
+                    lambda c_in, c, n: (
+                        9 * c_in * c * n * n
+                        + (9 * c * c + c_in * c) * places(n)
+                    ),
+                    "Your first convolution works at every pixel of its"
+                    " input.",
+                    "It has a stride of two: count the places of its output.",
+                ),
+                Mistake(
+                    lambda c_in, c, n: 2 * block_weights(c_in, c) * places(n),
+                    "These are FLOPs.",
+                    "A multiply-accumulate is two of them.",
+                ),
+                Mistake(
+                    lambda c_in, c, n: branch_weights(c_in, c) * places(n),
+                    "You left out the projection.",
+                    "It works at every place of the output.",
+                ),
+            ],
+        ),
+    },
+    BLOCK,
+    vary=BLOCKS,
+    hints=[
+        "There are three convolutions: two 3×3 and a 1×1. Write down the"
+        " channels that each reads and writes.",
+        "Each of the three has a batch norm with two numbers a channel behind"
+        " it, and all three write maps of half the side.",
+    ],
+)
+
+
+def conv_norm(c_in, c, kernel=3, stride=1, padding=1, norm=True):
+    conv = nn.Conv2d(c_in, c, kernel, stride, padding, bias=False)
+    return [conv, nn.BatchNorm2d(c)] if norm else [conv]
+
+
+class Parts(nn.Module):
+    """A branch and a shortcut, joined by a function of both results."""
+
+    def __init__(self, branch, shortcut, join):
+        super().__init__()
+        self.branch = nn.Sequential(*branch)
+        self.shortcut = nn.Sequential(*shortcut)
+        self.join = join
+
+    def forward(self, X):
+        return self.join(self.branch(X), self.shortcut(X))
+
+
+def relu_of_sum(Y, X):
+    return F.relu(Y + X)
+
+
+def block_like(
+    join=relu_of_sum, middle=True, last_norm=True, always=False, shortcut=None
+):
+    """A builder of residual blocks with one thing changed."""
+    shortcut = shortcut or {"kernel": 1, "padding": 0}
+
+    def build(in_channels, channels, stride):
+        branch = conv_norm(in_channels, channels, stride=stride)
+        branch += [nn.ReLU()] if middle else []
+        branch += conv_norm(channels, channels, norm=last_norm)
+        same = stride == 1 and in_channels == channels
+        way = conv_norm(in_channels, channels, stride=stride, **shortcut)
+        return Parts(branch, [] if same and not always else way, join)
+
+    return build
+
+
+residual_block = Module(
+    "Write a residual block",
+    ResidualBlock,
+    cases=[
+        ((4, 6, 2), (2, 4, 9, 8)),
+        ((5, 5, 1), (2, 5, 6, 7)),
+        ((3, 5, 1), (2, 3, 6, 7)),
+    ],
+    mistakes=[
+        Mistake(
+            block_like(join=lambda Y, X: F.relu(Y) + X),
+            "Your last ReLU stands in the branch, before the sum.",
+            "Then every block can only add: the ReLU belongs behind the sum.",
+        ),
+        Mistake(
+            block_like(join=lambda Y, X: Y + X),
+            "There is no ReLU behind the sum.",
+            "In this block the sum is activated.",
+        ),
+        Mistake(
+            block_like(join=lambda Y, X: F.relu(Y)),
+            "Your shortcut is not added.",
+            "What makes the block residual is the sum.",
+        ),
+        Mistake(
+            block_like(middle=False),
+            "There is no ReLU between the two convolutions.",
+            "Without one they are a single linear map.",
+        ),
+        Mistake(
+            block_like(last_norm=False),
+            "The batch norm behind the second convolution is missing.",
+            "Every convolution of the block has one.",
+        ),
+        Mistake(
+            block_like(shortcut={"kernel": 1, "padding": 0, "norm": False}),
+            "Your projection has no batch norm.",
+            "It is a convolution like the others of the block.",
+        ),
+        Mistake(
+            block_like(always=True),
+            "You project although the shapes agree.",
+            "Where nothing changes the shortcut is the identity.",
+        ),
+        Mistake(
+            block_like(shortcut={"kernel": 3, "padding": 1}),
+            "Your projection has a 3×3 kernel.",
+            "To change the number of channels a 1×1 is enough.",
+        ),
+    ],
+    hints=[
+        "The branch is convolution, batch norm, ReLU, convolution, batch"
+        " norm. What stands on the shortcut, and when?",
+        "Make the shortcut an `nn.Identity()` if stride and channels change"
+        " nothing, else a 1×1 with the stride and a batch norm. The last ReLU"
+        " takes the sum.",
+    ],
+)
+
+# --- The bottleneck --------------------------------------------------------
+
+NECK = {"c": 256, "m": 64}
+NECKS = {"c": (128, 192, 320, 384, 512), "m": (24, 32, 48, 80, 96)}
+
+
+def neck(c, m):
+    return 2 * c * m + 9 * m * m
+
+
+bottleneck = Several(
+    "Bottleneck arithmetic",
+    {
+        "wide": Number(
+            "wide",
+            lambda c, m: 18 * c * c,
+            mistakes=[
+                Mistake(
+                    lambda c, m: 9 * c * c,
+                    "You counted one 3×3 convolution.",
+                    "The block has two.",
+                ),
+                Mistake(
+                    lambda c, m: 18 * c * c + 2 * c,
+                    "You counted biases.",
+                    "With batch norm behind them there are none.",
+                ),
+                Mistake(
+                    lambda c, m: 18 * c,
+                    "You left out the output channels.",
+                    "Every output channel has a kernel for every input"
+                    " channel.",
+                ),
+                Mistake(
+                    lambda c, m: 2 * c * c,
+                    "These are two 1×1 convolutions.",
+                    "A 3×3 has nine weights for each pair of channels.",
+                ),
+            ],
+        ),
+        "narrow": Number(
+            "narrow",
+            neck,
+            mistakes=[
+                Mistake(
+                    lambda c, m: 9 * m * m,
+                    "You left out both 1×1 convolutions.",
+                    "They carry the channels in and out, and are not free.",
+                ),
+                Mistake(
+                    lambda c, m: c * m + 9 * m * m,
+                    "You counted one 1×1 convolution.",
+                    "One reduces, and another restores.",
+                ),
+                Mistake(
+                    lambda c, m: 2 * c * m + 9 * c * m,
+                    "Your 3×3 reads all the channels.",
+                    "It stands behind the reduction.",
+                ),
+                Mistake(
+                    lambda c, m: neck(c, m) + 2 * m + c,
+                    "You counted biases.",
+                    "With batch norm behind them there are none.",
+                ),
+                Mistake(
+                    lambda c, m: 2 * c * m + 18 * m * m,
+                    "You kept two 3×3 convolutions.",
+                    "A bottleneck has one.",
+                ),
+            ],
+        ),
+        "ratio": Number(
+            "ratio",
+            lambda c, m: 18 * c * c / neck(c, m),
+            tolerance=3e-3,
+            mistakes=[
+                Mistake(
+                    lambda c, m: 2 * (c / m) ** 2,
+                    "You left out the 1×1 convolutions of the bottleneck.",
+                    "Count all three of its layers, then divide.",
+                ),
+                Mistake(
+                    lambda c, m: (c / m) ** 2,
+                    "You compared a 3×3 with a 3×3.",
+                    "Compare the blocks: how many layers has each of them?",
+                ),
+                Mistake(
+                    lambda c, m: 18 * c * c / (c * m + 9 * m * m),
+                    "You counted one 1×1 convolution.",
+                    "One reduces, and another restores.",
+                ),
+                Mistake(
+                    lambda c, m: neck(c, m) / (18 * c * c),
+                    "You divided the small by the large.",
+                    "How many times cheaper is the bottleneck?",
+                ),
+                Mistake(
+                    lambda c, m: c / m,
+                    "This is the ratio of the channels.",
+                    "The question is about weights.",
+                ),
+            ],
+        ),
+    },
+    NECK,
+    vary=NECKS,
+    hints=[
+        "Weights of a convolution: kernel area times input channels times"
+        " output channels. Do it for all five layers.",
+        "The bottleneck has a 1×1 in, a 3×3 between the few channels, and a"
+        " 1×1 out. Add the three before you divide.",
+    ],
+)
+
+# --- The Jacobian ----------------------------------------------------------
+
+
+def masks(W1, W2, x):
+    """D, J_F and the identity."""
+    inner = torch.diag((W1 @ x > 0).to(x.dtype))
+    y = W2 @ (W1 @ x).relu() + x
+    outer = torch.diag((y > 0).to(x.dtype))
+    return outer, W2 @ inner @ W1, torch.eye(len(x), dtype=x.dtype)
+
+
+def of_masks(formula):
+    return lambda W1, W2, x: formula(*masks(W1, W2, x))
+
+
+def small_block(draw):
+    n = draw.integer(3, 5)
+    m = n + draw.integer(1, 2)
+    return {
+        "W1": draw.tensor(m, n),
+        "W2": draw.tensor(n, m),
+        "x": draw.tensor(n),
+    }
+
+
+block_jacobian = Function(
+    "The Jacobian of a block",
+    of_masks(lambda D, J_F, one: D @ (one + J_F)),
+    small_block,
+    mistakes=[
+        Mistake(
+            of_masks(lambda D, J_F, one: one + J_F),
+            "You left out the mask of the last ReLU.",
+            "Where it is closed, nothing passes, neither branch nor shortcut.",
+        ),
+        Mistake(
+            of_masks(lambda D, J_F, one: D @ J_F),
+            "The shortcut is missing.",
+            "What is the derivative of x itself?",
+        ),
+        Mistake(
+            of_masks(lambda D, J_F, one: D @ J_F + one),
+            "Your identity escapes the last ReLU.",
+            "The ReLU takes the sum, so it closes both ways at once.",
+        ),
+        Mistake(
+            of_masks(lambda D, J_F, one: D + J_F),
+            "You masked the shortcut and not the branch.",
+            "The ReLU takes the sum, so it closes both ways at once.",
+        ),
+        Mistake(
+            lambda W1, W2, x: (
+                masks(W1, W2, x)[0]
+                @ (torch.eye(len(x), dtype=x.dtype) + W2 @ W1)
+            ),
+            "You left out the ReLU within the branch.",
+            "It has a mask of its own, between the two matrices.",
+        ),
+        Mistake(
+            of_masks(lambda D, J_F, one: (one + J_F) @ D),
+            "Your last mask works on the columns.",
+            "It closes outputs, and these are the rows.",
+        ),
+        Mistake(
+            of_masks(lambda D, J_F, one: (D @ (one + J_F)).T),
+            "This is the transpose.",
+            "Rows belong to outputs and columns to inputs.",
+        ),
+    ],
+    hints=[
+        "Work from outside to inside: the last ReLU, then the sum, then the"
+        " branch with a ReLU of its own.",
+        "Two diagonal matrices hold 1 where a ReLU is open and 0 elsewhere:"
+        " one stands in front of everything, one between `W2` and `W1`.",
+    ],
+)
+
+cancelling = Array(
+    "A branch that cancels its shortcut",
+    lambda: -torch.eye(2),
+    mistakes=[
+        Mistake(
+            lambda: torch.zeros(2, 2),
+            "With zeros the branch adds nothing, and the shortcut passes"
+            " everything on.",
+            "Nothing shall be left of the sum.",
+        ),
+        Mistake(
+            lambda: torch.eye(2),
+            "With this branch the signal doubles.",
+            "Nothing shall be left of the sum.",
+        ),
+        Mistake(
+            lambda: -2 * torch.eye(2),
+            "The sum is then −x: a last ReLU would close, but the sum itself"
+            " still carries everything.",
+            "Without that ReLU, what must F(x) be?",
+        ),
+        Mistake(
+            lambda: torch.full((2, 2), -1.0),
+            "Your branch subtracts the sum of both entries from each.",
+            "Each entry shall cancel itself.",
+        ),
+    ],
+    hints=[
+        "For positive x the ReLU within the branch changes nothing, so F(x) ="
+        " W2·x.",
+        "F(x) + x = (W2 + I)·x shall be zero for every x.",
+    ],
+    then="Nothing in training forbids this, so the +1 is no guarantee.",
+)
+
+plus_one = Choice(
+    "What the +1 gives",
+    right="cd",
+    wrong={
+        "a": "A closed ReLU and a branch near −I both take the 1 away. Look"
+        " at the whole of D·(I + J_F).",
+        "b": "Behind many blocks a product of matrices I + J_F can grow"
+        " without bound. What happens if each block doubles the signal?",
+        "e": "Plain networks can have gradients of a healthy size as well:"
+        " batch norm or a careful initialisation sees to it. Look at the two"
+        " by two of the chapter.",
+    },
+    missing="One more of them is true.",
+    hints=[
+        "Two of the statements are true. Which follow from D·(I + J_F)?",
+        "Ask of each statement: what if a ReLU is closed, what if J_F is"
+        " small, what if it is −I, what if it is large?",
+    ],
+)
+
+# --- The same-shape rule ---------------------------------------------------
+
+addable = Choice(
+    "What can be added",
+    right="abdf",
+    wrong={
+        "c": "8 channels against 16: neither is one, so nothing is"
+        " stretched. Only axes of length one are.",
+        "e": "28 rows against 14 do not fit. Pooling or a stride would have"
+        " to make them equal; the sum does not.",
+        "g": "Axes are compared from the last one on, and 16 stands against"
+        " 14. PyTorch knows nothing of channels that come last.",
+    },
+    missing="There are more: an axis of length one, or a missing one in"
+    " front, is stretched without a word.",
+    hints=[
+        "PyTorch lines up the axes from the last one on.",
+        "Two lengths fit if they are equal or if one of them is 1; axes that"
+        " are missing in front count as 1.",
+    ],
+    then="Three of the four sums are most likely not meant.",
+)
+
+SUMS = [  # shape of X beside Y of shape (2, 3, 4, 5), and what is wrong
+    ((2, 1, 4, 5), "one channel is stretched to all"),
+    ((1, 3, 4, 5), "one image is added to all"),
+    ((2, 3, 1, 1), "one pixel is stretched to the whole map"),
+    ((3, 4, 5), "the batch axis is missing"),
+    ((2, 3, 5, 4), "height and width are exchanged"),
+    ((2, 3, 4, 6), "one map is wider"),
+]
+
+
+def fault_of_add(add):
+    if guard.is_stub(add):
+        raise guard.NotAttempted("The function has no body yet.")
+    if not callable(add) or isinstance(add, type):
+        return "Pass the function itself, without brackets behind its name."
+    Y = torch.arange(120.0).reshape(2, 3, 4, 5)
+    total = guard.outcome(add, Y.clone(), Y.clone())
+    if isinstance(total, guard.Raised):
+        return f"For two tensors of the same shape your function {total}"
+    if total is None:
+        return "Your function gives nothing (`None`). Is there a `return`?"
+    if not isinstance(total, torch.Tensor) or total.shape != Y.shape:
+        return f"Your function gives {guard.shown(total)} as the sum."
+    if not torch.equal(total, 2 * Y):
+        return "What comes out is not the sum of the two tensors."
+    for shape, what in SUMS:
+        result = guard.outcome(add, Y.clone(), torch.ones(shape))
+        about = f"{tuple(Y.shape)} and {shape}"
+        if not isinstance(result, guard.Raised):
+            return f"Your function adds {about}: {what}. It must refuse."
+        if not isinstance(result.error, ValueError):
+            return (
+                f"For {about} your function {result}\nIt should refuse with a"
+                " `ValueError`, so that its caller can tell what happened."
+            )
+
+
+careful_add = Judged(
+    "A sum that does not stretch",
+    fault_of_add,
+    hints=[
+        "Compare the two shapes as a whole before you add.",
+        "`if Y.shape != X.shape: raise ValueError(…)`, with both shapes in"
+        " the text.",
+    ],
+)
+
+# --- How a block starts ----------------------------------------------------
+
+
+def filled_block(*arguments):
+    block = ResidualBlock(*arguments)
+    with torch.no_grad():
+        for parameter in block.parameters():
+            parameter.uniform_(0.5, 1.5)
+    return block
+
+
+def fault_of_start(start):
+    if guard.is_stub(start):
+        raise guard.NotAttempted("The function has no body yet.")
+    if not callable(start) or isinstance(start, type):
+        return "Pass the function itself, without brackets behind its name."
+    net = nn.Sequential(filled_block(3, 3), filled_block(3, 5, 2))
+    before = {name: p.detach().clone() for name, p in net.named_parameters()}
+    result = guard.outcome(start, net)
+    if isinstance(result, guard.Raised):
+        return f"For two residual blocks your function {result}"
+    now = {name: p.detach() for name, p in net.named_parameters()}
+    changed = {
+        name for name in now if not torch.equal(now[name], before[name])
+    }
+    if not changed:
+        return "Your function leaves the network as it was. It works in place."
+    if any(".shortcut." in name for name in changed):
+        return (
+            "You changed a projection as well. If the shortcut is zero, what"
+            " does the block pass on?"
+        )
+    if any(name.endswith("branch.1.weight") for name in changed):
+        return (
+            "You changed the first batch norm of the branch too. Then no"
+            " gradient reaches the branch, and it stays as it is: the last"
+            " layer alone must begin at zero."
+        )
+    convolutions = ("branch.0.weight", "branch.3.weight")
+    if any(name.endswith(convolutions) for name in changed):
+        return (
+            "You changed convolutions. The batch norm behind them then divides"
+            " zero by nearly zero: change its scale instead."
+        )
+    if any(name.endswith("branch.4.bias") for name in changed):
+        scales = [now[f"{i}.branch.4.weight"] for i in (0, 1)]
+        if any(scale.any() for scale in scales):
+            return (
+                "You changed the shift of the last batch norm. What multiplies"
+                " the branch is its scale, `weight`."
+            )
+    if any(now[f"{i}.branch.4.weight"].any() for i in (0, 1)):
+        return "Not every block's last scale is zero: go through all blocks."
+    if result is not net:
+        return "The branches begin as zero. Return the network as well."
+
+
+start = Judged(
+    "Start as the identity",
+    fault_of_start,
+    hints=[
+        "Which layer is the last one of the branch, and by what does it"
+        " multiply?",
+        "Go through `net.modules()`, pick the residual blocks, and set the"
+        " `weight` of `block.branch[-1]` to zero, under `torch.no_grad()`.",
+    ],
+)
+
+
+def pre_like(order="nrcnrc", join=lambda Y, X: Y + X):
+    """A builder; n is batch norm, r is ReLU, c is a convolution."""
+    make = {
+        "n": lambda c: nn.BatchNorm2d(c),
+        "r": lambda c: nn.ReLU(),
+        "c": lambda c: nn.Conv2d(c, c, 3, 1, 1, bias=False),
+    }
+
+    def build(channels):
+        return Parts([make[kind](channels) for kind in order], [], join)
+
+    return build
+
+
+pre_activation = Module(
+    "A pre-activation block",
+    PreActivationBlock,
+    cases=[((4,), (2, 4, 6, 7)), ((3,), (3, 3, 5, 4))],
+    mistakes=[
+        Mistake(
+            pre_like(join=relu_of_sum),
+            "A ReLU still stands behind the sum.",
+            "In this block nothing may interrupt the shortcut.",
+        ),
+        Mistake(
+            pre_like("cnrcn", relu_of_sum),
+            "This is the block with the activation behind.",
+            "Batch norm and ReLU stand in front of each convolution.",
+        ),
+        Mistake(
+            pre_like("cnrcn"),
+            "You only left out the last ReLU.",
+            "Batch norm and ReLU stand in front of each convolution.",
+        ),
+        Mistake(
+            pre_like("rncrnc"),
+            "Your ReLU stands in front of batch norm.",
+            "Normalise first, then activate, then convolve.",
+        ),
+        Mistake(
+            pre_like("nrcnc"),
+            "There is no ReLU in front of the second convolution.",
+            "Each convolution has batch norm and a ReLU in front.",
+        ),
+        Mistake(
+            pre_like("nrcnrc", lambda Y, X: Y),
+            "The shortcut is missing.",
+            "What makes the block residual is the sum.",
+        ),
+        Mistake(
+            pre_like("nrcrc"),
+            "There is no batch norm in front of the second convolution.",
+            "Each convolution has batch norm and a ReLU in front.",
+        ),
+    ],
+    hints=[
+        "Write the order of the six layers of the branch first. With which"
+        " does it begin?",
+        "Batch norm, ReLU, convolution, and the same again. The sum is"
+        " returned as it is.",
+    ],
+)
+
+# --- Find the bug ----------------------------------------------------------
+
+BUGS = {1: "d", 2: "a", 3: "e", 4: "c", 5: "b"}
+SYMPTOMS = {
+    "a": "If the ReLU stood before the sum, the output could be negative"
+    " wherever the shortcut is.",
+    "b": "If a layer were used twice, the block would have fewer parameters"
+    " than it should.",
+    "c": "If the padding were missing, the branch would make smaller maps"
+    " than the shortcut.",
+    "d": "If the channels came last, an axis would change its meaning in"
+    " `forward`.",
+    "e": "If the maximum stood for the average, no average would be left in"
+    " the shortcut.",
+    "f": "If the stride were missing, the maps would keep their size.",
+}
+
+
+def fault_of_bugs(bugs):
+    if not isinstance(bugs, dict):
+        return "Give a dictionary: the number of a block, and a letter."
+    letters = {}
+    for number in BUGS:
+        letter = bugs.get(number)
+        if guard.is_blank(letter):
+            return f"There is no letter for block {number} yet."
+        if not isinstance(letter, str) or letter.lower() not in SYMPTOMS:
+            return (
+                f"Block {number}: {guard.shown(letter)} is none of the"
+                f" letters {', '.join(SYMPTOMS)}."
+            )
+        letters[number] = letter.lower()
+    for number, letter in letters.items():
+        if letter != BUGS[number]:
+            return (
+                f"Block {number} has another bug. {SYMPTOMS[letter]} Look for"
+                " that in its code, or test it."
+            )
+
+
+bugs = Judged(
+    "Find the bugs",
+    fault_of_bugs,
+    hints=[
+        "All five run on the input above, because its sizes were chosen to"
+        " hide the bugs. Try maps of 10×12 pixels, count parameters, look at"
+        " the signs of what comes out.",
+        "Compare each class with the description, line by line: the kernel"
+        " with its padding, each layer's name, the shortcut's pooling, the"
+        " brackets of the last line.",
+    ],
+)
+
+
+def halving(
+    join=relu_of_sum, pool=nn.AvgPool2d, padding=1, shared=False, stride=2
+):
+    def build(in_channels, channels):
+        def conv(c_in, s):
+            return nn.Conv2d(c_in, channels, 3, s, padding, bias=False)
+
+        first = nn.BatchNorm2d(channels)
+        second = first if shared else nn.BatchNorm2d(channels)
+        branch = [conv(in_channels, stride), first, nn.ReLU()]
+        branch += [conv(channels, 1), second]
+        way = [pool(2), nn.Conv2d(in_channels, channels, 1, bias=False)]
+        return Parts(branch, way, join)
+
+    return build
+
+
+class Exchanged(nn.Module):
+    """Turns (B, C, H, W) to (B, H, W, C)."""
+
+    def forward(self, X):
+        return X.permute(0, 2, 3, 1)
+
+
+def channels_last(in_channels, channels):
+    block = halving()(in_channels, channels)
+    linear = nn.Linear(in_channels, channels, bias=False)
+    block.shortcut = nn.Sequential(nn.AvgPool2d(2), Exchanged(), linear)
+    return block
+
+
+def channels_last_conv(in_channels, channels):
+    block = halving()(in_channels, channels)
+    block.shortcut.append(Exchanged())
+    return block
+
+
+mended = Module(
+    "Mend the block",
+    halving(),
+    cases=[
+        ((8, 4), (2, 8, 8, 8)),
+        ((3, 5), (2, 3, 6, 10)),
+        ((4, 4), (2, 4, 8, 6)),
+    ],
+    mistakes=[
+        Mistake(
+            channels_last,
+            "Your shortcut ends with its channels last.",
+            "The sum needs (B, C, H, W); a 1×1 convolution keeps to it.",
+        ),
+        Mistake(
+            channels_last_conv,
+            "Your shortcut ends with its channels last.",
+            "The sum needs (B, C, H, W) on both sides.",
+        ),
+        Mistake(
+            halving(join=lambda Y, X: F.relu(Y) + X),
+            "Your last ReLU stands in the branch, before the sum.",
+            "It belongs behind the sum.",
+        ),
+        Mistake(
+            halving(pool=nn.MaxPool2d),
+            "Your shortcut takes the maximum.",
+            "The description says average.",
+        ),
+        Mistake(
+            halving(padding=0),
+            "The padding of your 3×3 convolutions is missing.",
+            "Where the branch leaves one pixel, the sum stretches it silently"
+            " over the whole map.",
+        ),
+        Mistake(
+            halving(shared=True),
+            "One batch norm stands behind both convolutions.",
+            "An instance that appears twice is one layer; make two.",
+        ),
+        Mistake(
+            halving(join=lambda Y, X: Y + X),
+            "There is no ReLU behind the sum.",
+            "The description ends with one.",
+        ),
+    ],
+    hints=[
+        "Take any of the five and undo its bug; the other four show you that"
+        " the rest is right.",
+        "The branch: 3×3 with stride 2 and padding 1, batch norm, ReLU, 3×3"
+        " with padding 1, a batch norm of its own. The shortcut: average"
+        " pooling, then a 1×1 convolution.",
+    ],
+)
+
+# --- Inception and residual ------------------------------------------------
+
+JOIN = {"c": 96}
+
+joins = Several(
+    "Join by sum or by concatenation",
+    {
+        "after_sum": Number(
+            "after_sum",
+            lambda c: c,
+            mistakes=[
+                Mistake(
+                    lambda c: 2 * c,
+                    "This is a concatenation.",
+                    "A sum is taken entry by entry.",
+                ),
+                Mistake(
+                    lambda c: c * c,
+                    "You multiplied.",
+                    "A sum is taken entry by entry.",
+                ),
+                Mistake(
+                    lambda c: 1,
+                    "A sum over the channels would leave one.",
+                    "Here two tensors are added, entry by entry.",
+                ),
+            ],
+        ),
+        "after_concatenation": Number(
+            "after_concatenation",
+            lambda c: 2 * c,
+            mistakes=[
+                Mistake(
+                    lambda c: c,
+                    "This is a sum, or one of the two chosen.",
+                    "A concatenation keeps all channels of both.",
+                ),
+                Mistake(
+                    lambda c: c * c,
+                    "You multiplied.",
+                    "The channels are put side by side.",
+                ),
+                Mistake(
+                    lambda c: 4 * c,
+                    "You counted four branches.",
+                    "Here there are two.",
+                ),
+            ],
+        ),
+        "mixing_weights": Number(
+            "mixing_weights",
+            lambda c: 2 * c * c,
+            mistakes=[
+                Mistake(
+                    lambda c: c * c,
+                    "Your 1×1 reads one of the two tensors.",
+                    "It reads all channels of the concatenation.",
+                ),
+                Mistake(
+                    lambda c: 4 * c * c,
+                    "Your 1×1 keeps all channels.",
+                    "It brings them back to as many as the sum has.",
+                ),
+                Mistake(
+                    lambda c: 2 * c,
+                    "You counted the weights that are not zero in the case of"
+                    " a sum.",
+                    "A learnt 1×1 has a weight for each pair of channels.",
+                ),
+                Mistake(
+                    lambda c: 2 * c * c + c,
+                    "You counted biases.",
+                    "The task asks for a convolution without them.",
+                ),
+                Mistake(
+                    lambda c: 18 * c * c,
+                    "You took a 3×3 kernel.",
+                    "The convolution that mixes is a 1×1.",
+                ),
+            ],
+        ),
+    },
+    JOIN,
+    vary={"c": (48, 64, 80, 128, 160, 192)},
+    hints=[
+        "What happens to the channel axis in `Y + X`, and what in"
+        " `torch.cat([Y, X], dim=1)`?",
+        "The 1×1 reads what the concatenation has made, and writes as many"
+        " channels as the sum has.",
+    ],
+)
+
+
+def pair(channels, first=1.0, second=1.0):
+    one = torch.eye(channels)
+    return torch.cat([first * one, second * one], dim=1)[:, :, None, None]
+
+
+mixing = Function(
+    "A sum as a concatenation",
+    pair,
+    lambda draw: {"channels": draw.integer(3, 7)},
+    tolerance=1e-6,
+    mistakes=[
+        Mistake(
+            lambda channels: pair(channels, 0.5, 0.5),
+            "This makes the mean of the two.",
+            "Both are added with their full weight.",
+        ),
+        Mistake(
+            lambda channels: pair(channels, 1, 0),
+            "This takes the branch and forgets the shortcut.",
+            "Both halves of the channels take part.",
+        ),
+        Mistake(
+            lambda channels: pair(channels, 0, 1),
+            "This takes the shortcut and forgets the branch.",
+            "Both halves of the channels take part.",
+        ),
+        Mistake(
+            lambda channels: torch.eye(channels).repeat_interleave(2, dim=1)[
+                :, :, None, None
+            ],
+            "Your weights add neighbouring channels.",
+            "A concatenation has all channels of Y first, then those of X.",
+        ),
+        Mistake(
+            lambda channels: pair(channels)[:, :, 0, 0],
+            "The matrix is right, but a convolution's weight has four axes.",
+            "What are the last two of a 1×1 kernel?",
+        ),
+        Mistake(
+            lambda channels: pair(channels).transpose(0, 1),
+            "Input and output channels are exchanged.",
+            "A weight has the shape (C_out, C_in, height, width).",
+        ),
+        Mistake(
+            lambda channels: torch.ones(channels, 2 * channels, 1, 1),
+            "Each of your outputs sums over all channels.",
+            "Channel by channel: output k needs two inputs only.",
+        ),
+    ],
+    hints=[
+        "Output channel k shall be channel k of Y plus channel k of X. At"
+        " which places of the concatenation do these stand?",
+        "Two identity matrices side by side, and two axes of size one behind"
+        " them.",
+    ],
+)
+
+join_claims = Choice(
+    "What the joins do",
+    right="d",
+    wrong={
+        "a": "It concatenates all branches, and the next layer weighs them."
+        " Nothing is picked, for no image.",
+        "b": "The identity costs neither parameters nor MACs. What costs is"
+        " what a concatenation hands to the next layer.",
+        "c": "Only axes of length one are stretched, and that is hardly ever"
+        " meant. A projection changes the channels.",
+    },
+    hints=[
+        "What does the next layer read behind a sum, and what behind a"
+        " concatenation?",
+        "Which of the two joins forces its parts to have equally many"
+        " channels?",
+    ],
+)
+
+# --- Why not simply deeper -------------------------------------------------
+
+
+def change(runs, value="train_error", batch_norm=True, deep=38, shallow=20):
+    """Change of the mean with depth, for plain and residual networks."""
+    chosen = runs[runs["batch_norm"] == batch_norm]
+    means = chosen.groupby(["network", "layers"])[value].mean()
+    return torch.tensor(
+        [
+            means[network, deep] - means[network, shallow]
+            for network in ("plain", "residual")
+        ],
+        dtype=torch.float64,
+    )
+
+
+deeper = Array(
+    "Read the study",
+    change,
+    tolerance=6e-4,
+    mistakes=[
+        Mistake(
+            lambda runs: change(runs, "test_error"),
+            "These are test errors.",
+            "Degradation is about the error on the training images.",
+        ),
+        Mistake(
+            lambda runs: change(runs, batch_norm=False),
+            "These are the networks without batch norm.",
+            "The column `batch_norm` tells them apart.",
+        ),
+        Mistake(
+            lambda runs: -change(runs),
+            "Your sign says what is lost by taking layers away.",
+            "Subtract the error of the shallower networks.",
+        ),
+        Mistake(
+            lambda runs: change(runs, shallow=8),
+            "You started from 8 layers.",
+            "The question is about the step from 20 on.",
+        ),
+        Mistake(
+            lambda runs: 100 * change(runs),
+            "These are percentage points.",
+            "The record holds fractions; leave the errors as they are.",
+        ),
+        Mistake(
+            lambda runs: change(runs).flip(0),
+            "Plain and residual are exchanged.",
+            "Give the plain networks first.",
+        ),
+        Mistake(
+            lambda runs: change(runs, "train_loss"),
+            "These are losses.",
+            "The question is about the error, the share of wrong answers.",
+        ),
+    ],
+    hints=[
+        "Choose the rows with batch norm, group them by network and layers,"
+        " and take the mean of `train_error`.",
+        '`runs[runs["batch_norm"]].groupby(["network", "layers"])'
+        '["train_error"].mean()` is a table of six means; subtract two of'
+        " them, twice.",
+    ],
+)
+
+degradation = Choice(
+    "What degradation is",
+    right="c",
+    wrong={
+        "a": "A loss that rises during training is instability. Look at what"
+        " training has reached in the end.",
+        "b": "That gap is overfitting, and it needs a *low* error on the"
+        " training images. Look at that one.",
+        "d": "A gradient may be small in a network that learns well. The"
+        " word is about an error, and about which one?",
+    },
+    hints=[
+        "Which error is compared, and between which networks?",
+        "A deeper network could always do what a shallower one does. On which"
+        " images does it then show that training has failed?",
+    ],
+)
+
+PATHS = {"n": 12, "k": 3}
+
+paths = Several(
+    "Count the paths",
+    {
+        "total": Number(
+            "total",
+            lambda n, k: 2**n,
+            mistakes=[
+                Mistake(
+                    lambda n, k: 2 * n,
+                    "You added the choices.",
+                    "Every choice can be combined with every other.",
+                ),
+                Mistake(
+                    lambda n, k: n * n,
+                    "You took the square.",
+                    "Each further block doubles the number of paths.",
+                ),
+                Mistake(
+                    lambda n, k: 2**n - 1,
+                    "You left out a path.",
+                    "There is one that goes around every block.",
+                ),
+                Mistake(
+                    lambda n, k: n + 1,
+                    "You counted the lengths that a path can have.",
+                    "Many paths have the same length.",
+                ),
+                Mistake(
+                    lambda n, k: math.factorial(n),
+                    "You counted orders.",
+                    "The order of the blocks is fixed; only the choices vary.",
+                ),
+            ],
+        ),
+        "without_one": Number(
+            "without_one",
+            lambda n, k: 2 ** (n - 1),
+            mistakes=[
+                Mistake(
+                    lambda n, k: 2**n - 1,
+                    "You took away one path.",
+                    "Every path that goes through the block is gone.",
+                ),
+                Mistake(
+                    lambda n, k: 2**n,
+                    "You left the number as it was.",
+                    "At a deleted block there is no choice any more.",
+                ),
+                Mistake(
+                    lambda n, k: n - 1,
+                    "You counted blocks.",
+                    "The question is about paths.",
+                ),
+                Mistake(
+                    lambda n, k: 0,
+                    "In a plain network all would be gone.",
+                    "Here the shortcut leads around the missing block.",
+                ),
+            ],
+        ),
+        "of_length_k": Number(
+            "of_length_k",
+            lambda n, k: math.comb(n, k),
+            mistakes=[
+                Mistake(
+                    lambda n, k: math.perm(n, k),
+                    "You counted each choice of blocks in every order.",
+                    "The order of the blocks is fixed.",
+                ),
+                Mistake(
+                    lambda n, k: n**k,
+                    "Your paths can use the same branch again.",
+                    "Each block is passed once, through the branch or around"
+                    " it.",
+                ),
+                Mistake(
+                    lambda n, k: 2**k,
+                    "These are the paths through so few blocks.",
+                    "Which of all the blocks have their branch on the path?",
+                ),
+                Mistake(
+                    lambda n, k: sum(math.comb(n, i) for i in range(k + 1)),
+                    "You counted the shorter paths too.",
+                    "The question is about one length.",
+                ),
+                Mistake(
+                    lambda n, k: n * k,
+                    "You multiplied.",
+                    "In how many ways can the branches be chosen?",
+                ),
+            ],
+        ),
+    },
+    PATHS,
+    vary={"n": (8, 9, 10, 11, 14, 15), "k": (4, 5)},
+    hints=[
+        "At each block a path goes through the branch or around it. With one"
+        " block there are two paths; how many with two, with three?",
+        "A path of a given length chooses which blocks it goes through. For"
+        " that, `math.comb` counts the ways.",
+    ],
+)
+
+# --- The experiment --------------------------------------------------------
+
+WHAT = ("whole", "deleted", "exchanged")
+
+
+def fault_of_lesions(results):
+    if not isinstance(results, dict):
+        return "Give a dictionary with the keys plain and residual."
+    errors = {}
+    for network in ("plain", "residual"):
+        row = results.get(network)
+        if guard.is_blank(row):
+            return f"There are no errors for the {network} network yet."
+        if not isinstance(row, dict):
+            return (
+                f"For {network}, give a dictionary with the keys"
+                f" {', '.join(WHAT)}."
+            )
+        for what in WHAT:
+            if guard.is_blank(row.get(what)):
+                return f"The {network} network has no error for {what} yet."
+            value = float(row[what])
+            if not 0 <= value <= 1:
+                return (
+                    f"An error lies between 0 and 1; for {network}, {what}"
+                    f" you have {value:.3g}. Is it a percentage?"
+                )
+            errors[network, what] = value
+        if errors[network, "whole"] > 0.8:
+            return (
+                f"The {network} network has hardly learnt anything, with an"
+                f" error of {errors[network, 'whole']:.2f}. Is it trained?"
+            )
+        if len({errors[network, what] for what in WHAT}) == 1:
+            return (
+                f"Deleting and exchanging blocks changes nothing in the"
+                f" {network} network. Do you evaluate the changed networks?"
+            )
+    if errors["plain", "deleted"] < errors["residual", "deleted"]:
+        return (
+            "In your table the plain network bears a missing block better"
+            " than the residual one. Are the two exchanged, or is it an"
+            " accuracy and no error?"
+        )
+
+
+lesions = Judged(
+    "Delete and exchange",
+    fault_of_lesions,
+    hints=[
+        "Write a function that gives the network without the module at one"
+        " place, and one that gives it with two neighbours exchanged; both"
+        " make an `nn.Sequential` of the same modules.",
+        "For each network: the error of the whole, the mean error over"
+        " `PLACES` with one deleted, and the mean over `PAIRS` with the place"
+        " and the next one exchanged.",
+    ],
+    then="One seed, a short training. The difference is large enough for it.",
+)
+
+progress, variant = notebook(__name__)

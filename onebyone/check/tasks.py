@@ -1,0 +1,518 @@
+"""Tasks: what a check knows about one exercise.
+
+A task is called with the student's answer and gives a Verdict. It never
+raises, whatever the answer is: `judge` of each kind says *not attempted* and
+*not yet* by raising NotAttempted and NotYet, and Task turns these, and all
+else that may come up, into a Verdict.
+
+The kinds here take plain answers; code.py has those that take a function, a
+module or a tensor.
+"""
+
+import copy
+import decimal
+import hashlib
+import itertools
+import math
+import numbers
+import random
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from fractions import Fraction
+
+import numpy
+import torch
+
+from onebyone.check import verdicts
+from onebyone.check.guard import (
+    NotAttempted,
+    NotYet,
+    TimeUp,
+    guarded,
+    is_blank,
+    shown,
+    shown_error,
+)
+from onebyone.check.verdicts import Note, Verdict
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A mistake that can be recognised by what it leads to.
+
+    Attributes:
+        wrong: makes what somebody with this mistake answers, from the same
+            arguments as the task's `right`.
+        says: one sentence that names the mistake.
+        way: one sentence that points the way, without the answer.
+    """
+
+    wrong: Callable
+    says: str
+    way: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.says} {self.way}"
+
+
+@dataclass(eq=False, repr=False)
+class Task:
+    """One exercise: call it with an answer, or ask it for a hint.
+
+    Attributes:
+        title: what the exercise is called in its notebook.
+        hints: from a nudge to all but the answer.
+        then: what is worth knowing once the answer is right.
+
+    `seconds` is how long the student's code may take, `path` how to reach the
+    task (`check.nin.block_parameters`), `state` the last verdict's.
+    """
+
+    title: str
+    _: KW_ONLY
+    hints: Sequence[str] = ()
+    then: str = ""
+
+    # no fields: without annotation
+    seconds = 10.0
+    path = "check"
+    state = verdicts.NOT_ATTEMPTED
+    next_hint = 1
+
+    def __call__(self, *answers: object, **named: object) -> Verdict:
+        verdict = self._verdict(answers, named)
+        self.state = verdict.state
+        return verdict
+
+    def _verdict(self, answers: tuple, named: dict) -> Verdict:
+        output, state = None, verdicts.NOT_YET
+        try:
+            with guarded(self.seconds) as output:
+                remark = self.judge(*answers, **named)
+            state, message = verdicts.CORRECT, self.then
+            message = f"{remark or ''} {self.then}"
+        except NotAttempted as reason:
+            state, message = verdicts.NOT_ATTEMPTED, str(reason)
+        except NotYet as reason:
+            message = str(reason)
+        except TimeUp:
+            message = (
+                f"It did not finish within {self.seconds:g} seconds."
+                " Is there a loop that never ends?"
+            )
+        except BaseException as error:
+            message = f"This cannot be judged: {shown_error(error)}"
+        if output is not None and output.text.strip():
+            message += f"\nYour code printed: {shown(output.text.strip())}"
+        return Verdict(self.title, state, message.strip())
+
+    def judge(self, *answers: object, **named: object) -> str | None:
+        """Judge an answer; a remark on a right one may be returned.
+
+        Raises NotYet or NotAttempted.
+        """
+        raise NotImplementedError
+
+    def hint(self, number: int | None = None) -> Note:
+        """The hint of that number; without one, the next."""
+        if number is None:
+            number = min(self.next_hint, len(self.hints))
+        if type(number) is not int or not 1 <= number <= len(self.hints):
+            return Note(self.title, f"There are {len(self.hints)} hints.")
+        self.next_hint = number + 1
+        title = f"Hint {number} of {len(self.hints)} · {self.title}"
+        return Note(title, self.hints[number - 1])
+
+    def pointer(self) -> str:
+        return f"`{self.path}.hint()` helps."
+
+    def __repr__(self) -> str:
+        return f"{self.path}: {self.title}"
+
+
+def attempted(answer: object) -> None:
+    if is_blank(answer):
+        raise NotAttempted("There is no answer yet.")
+
+
+@dataclass(eq=False, repr=False)
+class Compared(Task):
+    """A task whose answer is compared with a right and with wrong ones.
+
+    Attributes:
+        right: makes the right answer.
+        mistakes: each with `wrong` of the same arguments as `right`.
+    """
+
+    right: Callable
+    _: KW_ONLY
+    mistakes: Sequence[Mistake] = ()
+
+    def judge(self, answer: object = ..., *context: object) -> str | None:
+        attempted(answer)
+        mine = self.read(answer)
+        fault = self.fault(mine, self.right, *context)
+        if not fault:
+            return self.remark(mine)
+        for mistake in self.mistakes:
+            if not self.fault(mine, mistake.wrong, *context):
+                fault = mistake.message
+                break
+        raise NotYet(f"{fault} {self.pointer()}")
+
+    def read(self, answer: object) -> object:
+        """The answer in a form that can be compared; may raise NotYet."""
+        raise NotImplementedError
+
+    def fault(self, mine: object, other: Callable) -> str | None:
+        """Where an answer differs from what `other` makes, if it does."""
+        raise NotImplementedError
+
+    def remark(self, mine: object) -> str | None:
+        """What is to be said of a right answer."""
+
+
+# --- Values that follow from given parameters ------------------------------
+
+
+@dataclass(eq=False, repr=False)
+class Value(Compared):
+    """An answer that follows from parameters by a formula.
+
+    Attributes:
+        given: the parameters as the notebook states them; `right` and
+            `wrong` take them as keyword arguments.
+        vary: for `variant`, other values of some of them.
+    """
+
+    given: Mapping[str, object] = field(default_factory=dict)
+    _: KW_ONLY
+    vary: Mapping[str, Sequence] = field(default_factory=dict)
+
+    def fault(self, mine: object, other: Callable) -> str | None:
+        theirs = other(**self.given)
+        same = self.same(mine, theirs)
+        return None if same else self.difference(mine, theirs)
+
+    def with_given(self, given: Mapping[str, object]) -> "Value":
+        """The same task for other parameters."""
+        twin = copy.copy(self)
+        twin.given = {**self.given, **given}
+        return twin
+
+    def clashes(self) -> list[str]:
+        """Mistakes that these parameters do not tell from another answer."""
+        values = {"the right answer": self.right(**self.given)}
+        for mistake in self.mistakes:
+            values[mistake.says] = mistake.wrong(**self.given)
+        return [
+            f"{first} = {second}"
+            for (first, a), (second, b) in itertools.combinations(
+                values.items(), 2
+            )
+            if self.same(a, b) or self.same(b, a)
+        ]
+
+    def same(self, value, other) -> bool:
+        return value == other
+
+    def difference(self, value, right) -> str:
+        return f"{shown(value)} is not right."
+
+
+@dataclass(eq=False, repr=False)
+class Number(Value):
+    """A number; `tolerance` is relative and 0 unless given."""
+
+    _: KW_ONLY
+    tolerance: float = 0.0
+
+    def read(self, answer: object) -> Fraction:
+        return number(answer)
+
+    def same(self, value, other) -> bool:
+        value, other = Fraction(value), Fraction(other)
+        return abs(value - other) <= Fraction(self.tolerance) * abs(other)
+
+    def difference(self, value, right) -> str:
+        right = Fraction(right)
+        text = f"{number_text(value)} is not right"
+        if value * right <= 0:
+            return f"{text}: look at its sign and size."
+        if value == as_float32(right):
+            return (
+                f"{text}: float32 rounds whole numbers of this size. Count"
+                " with Python's integers."
+            )
+        for exponent in (-9, -6, -3, 3, 6, 9):
+            if abs(value / right / Fraction(10) ** exponent - 1) < 1e-12:
+                return f"{text}, but its digits are: check the unit."
+        if abs(value / right - 1) <= Fraction(1, 100):
+            return f"{text}, but close: is it rounded, or is something left?"
+        return f"{text}."
+
+
+def as_float32(value: Fraction) -> Fraction | None:
+    """A large whole number as float32 rounds it."""
+    if value.denominator == 1 and 2**24 < abs(value) < 2**127:
+        return Fraction(float(numpy.float32(int(value))))
+    return None
+
+
+def number(answer: object) -> Fraction:
+    """A real number, exactly; raise NotYet if the answer is none."""
+    if isinstance(answer, str | bytes):
+        raise NotYet(
+            f"{shown(answer)} is text. Write a number without quotes and"
+            " commas, such as `1000` or `1_000`."
+        )
+    if isinstance(answer, torch.Tensor | numpy.ndarray):
+        if math.prod(answer.shape) != 1:
+            raise NotYet(f"{shown(answer).capitalize()} is not one number.")
+        answer = answer.item()
+    if isinstance(answer, bool | numpy.bool_):
+        raise NotYet(f"{answer} is no number.")
+    if type(answer) is tuple:
+        raise NotYet(
+            f"{shown(answer)} is a tuple. Python takes commas to separate"
+            " numbers: write `1000` or `1_000`, and not `1,000`."
+        )
+    if callable(answer):
+        raise NotYet("This is a function or class. Pass what it returns.")
+    if isinstance(answer, decimal.Decimal):
+        answer = float(answer)  # its exponent may be astronomical
+    if not isinstance(answer, numbers.Number):
+        raise NotYet(f"{shown(answer)} is no number.")
+    if isinstance(answer, numbers.Complex) and answer.imag:
+        raise NotYet(f"{shown(answer)} is no real number.")
+    try:
+        return Fraction(getattr(answer, "real", answer))
+    except TypeError:  # numpy's float32 and relatives
+        return Fraction(float(answer))
+    except (ValueError, OverflowError):
+        raise NotYet(f"{shown(answer)} is not finite.") from None
+
+
+def number_text(value: Fraction) -> str:
+    if value.denominator == 1:
+        return shown(int(value))
+    return f"{float(value):.6g}"
+
+
+@dataclass(eq=False, repr=False)
+class Shape(Value):
+    """A shape, as a tuple; `axes` names its axes for the messages."""
+
+    _: KW_ONLY
+    axes: Sequence[str] = ()
+
+    def read(self, answer: object) -> tuple[int, ...]:
+        if isinstance(answer, torch.Tensor | numpy.ndarray):
+            raise NotYet("Give the shape, not the tensor that has it.")
+        if not isinstance(answer, tuple | list):
+            raise NotYet(f"{shown(answer)} is no shape, which is a tuple.")
+        sizes = tuple(number(size) for size in answer)
+        if any(size.denominator != 1 or size < 0 for size in sizes):
+            raise NotYet(f"{shown(answer)} has a size that cannot be.")
+        return tuple(int(size) for size in sizes)
+
+    def same(self, value, other) -> bool:
+        return tuple(value) == tuple(other)
+
+    def difference(self, value, right) -> str:
+        text = f"{shown(value)} is not right"
+        if len(value) != len(right):
+            return f"{text}: it has {len(value)} axes and not {len(right)}."
+        axis = next(i for i, v in enumerate(value) if v != right[i])
+        name = f", {self.axes[axis]}" if self.axes else ""
+        return f"{text}. The first wrong axis is axis {axis}{name}."
+
+
+@dataclass(eq=False, repr=False)
+class Several(Task):
+    """Several values of one kind of thing, each with mistakes of its own.
+
+    The answers come by name: `check.nin.costs(parameters=…, macs=…)`.
+    `given` and `vary` are those of all parts together.
+    """
+
+    parts: Mapping[str, Value]
+    given: Mapping[str, object] = field(default_factory=dict)
+    _: KW_ONLY
+    vary: Mapping[str, Sequence] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.parts = {
+            name: part.with_given(self.given)
+            for name, part in self.parts.items()
+        }
+
+    def judge(self, *answers: object, **named: object) -> None:
+        named = dict(zip(self.parts, answers)) | named
+        if unknown := set(named) - set(self.parts):
+            raise NotYet(f"Unknown names: {shown(sorted(unknown))}.")
+        attempted([named.get(name) for name in self.parts])
+        lines, done = [], True
+        for name, part in self.parts.items():
+            try:
+                part.judge(named.get(name))
+                lines.append(f"{name}: correct.")
+            except (NotAttempted, NotYet) as reason:
+                done = False
+                text = str(reason).replace(part.pointer(), "").strip()
+                lines.append(f"{name}: {text}")
+        if not done:
+            raise NotYet("\n".join([*lines, self.pointer()]))
+
+    def with_given(self, given: Mapping[str, object]) -> "Several":
+        twin = copy.copy(self)
+        twin.given = {**self.given, **given}
+        twin.__post_init__()
+        return twin
+
+    def clashes(self) -> list[str]:
+        return [c for part in self.parts.values() for c in part.clashes()]
+
+
+# --- Choices and results ---------------------------------------------------
+
+
+@dataclass(eq=False, repr=False)
+class Choice(Task):
+    """One or more of lettered options, as `"b"` or `"ac"`.
+
+    Attributes:
+        right: the right letters.
+        wrong: for each other letter, a sentence that names what is wrong
+            with it and one that points the way.
+        missing: what to say where a right letter is not chosen.
+    """
+
+    right: str
+    wrong: Mapping[str, str]
+    _: KW_ONLY
+    missing: str = "Something is missing."
+
+    def judge(self, answer: object = ...) -> None:
+        attempted(answer)
+        chosen = self.read(answer)
+        for letter in sorted(chosen - set(self.right)):
+            raise NotYet(f"{letter}: {self.wrong[letter]} {self.pointer()}")
+        if chosen != set(self.right):
+            raise NotYet(f"{self.missing} {self.pointer()}")
+
+    def read(self, answer: object) -> set[str]:
+        letters = answer
+        if isinstance(answer, tuple | list | set | frozenset):
+            letters = "".join(x for x in answer if isinstance(x, str))
+        if isinstance(letters, str):
+            chosen = set(letters.lower()) - set(" ,;().")
+            one = len(self.right) > 1 or len(chosen) == 1
+            if chosen and one and chosen <= {*self.right, *self.wrong}:
+                return chosen
+        options = ", ".join(sorted({*self.right, *self.wrong}))
+        some = "one or more" if len(self.right) > 1 else "one"
+        raise NotYet(
+            f"{shown(answer)} is none of the options. Give {some} of the"
+            f" letters {options} in quotes."
+        )
+
+
+@dataclass(eq=False, repr=False)
+class Judged(Task):
+    """Anything else: `fault` takes the answer and says what is wrong.
+
+    It gets the answer, and whatever else the check is called with, and
+    returns None if all is well and otherwise one or two sentences.
+    """
+
+    fault: Callable[..., str | None]
+
+    def judge(self, answer: object = ..., *context: object) -> None:
+        attempted(answer)
+        if fault := self.fault(answer, *context):
+            raise NotYet(f"{fault} {self.pointer()}")
+
+
+# --- A notebook's tasks ----------------------------------------------------
+
+
+def notebook(module_name: str) -> tuple[Callable, Callable]:
+    """Name the tasks of a module; make its `progress` and `variant`."""
+    tasks = tasks_of(sys.modules[module_name])
+    for name, task in tasks.items():
+        task.path = f"check.{module_name.rpartition('.')[2]}.{name}"
+
+    def progress() -> Note:
+        """Which tasks of this notebook are done, by their last verdict."""
+        done = sum(t.state == verdicts.CORRECT for t in tasks.values())
+        lines = [
+            f"{verdicts.LOOK[task.state][0]} {task.title}: {task.state}"
+            for task in tasks.values()
+        ]
+        title = f"{done} of {len(tasks)} tasks correct"
+        return Note(title, "\n".join(lines))
+
+    def variant(name: str) -> Variant:
+        """The same tasks with parameters of your own, drawn from a name."""
+        return Variant(str(name), tasks)
+
+    return progress, variant
+
+
+def tasks_of(module: object) -> dict[str, Task]:
+    """The tasks of a check module by name, in the order of its text."""
+    found = vars(module).items()
+    return {name: task for name, task in found if isinstance(task, Task)}
+
+
+class Variant:
+    """Tasks with other parameters, always the same ones for one name.
+
+    Tasks that share their parameters still do: they ask about one thing.
+    Only parameters count under which every mistake has its own result.
+    """
+
+    def __init__(self, name: str, tasks: Mapping[str, Task]):
+        kinds: dict[str, dict[str, Value | Several]] = {}
+        for key, task in tasks.items():
+            if getattr(task, "vary", None):
+                kind = repr((task.given, task.vary))
+                kinds.setdefault(kind, {})[key] = task
+        lines = []
+        for kind, group in kinds.items():
+            given = drawn(f"{kind} {name}", list(group.values()))
+            shown_given = ", ".join(f"{k} = {v}" for k, v in given.items())
+            for key, task in group.items():
+                twin = task.with_given(given)
+                twin.state = verdicts.NOT_ATTEMPTED
+                setattr(self, key, twin)
+                lines.append(f"{task.title}: {shown_given}")
+        self._note = Note(f"Parameters for {name}", "\n".join(lines))
+
+    def __repr__(self) -> str:
+        return repr(self._note)
+
+    def _repr_html_(self) -> str:
+        return self._note._repr_html_()
+
+
+def drawn(seed: str, tasks: Sequence[Value | Several]) -> dict[str, object]:
+    """New parameters, the same for all of the tasks."""
+    first = tasks[0]
+    generator = random.Random(hashlib.sha256(seed.encode()).digest())
+    for _ in range(1_000):
+        given = {k: generator.choice(list(v)) for k, v in first.vary.items()}
+        given = {**first.given, **given}
+        if given != first.given and not any(clash(t, given) for t in tasks):
+            return given
+    raise ValueError(f"{first.path}: no variant keeps its mistakes apart")
+
+
+def clash(task: Value | Several, given: Mapping[str, object]) -> bool:
+    try:
+        return bool(task.with_given(given).clashes())
+    except (ArithmeticError, ValueError):
+        return True  # impossible parameters

@@ -1,0 +1,211 @@
+"""A made-up class, graded by nbgrader along the path that teachers take."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import nbformat
+import pytest
+from checks import ROOT
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbgrader.apps import NbGraderAPI
+from traitlets.config import Config, PyFileConfigLoader
+
+EXERCISES = ROOT / "exercises"
+
+
+class Course:
+    """A course folder, set up as exercises/index.md says."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        shutil.copy(EXERCISES / "nbgrader_config.py", folder)
+        loader = PyFileConfigLoader("nbgrader_config.py", path=str(folder))
+        config = Config(loader.load_config())
+        config.CourseDirectory.root = str(folder)
+        config.Execute.timeout = 300
+        self.api = NbGraderAPI(config=config)
+
+    def release(self, name: str, source: Path) -> None:
+        target = self.folder / "source" / name / f"{name}.ipynb"
+        target.parent.mkdir(parents=True)
+        shutil.copy(source, target)
+        succeed(self.api.generate_assignment(name, create=True))
+
+    def submit(
+        self, student: str, name: str, change: Callable | None = None
+    ) -> None:
+        """The released notebook as a student hands it in."""
+        released = self.folder / "release" / name / f"{name}.ipynb"
+        target = self.folder / "submitted" / student / name / released.name
+        target.parent.mkdir(parents=True)
+        notebook = nbformat.read(released, as_version=4)
+        for cell in notebook.cells if change else ():
+            change(cell)
+        nbformat.write(notebook, target)
+
+    def grade(self, student: str, name: str) -> dict[str, float]:
+        """The points of each check."""
+        succeed(self.api.autograde(name, student))
+        succeed(self.api.generate_feedback(name, student))
+        with self.api.gradebook as book:
+            graded = book.find_submission_notebook(name, name, student)
+            return {
+                grade.name: grade.auto_score
+                for grade in graded.grades
+                if grade.cell.cell_type == "code"
+            }
+
+    def feedback(self, student: str, name: str) -> str:
+        page = self.folder / "feedback" / student / name / f"{name}.html"
+        return page.read_text(encoding="utf-8")
+
+
+def succeed(result: dict) -> None:
+    assert result["success"], result.get("error") or result.get("log")
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """An empty course; nbgrader's commands find their programs."""
+    programs = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin"])
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("ONEBYONE_PROGRESS", "0")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.chdir(tmp_path)
+    return Course(tmp_path)
+
+
+def grade_id(cell) -> str:
+    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
+
+
+def points(source: Path) -> dict[str, float]:
+    """What each check of a solution is worth."""
+    return {
+        grade_id(cell): cell.metadata.nbgrader.points
+        for cell in nbformat.read(source, as_version=4).cells
+        if cell.cell_type == "code"
+        and cell.metadata.get("nbgrader", {}).get("grade")
+    }
+
+
+def answers(source: Path) -> dict[str, str]:
+    """The answer cells of a solution."""
+    return {
+        grade_id(cell): cell.source
+        for cell in nbformat.read(source, as_version=4).cells
+        if cell.metadata.get("nbgrader", {}).get("solution")
+    }
+
+
+def filling(given: dict[str, str]) -> Callable:
+    """Put answers in their cells, and ruin every check that stands there."""
+
+    def change(cell) -> None:
+        if grade_id(cell) in given:
+            cell.source = given[grade_id(cell)]
+        elif grade_id(cell).startswith("check_"):
+            cell.source = "pass  # tampered with"
+
+    return change
+
+
+def full(worth: dict[str, float], earned: Iterable[str]) -> dict[str, float]:
+    """All points for the checks named, none for the others."""
+    earned = set(earned)
+    return {n: p if n in earned else 0 for n, p in worth.items()}
+
+
+# --- In short --------------------------------------------------------------
+
+
+def marked(kind: str, grade_id: str, points: int | None = None) -> dict:
+    mark = {"grade": kind == "check", "solution": kind == "answer"}
+    mark |= {"grade_id": grade_id, "locked": kind == "check", "task": False}
+    if points:
+        mark["points"] = points
+    return {"nbgrader": {**mark, "schema_version": 3}}
+
+
+def small_solution(folder: Path) -> Path:
+    """An assignment of two tasks, in the notation of the solutions."""
+    cells = [
+        new_markdown_cell("# Small"),
+        new_code_cell("from onebyone import check"),
+    ]
+    for name, right in (("tuning", '"c"'), ("last_step", "1_479_178")):
+        answer = (
+            f"{name} = ...\n### BEGIN SOLUTION\n{name} = {right}\n"
+            "### END SOLUTION"
+        )
+        call = f"check.nin.{name}({name})"
+        test = (
+            f"### BEGIN HIDDEN TESTS\nverdict = {call}\n"
+            f"assert verdict, verdict\n### END HIDDEN TESTS\n{call}"
+        )
+        cells += [
+            new_code_cell(answer, metadata=marked("answer", name)),
+            new_code_cell(test, metadata=marked("check", f"check_{name}", 3)),
+        ]
+    path = folder / "small.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+def test_a_teacher_can_grade_a_submission(course, tmp_path):
+    course.release("small", small_solution(tmp_path))
+    given = {"tuning": "tuning = 'c'", "last_step": "last_step = 34_790"}
+    course.submit("mia", "small", filling(given))
+    assert course.grade("mia", "small") == {
+        "check_tuning": 3,
+        "check_last_step": 0,
+    }
+    page = course.feedback("mia", "small")
+    assert "not yet · The paper's last block" in page
+    assert "reduces to the classes at once" in page
+
+
+# --- A class ---------------------------------------------------------------
+
+HOSTILE = [
+    "raise SystemExit",
+    "def {}(*_):\n    while True:\n        pass",
+    "class Bad:\n    def __repr__(self):\n        1 / 0\n\n{} = Bad()",
+    "print('<script>alert(1)</script>' * 100)\n{} = '<script>'",
+    "this is no Python",
+    "import sys\nsys.stdout.close()\n{} = print",
+]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "name", [path.stem for path in sorted(EXERCISES.glob("*.ipynb"))]
+)
+def test_a_class_is_graded(name, course, some_data):
+    source = EXERCISES / "solutions" / f"{name}.ipynb"
+    right, worth = answers(source), points(source)
+    course.release(name, source)
+    # a right answer may need an earlier one, so the mixed one has a prefix
+    first_half = dict(list(right.items())[: len(right) // 2])
+    hostile = {
+        answer: HOSTILE[i % len(HOSTILE)].format(answer)
+        for i, answer in enumerate(right)
+    }
+    course.submit("ada", name, filling(right))
+    course.submit("bob", name, filling({}))
+    course.submit("cem", name, filling(first_half))
+    course.submit("dora", name, filling(hostile))
+    course.submit("eve", name)
+
+    earned = [f"check_{answer}" for answer in first_half]
+    assert course.grade("ada", name) == worth
+    assert course.grade("bob", name) == full(worth, [])
+    assert course.grade("cem", name) == full(worth, earned)
+    assert course.grade("dora", name) == full(worth, [])
+    assert course.grade("eve", name) == full(worth, [])
+    for student in ("bob", "dora"):
+        assert not re.search(r"<script>alert", course.feedback(student, name))

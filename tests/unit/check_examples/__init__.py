@@ -1,0 +1,192 @@
+"""Answers to try on every task of `onebyone.check`.
+
+Most follow from the task itself: its right answer, and what each of its
+mistakes leads to. A module here, named as the notebook is, adds EXAMPLES for
+tasks that know neither (Judged, Array) and more for any other.
+"""
+
+import importlib
+import itertools
+import pkgutil
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from onebyone import check
+from onebyone.check.code import Array, Function, Module
+from onebyone.check.tasks import Choice, Judged, Several, Task, Value, tasks_of
+
+
+@dataclass
+class Answer:
+    """The arguments of one call of a check."""
+
+    positional: tuple = ()
+    named: dict = field(default_factory=dict)
+
+    def to(self, task: Task):
+        return task(*self.positional, **self.named)
+
+
+def answer(*positional, **named) -> Answer:
+    return Answer(positional, named)
+
+
+@dataclass
+class Examples:
+    """Answers with the verdict that they must get.
+
+    Attributes:
+        right: correct ones.
+        blank: as in the untouched notebook.
+        mutants: wrong ones, each with a phrase that its message must have.
+        unrelated: wrong ones that must get no diagnosis.
+    """
+
+    right: list[Answer] = field(default_factory=list)
+    blank: list[Answer] = field(default_factory=list)
+    mutants: list[tuple[Answer, str]] = field(default_factory=list)
+    unrelated: list[Answer] = field(default_factory=list)
+
+    def __add__(self, other: "Examples") -> "Examples":
+        return Examples(
+            self.right + other.right,
+            self.blank + other.blank,
+            self.mutants + other.mutants,
+            self.unrelated + other.unrelated,
+        )
+
+
+def of_value(task: Value) -> Examples:
+    right = task.right(**task.given)
+    examples = Examples(
+        right=[answer(right)],
+        mutants=[
+            (answer(m.wrong(**task.given)), m.says) for m in task.mistakes
+        ],
+    )
+    if isinstance(right, int | float):
+        others = [right + 17, right * 1.37 + 3, -right - 1, 7**31, 0.123, 41]
+        examples.unrelated = [answer(other) for other in others]
+    else:
+        longer = (*right, 3)
+        others = [longer, right[:-1], (91,), (5, 93, 2, 7, 11), (0,) * 7]
+        examples.unrelated = [answer(other) for other in others]
+    return examples
+
+
+def of_several(task: Several) -> Examples:
+    parts = {name: of_value(part) for name, part in task.parts.items()}
+    right = {n: p.right(**p.given) for n, p in task.parts.items()}
+    examples = Examples(
+        right=[answer(**right), answer(*right.values())],
+        blank=[answer(**dict.fromkeys(right, ...))],
+    )
+    for name, part in parts.items():
+        for mutant, says in part.mutants:
+            spoilt = right | {name: mutant.positional[0]}
+            examples.mutants.append((answer(**spoilt), says))
+        for other in part.unrelated:
+            spoilt = right | {name: other.positional[0]}
+            examples.unrelated.append(answer(**spoilt))
+    return examples
+
+
+def of_choice(task: Choice) -> Examples:
+    letters = "".join(sorted(task.right))
+    return Examples(
+        right=[answer(letters), answer(letters.upper()), answer([*letters])],
+        mutants=[(answer(x), says) for x, says in task.wrong.items()],
+        unrelated=[answer(x) for x in ("?", "zz", 4, "the first", 1.5)],
+    )
+
+
+def stub(*_): ...
+
+
+class StubModule(nn.Module):
+    def __init__(self, *_):
+        super().__init__()
+
+    def forward(self, X): ...
+
+
+def of_function(task: Function) -> Examples:
+    return Examples(
+        right=[answer(task.right)],
+        blank=[answer(stub)],
+        mutants=[(answer(m.wrong), m.says) for m in task.mistakes],
+        unrelated=[
+            answer(lambda *_: torch.ones(1, 2, 3, 4, 5)),
+            answer(lambda *_: [].sort()),
+            answer(lambda *_: "text"),
+            answer(lambda: 1),
+            answer(lambda *_: (1, 2, 3, 4, 5, 6, 7)),
+            answer(nn.Conv2d),
+            answer(3),
+        ],
+    )
+
+
+def of_module(task: Module) -> Examples:
+    if task.cases[0][0] is None:
+        return Examples(
+            right=[answer(task.right())],
+            mutants=[(answer(m.wrong()), m.says) for m in task.mistakes],
+            unrelated=[
+                answer(nn.Flatten()),
+                answer(nn.Linear(7, 5)),
+                answer(nn.Conv2d),
+                answer(nn.Sequential(nn.Conv2d(1, 1, 1), nn.Conv2d(1, 2, 1))),
+                answer(nn.BatchNorm2d(91)),
+            ],
+        )
+    return Examples(
+        right=[answer(task.right)],
+        blank=[answer(stub), answer(StubModule)],
+        mutants=[(answer(m.wrong), m.says) for m in task.mistakes],
+        unrelated=[
+            answer(lambda *_: nn.Flatten()),
+            answer(lambda *_: nn.Linear(7, 5)),
+            answer(lambda *_: [].sort()),
+            answer(lambda *_: torch.ones(3)),
+            answer(nn.Conv2d(1, 1, 1)),
+            answer(lambda: nn.Conv2d(1, 1, 1)),
+        ],
+    )
+
+
+KINDS = {
+    Value: of_value,
+    Several: of_several,
+    Choice: of_choice,
+    Function: of_function,
+    Module: of_module,
+    Array: lambda task: Examples(),
+    Judged: lambda task: Examples(),
+}
+
+
+def of(task: Task) -> Examples:
+    """All answers for a task."""
+    own = next(make for kind, make in KINDS.items() if isinstance(task, kind))
+    return (
+        Examples(blank=[answer(...), answer(None)]) + own(task) + added(task)
+    )
+
+
+def added(task: Task) -> Examples:
+    _, notebook, name = task.path.split(".")
+    known = {module.name for module in pkgutil.iter_modules(__path__)}
+    if notebook not in known:
+        return Examples()
+    module = importlib.import_module(f"{__name__}.{notebook}")
+    return module.EXAMPLES.get(name, Examples())
+
+
+def all_tasks() -> list[Task]:
+    modules = [getattr(check, name) for name in check.NOTEBOOKS]
+    return list(
+        itertools.chain.from_iterable(tasks_of(m).values() for m in modules)
+    )

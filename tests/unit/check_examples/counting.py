@@ -1,0 +1,83 @@
+"""Answers to the exercises *What a network costs*."""
+
+import torch
+from torch.nn import functional as F
+
+from check_examples import Examples, answer
+
+UNITS = {"A": "b", "B": "c", "C": "a", "D": "d"}
+
+
+def units(**changed):
+    return answer(UNITS | changed)
+
+
+def costs(c_in, c_out, k, s, p, h, w):
+    Y = F.conv2d(
+        torch.zeros(1, c_in, h, w), torch.zeros(c_out, c_in, k, k), None, s, p
+    )
+    weights = c_out * c_in * k * k
+    return [weights + c_out, weights * Y[0, 0].numel(), Y.numel()]
+
+
+def group_by_group(X, W, b, groups):
+    parts = zip(X.chunk(groups, 1), W.chunk(groups), b.chunk(groups))
+    return torch.cat([F.conv2d(*part) for part in parts], dim=1)
+
+
+def in_place(X, W, b, groups):
+    X.zero_()
+    return group_by_group(X, W, b, groups)
+
+
+EXAMPLES = {
+    "conv_costs": Examples(
+        right=[answer(costs)],
+        mutants=[
+            (answer(lambda *args: costs(*args)[:2]), "not 3 values"),
+            (answer(lambda *args: costs(*args)[::-1]), "instead of"),
+        ],
+    ),
+    "grouped_conv": Examples(
+        right=[answer(group_by_group)],
+        mutants=[
+            (answer(in_place), "changes its input `X`"),
+            (answer(lambda X, W, b, groups: F.conv2d(X, W, b)), "raised"),
+        ],
+    ),
+    "tool_units": Examples(
+        right=[units(), units(A=" B ")],
+        blank=[answer(dict.fromkeys("ABCD", ...))],
+        mutants=[
+            (units(A="a"), "MACs for FLOPs"),
+            (units(C="b"), "MACs for FLOPs"),
+            (units(B="a"), "overlooked the biases"),
+            (units(D="b"), "overlooked the biases"),
+            (units(D="a"), "Both the factor of two"),
+            (units(C="e"), "count of parameters"),
+            (units(D=...), "none of the letters"),
+        ],
+        unrelated=[
+            answer(x) for x in ("bcad", ["b", "c", "a", "d"], 3, {}, {"A": 2})
+        ],
+    ),
+    "runs": Examples(
+        right=[
+            answer({"large maps": 0.61, "many channels": 0.64}),
+            answer(
+                {
+                    "large maps": torch.tensor(0.7),
+                    "many channels": torch.tensor(0.65),
+                }
+            ),
+        ],
+        blank=[answer({"large maps": ..., "many channels": ...})],
+        mutants=[
+            (answer({"large maps": 0.7}), "under the key 'many channels'"),
+            (answer({"large maps": 70, "many channels": 71}), "percentage"),
+            (answer({"large maps": 0.7, "many channels": 0.1}), "hardly"),
+            (answer({"large maps": 0.7, "many channels": 0.7}), "the same"),
+        ],
+        unrelated=[answer(x) for x in (0.7, [0.7, 0.6], {}, "0.7", {"a": 1})],
+    ),
+}

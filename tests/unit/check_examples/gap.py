@@ -1,0 +1,188 @@
+"""Answers to the exercises *Global average pooling*."""
+
+import matplotlib.pyplot as plt
+import numpy
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from check_examples import Examples, answer
+from onebyone.check import guard
+from onebyone.models import compact_nin
+
+with guard.guarded(60):  # it leaves the random numbers as they were
+    torch.manual_seed(0)
+    net = compact_nin().eval()
+    X = torch.randn(3, 1, 28, 28)
+    maps = torch.randn(3, 10, 7, 7)
+
+image, scores = X[0], maps[0].mean(dim=(1, 2))
+winner, loser = maps[0, scores.argmax()], maps[0, scores.argmin()]
+
+
+def made(count):
+    with torch.no_grad():
+        return net[:count](X)
+
+
+def figure(*arrays, low=-3, high=3):
+    fig = plt.figure()
+    for i, array in enumerate(arrays):
+        ax = fig.add_subplot(1, len(arrays), i + 1)
+        ax.imshow(array, cmap="RdBu_r", vmin=low, vmax=high)
+    plt.close(fig)
+    return fig
+
+
+def drawn(*arrays, **scale):
+    return answer(figure(*arrays, **scale), X, maps)
+
+
+def both(gap, fc):
+    return answer({"GAP": gap, "FC": fc})
+
+
+def tests_by(map_, expected):
+    """A test of pools by one map and the number that it must give."""
+
+    def test(pool):
+        return pool(map_).item() == expected
+
+    return answer(test)
+
+
+few = torch.tensor([[[[0.0, 4.0, 5.0]]]])
+class_map = made(-2)
+
+EXAMPLES = {
+    "global_average": Examples(
+        right=[
+            answer(lambda X: nn.AdaptiveAvgPool2d(1)(X).flatten(1)),
+            answer(lambda X: X.flatten(2).mean(-1)),
+            answer(lambda X: torch.einsum("bchw->bc", X) / X[0, 0].numel()),
+        ]
+    ),
+    "averaging_matrix": Examples(
+        right=[
+            answer(
+                lambda c, h, w: torch.kron(
+                    torch.eye(c), torch.full((1, h * w), 1 / (h * w))
+                )
+            )
+        ]
+    ),
+    "cam": Examples(
+        right=[
+            answer(lambda A, w: F.conv2d(A, w[:, :, None, None])),
+            answer(lambda A, w: (w @ A.flatten(2)).unflatten(2, A.shape[2:])),
+        ]
+    ),
+    "class_maps": Examples(
+        right=[
+            answer(class_map, net, X),
+            answer(class_map.numpy(), net, X),
+        ],
+        blank=[answer(..., net, X)],
+        mutants=[
+            (answer(made(-1), net, X), "The average is in it"),
+            (answer(net(X), net, X), "These are the logits"),
+            (answer(made(-3), net, X), "the last convolution reads"),
+            (
+                answer(
+                    class_map - net[-3].bias[:, None, None],
+                    net,
+                    X,
+                ),
+                "bias of the last convolution",
+            ),
+            (answer(class_map.softmax(1), net, X), "a softmax"),
+            (answer(class_map.relu(), net, X), "cut off the negative"),
+        ],
+        unrelated=[
+            answer(x, net, X)
+            for x in (
+                torch.zeros(3, 10, 7, 7),
+                torch.zeros(7, 7),
+                class_map[:1],
+                3,
+                "maps",
+                class_map.transpose(2, 3),
+            )
+        ],
+    ),
+    "drawing": Examples(
+        right=[
+            drawn(image[0], winner),
+            drawn(winner, image[0], loser),
+            drawn(image[0], winner, low=-1, high=1),
+        ],
+        blank=[answer(..., X, maps)],
+        mutants=[
+            (drawn(), "no picture yet"),
+            (answer(figure(image[0], winner), X, ...), "make them first"),
+            (drawn(winner), "image itself is missing"),
+            (drawn(image[0]), "no class map"),
+            (drawn(image[0], loser), "did not choose"),
+            (drawn(image[0], winner.T), "exchanged"),
+            (drawn(image[0], winner, low=0, high=1), "Your colours"),
+        ],
+        unrelated=[
+            answer(x, X, maps) for x in (3, "figure", plt, winner, [], {})
+        ],
+    ),
+    "is_average": Examples(
+        right=[
+            tests_by(torch.tensor([[[[0.0, 4.0]]]]), 2),
+            tests_by(few, 3),
+            answer(
+                lambda pool: torch.allclose(
+                    pool(few), few.mean((2, 3), keepdim=True)
+                )
+            ),
+            answer(lambda pool: numpy.isclose(pool(few).item(), 3)),
+        ],
+        blank=[answer(lambda pool: ...)],
+        mutants=[
+            (
+                answer(lambda pool: pool(few).shape == (1, 1, 1, 1)),
+                "lets global max pooling pass. Look at the values",
+            ),
+            (tests_by(torch.ones(1, 1, 2, 2), 1), "On your map it agrees"),
+            (tests_by(few, 4), "refuses global average pooling"),
+            (answer(lambda pool: pool(few)), "neither `True` nor `False`"),
+            (answer(lambda pool: pool(few[0, 0])), "raised"),
+        ],
+        unrelated=[answer(x) for x in (True, 2, "pool", nn.Conv2d, [])],
+    ),
+    "heads": Examples(
+        right=[both((0.79, 0.76), (0.87, 0.79)), both([0.6, 0.5], (0.9, 0.4))],
+        blank=[both(..., ...)],
+        mutants=[
+            (both((79, 76), (87, 79)), "percentage"),
+            (both((0.8, 0.7), ...), "no result for FC"),
+            (both((0.8, 0.7), (0.8, 0.7)), "a head of each kind"),
+            (both((0.1, 0.11), (0.8, 0.7)), "hardly learnt"),
+            (both((0.8, 0.8), (0.9, 0.7)), "both accuracies are the same"),
+            (both(0.8, 0.7), "two accuracies"),
+        ],
+        unrelated=[answer(x) for x in (0.7, [0.7] * 4, {}, "0.7", {"a": 1})],
+    ),
+    "shifts": Examples(
+        right=[
+            both([0.8, 0.7, 0.6, 0.5], [0.8, 0.7, 0.4, 0.3]),
+            both((0.7, 0.71, 0.6, 0.5), [0.8, 0.7, 0.4, 0.3]),
+        ],
+        blank=[both(..., ...)],
+        mutants=[
+            (both([0.8, 0.7], [0.8, 0.7]), "a list of four"),
+            (both([80, 70, 60, 50], [1, 1, 1, 1]), "percentage"),
+            (both([0.8] * 4, [0.8, 0.7, 0.6, 0.5]), "changes nothing"),
+            (both([0.5, 0.6, 0.7, 0.8], [0.8] * 4), "order of the shifts"),
+            (
+                both([0.8, 0.7, 0.6, 0.5], [0.8, 0.7, 0.6, 0.5]),
+                "its own head",
+            ),
+        ],
+        unrelated=[answer(x) for x in (0.7, [0.7] * 4, {}, "0.7", {"a": 1})],
+    ),
+}

@@ -1,0 +1,232 @@
+"""Answers to the exercises *Inception*."""
+
+import torch
+from torch import nn
+
+import onebyone
+from check_examples import Examples, answer
+from onebyone.check.inception import network_costs, theirs
+from onebyone.models.inception import (
+    InceptionBlock,
+    compact_inception,
+    conv_relu,
+)
+
+WIDTHS = {"c1": 64, "c3": (40, 128), "c5": (8, 32), "pool": 32}
+ACCURACIES = {
+    "none": 0.75,
+    "1x1": 0.64,
+    "3x3": 0.31,
+    "5x5": 0.28,
+    "pool": 0.57,
+    "retrained": 0.74,
+}
+COSTS = network_costs()
+
+
+def small(channels=1, stride=2, pools=(2, 1), head=None, wide=1, blocks=3):
+    """A network for small images, in many shapes."""
+    first, second = (nn.MaxPool2d(3, s, 1) for s in pools)
+    w = [wide * c for c in (16, 16, 32, 8, 16, 16)]
+    block = [w[0], (w[1], w[2]), (w[3], w[4]), w[5]]
+    made = w[0] + w[2] + w[4] + w[5]
+    layers = [
+        *conv_relu(channels, 32, 5, stride),
+        InceptionBlock(32, *block),
+        first,
+        InceptionBlock(made, *block),
+        second,
+        InceptionBlock(made, *block),
+    ]
+    head = head or [
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(made, 10),
+    ]
+    return nn.Sequential(*layers[: 2 * blocks + 1], *head)
+
+
+def count_of(**changed):
+    return COSTS | changed
+
+
+def by_hand(W1, b1, W5, b5):
+    """The fold by plain matrix products."""
+    o, m, k, _ = W5.shape
+    rows = W5.permute(0, 2, 3, 1).reshape(-1, m)
+    kernel = (rows @ W1.flatten(1)).reshape(o, k, k, -1).permute(0, 3, 1, 2)
+    return [kernel, b5 + W5.sum(dim=(2, 3)) @ b1]
+
+
+def by_zeros(joined, weight, widths):
+    """Shares by silencing all branches but one."""
+    sizes, start = [], 0
+    for width in widths:
+        alone = torch.zeros_like(joined)
+        end = start + width
+        alone[:, start:end] = joined[:, start:end]
+        Y = torch.einsum("bchw,oc->bohw", alone, weight[:, :, 0, 0])
+        sizes.append(Y.square().sum(dim=(1, 2, 3)).sqrt())
+        start = end
+    sizes = torch.stack(sizes, dim=1)
+    return sizes / sizes.sum(dim=1, keepdim=True)
+
+
+class Factored(nn.Module):
+    """Layers in another order, and no Sequential."""
+
+    def __init__(self, c, c1, c3, c5, p):
+        super().__init__()
+        self.last = nn.Conv2d(c5[1], c5[1], 3, padding="same")
+        self.project = nn.Conv2d(c, p, 1)
+        self.five = nn.Conv2d(c5[0], c5[1], 3, padding=1)
+        self.three = nn.Conv2d(c3[0], c3[1], 3, padding=1)
+        self.reduce3 = nn.Conv2d(c, c3[0], 1)
+        self.reduce5 = nn.Conv2d(c, c5[0], 1)
+        self.one = nn.Conv2d(c, c1, 1)
+
+    def forward(self, X):
+        five = self.five(self.reduce5(X).relu()).relu()
+        pooled = nn.functional.max_pool2d(X, 3, 1, 1)
+        parts = [
+            self.one(X),
+            self.three(self.reduce3(X).relu()),
+            self.last(five),
+            self.project(pooled),
+        ]
+        return torch.cat(parts, dim=1).relu()
+
+
+class Unpadded(InceptionBlock):
+    def __init__(self, *widths):
+        super().__init__(*widths)
+        self.branches["5x5"][2].padding = (0, 0)
+
+
+EXAMPLES = {
+    "fold": Examples(right=[answer(by_hand)]),
+    "shares": Examples(right=[answer(by_zeros)]),
+    "factored_block": Examples(
+        right=[answer(Factored)],
+        mutants=[(answer(Unpadded), "RuntimeError")],
+    ),
+    "budget": Examples(
+        right=[
+            answer(WIDTHS),
+            answer((64, [40, 128], [8, 32], 32)),
+            answer({"c1": 96, "c3": (40, 96), "c5": (8, 32), "pool": 32}),
+        ],
+        blank=[
+            answer(
+                {"c1": ..., "c3": (..., ...), "c5": (..., ...), "pool": ...}
+            )
+        ],
+        mutants=[
+            (answer(WIDTHS | {"c3": (96, 128), "c5": (16, 32)}), "too dear"),
+            (answer(WIDTHS | {"c3": (16, 128)}), "unused"),
+            (answer(WIDTHS | {"c3": (128, 40)}), "wrong way round"),
+            (answer(WIDTHS | {"c1": 48}), "240 channels"),
+            (answer(WIDTHS | {"c1": 80, "pool": 16}), "32 at least"),
+            (answer(WIDTHS | {"c5": (200, 32)}), "does not reduce"),
+            (answer(WIDTHS | {"c5": (2, 32)}), "fewer than 8"),
+            (
+                answer({"c1": 64, "c3": (56, 72), "c5": (8, 24), "pool": 32}),
+                "counted the reductions",
+            ),
+            (
+                answer({"c1": 16, "c3": (16, 16), "c5": (8, 16), "pool": 16}),
+                "handed on the input",
+            ),
+            (answer(WIDTHS | {"c3": 128}), "is a pair"),
+        ],
+        unrelated=[
+            answer(x)
+            for x in (256, WIDTHS | {"c1": 6.4}, {"c1": 64}, "64", (1, 2, 3))
+        ],
+    ),
+    "costs": Examples(
+        right=[answer(COSTS)],
+        blank=[answer(dict.fromkeys(COSTS, (..., ...)))],
+        mutants=[
+            (
+                answer({n: (p, 2 * m) for n, (p, m) in COSTS.items()}),
+                "FLOPs",
+            ),
+            (
+                answer({n: (m, p) for n, (p, m) in COSTS.items()}),
+                "parameters come first",
+            ),
+            (answer(count_of(NiN=network_costs(1, 10)["NiN"])), "grey"),
+            (
+                answer(count_of(GoogLeNet=network_costs(3, 10)["GoogLeNet"])),
+                "ten classes",
+            ),
+            (
+                answer(count_of(GoogLeNet=(theirs(False), 1_498_000_000))),
+                "torchvision's",
+            ),
+            (answer({"AlexNet": COSTS["AlexNet"]}), "VGG-16 is missing"),
+        ],
+        unrelated=[
+            answer(x)
+            for x in (
+                {},
+                7,
+                count_of(NiN=3),
+                count_of(NiN=(1, 2)),
+                count_of(NiN=("a", "b")),
+            )
+        ],
+    ),
+    "small": Examples(
+        right=[answer(compact_inception()), answer(small())],
+        mutants=[
+            (answer(small(channels=3)), "grey"),
+            (answer(small(stride=4)), "begin"),
+            (answer(small(pools=(2, 2))), "little to do"),
+            (answer(small(wide=4)), "more than 20"),
+            (answer(small(blocks=2)), "2 Inception blocks"),
+            (
+                answer(small(head=[nn.Flatten(), nn.Linear(80 * 49, 10)])),
+                "flattened",
+            ),
+            (answer(small(head=[nn.Linear(3, 10)])), "RuntimeError"),
+            (answer(nn.Sequential(*small()[:-1])), "not ten scores"),
+        ],
+        unrelated=[
+            answer(x)
+            for x in (
+                InceptionBlock,
+                28,
+                "net",
+                nn.Flatten(),
+                onebyone.models.compact_nin(),
+            )
+        ],
+    ),
+    "lesions": Examples(
+        right=[
+            answer(ACCURACIES),
+            answer({n: torch.tensor(a) for n, a in ACCURACIES.items()}),
+        ],
+        blank=[answer(dict.fromkeys(ACCURACIES, ...))],
+        mutants=[
+            (answer(ACCURACIES | {"none": 75.6}), "percentage"),
+            (answer(ACCURACIES | {"retrained": 0.1}), "hardly learnt"),
+            (answer(ACCURACIES | {"retrained": 0.28}), "no better"),
+            (answer(dict.fromkeys(ACCURACIES, 0.7)), "changed nothing"),
+            (
+                answer(
+                    dict.fromkeys(ACCURACIES, 0.3)
+                    | {"none": 0.7, "retrained": 0.7}
+                ),
+                "cost the same",
+            ),
+            (
+                answer({n: a for n, a in ACCURACIES.items() if n != "pool"}),
+                "under 'pool'",
+            ),
+        ],
+        unrelated=[answer(x) for x in (0.7, [0.7] * 6, {}, "0.7", {"a": 1})],
+    ),
+}

@@ -1,0 +1,87 @@
+"""Answers to the exercises *Network in network*."""
+
+import torch
+from torch import nn
+
+from check_examples import Examples, answer
+from onebyone.models import compact_nin
+
+
+def widths(first, second, third):
+    """A compact NiN of other widths, without batch norm."""
+    layers, channels = [], 1
+    for width, kernel in ((first, 5), (second, 3), (third, 3)):
+        for i, o, k in (
+            (channels, width, kernel),
+            (width, width, 1),
+            (width, width, 1),
+        ):
+            layers += [nn.Conv2d(i, o, k, padding=k // 2), nn.ReLU()]
+        channels = width
+    layers += [nn.Conv2d(third, 10, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*layers)
+
+
+def trio(**changed):
+    return {
+        "small": widths(16, 32, 48),
+        "middle": compact_nin(),
+        "large": widths(64, 128, 192),
+    } | changed
+
+
+with_linear = nn.Sequential(
+    *widths(32, 64, 94)[:-3],
+    nn.AdaptiveAvgPool2d(1),
+    nn.Flatten(),
+    nn.Linear(94, 10),
+)
+
+EXAMPLES = {
+    "runs": Examples(
+        right=[
+            answer({0: 0.74, 1: 0.77, 2: 0.78, 3: 0.71}),
+            answer({n: torch.tensor(0.7 + n / 100) for n in range(4)}),
+        ],
+        blank=[answer({0: ..., 1: ..., 2: ..., 3: ...})],
+        mutants=[
+            (answer({0: 0.7, 1: 0.8, 2: 0.8}), "No accuracy for 3"),
+            (answer({0: 71, 1: 72, 2: 73, 3: 74}), "percentage"),
+            (answer(dict.fromkeys(range(4), 0.75)), "the same"),
+            (answer({0: 0.7, 1: 0.1, 2: 0.7, 3: 0.7}), "hardly learnt"),
+        ],
+        unrelated=[answer(x) for x in (0.7, [0.7] * 4, {}, "0.7", {"a": 1})],
+    ),
+    "first_layer": Examples(
+        right=[
+            answer((11, 4, 4)),
+            answer([7, 4, 2]),
+            answer((8, 4, 2)),
+            answer(nn.Conv2d(1, 96, 11, 4, 4)),
+        ],
+        blank=[answer((..., ..., ...))],
+        mutants=[
+            (answer((11, 4, 2)), "rounded down"),
+            (answer((58, 3, 0)), "never read"),
+            (answer((4, 4, 0)), "smaller than the task allows"),
+            (answer((300, 4, 0)), "does not fit"),
+            (answer((7, 4, 20)), "nothing but zeros"),
+        ],
+        unrelated=[
+            answer(x) for x in ((11, 4), 56, (11, 1, 0), (9, 2, 1), "11")
+        ],
+    ),
+    "family": Examples(
+        right=[answer(trio())],
+        blank=[answer({"small": ..., "middle": ..., "large": ...})],
+        mutants=[
+            (answer(trio(large=widths(128, 256, 384))), "square"),
+            (answer(trio(small=widths(8, 16, 24))), "square"),
+            (answer(trio(middle=with_linear)), "linear layer"),
+            (answer({"small": widths(16, 32, 48)}), "under the key middle"),
+        ],
+        unrelated=[
+            answer(x) for x in ([], 3, compact_nin(), {"a": 1}, "small")
+        ],
+    ),
+}

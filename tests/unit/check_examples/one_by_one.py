@@ -1,0 +1,131 @@
+"""Answers to the exercises *1×1 convolution*."""
+
+import torch
+from torch import nn
+
+from check_examples import Examples, answer
+
+RUNS = {"1×1": 0.31, "1×1 shuffled": 0.312, "5×5": 0.62, "5×5 shuffled": 0.35}
+
+
+def conv_from(linear, weight=True, bias=True, **options):
+    options = {"kernel_size": 1} | options
+    conv = nn.Conv2d(linear.in_features, linear.out_features, **options)
+    with torch.no_grad():
+        if weight:
+            conv.weight.copy_(linear.weight[:, :, None, None])
+        if bias and conv.bias is not None:
+            conv.bias.copy_(linear.bias)
+    return conv
+
+
+def reordered(linear):
+    conv = conv_from(linear)
+    with torch.no_grad():
+        conv.weight.copy_(linear.weight.flip(0)[:, :, None, None])
+    return conv
+
+
+def shared(linear):
+    """Its parameters are the linear layer's own memory, which is fine."""
+    conv = nn.Conv2d(linear.in_features, linear.out_features, 1)
+    conv.weight = nn.Parameter(linear.weight.detach()[:, :, None, None])
+    conv.bias = linear.bias
+    return conv
+
+
+def emptied(linear):
+    conv = conv_from(linear)
+    nn.init.zeros_(linear.weight)
+    return conv
+
+
+def by_hand(first, second):
+    k, m = len(first), len(second)
+    kernel = first.new_zeros(k + m - 1, k + m - 1)
+    for u in range(m):
+        for v in range(m):
+            kernel[u : u + k, v : v + k] += second[u, v] * first
+    return kernel
+
+
+EXAMPLES = {
+    "to_grey": Examples(
+        right=[
+            answer(lambda X, w: torch.einsum("bchw,c->bhw", X, w)[:, None]),
+            answer(
+                lambda X, w: (X * w[:, None, None]).sum(dim=1, keepdim=True)
+            ),
+        ],
+        mutants=[
+            (answer(lambda X, w: X.mul_(2)[:, :1]), "changes its input `X`"),
+            (answer(lambda X, w: X[:, :1].float()), "float32"),
+        ],
+    ),
+    "conv1x1": Examples(
+        right=[
+            answer(
+                lambda X, W, b: (
+                    torch.einsum("bchw,oc->bohw", X, W) + b[:, None, None]
+                )
+            ),
+            answer(
+                lambda X, W, b: (X.permute(0, 2, 3, 1) @ W.T + b).permute(
+                    0, 3, 1, 2
+                )
+            ),
+        ],
+    ),
+    "as_conv": Examples(
+        right=[answer(conv_from), answer(shared)],
+        blank=[answer(lambda linear: ...)],
+        mutants=[
+            (answer(lambda linear: conv_from(linear, bias=False)), "bias."),
+            (
+                answer(lambda linear: conv_from(linear, weight=False)),
+                "copied the bias",
+            ),
+            (
+                answer(lambda linear: conv_from(linear, False, False)),
+                "born with",
+            ),
+            (answer(lambda linear: conv_from(linear, padding=1)), "padding"),
+            (
+                answer(
+                    lambda linear: conv_from(
+                        linear, weight=False, kernel_size=3
+                    )
+                ),
+                "kernel has the size (3, 3)",
+            ),
+            (
+                answer(lambda linear: conv_from(linear, bias=None)),
+                "not the bias",
+            ),
+            (answer(reordered), "another order"),
+            (answer(emptied), "changes the linear layer"),
+            (answer(lambda linear: linear), "not an `nn.Conv2d`"),
+            (answer(lambda linear: nn.Conv2d(7, 7, 1)), "has 7 and 7"),
+        ],
+        unrelated=[
+            answer(x)
+            for x in (3, "conv", nn.Conv2d, nn.Conv2d(3, 5, 1), lambda: 1)
+        ],
+    ),
+    "compose": Examples(right=[answer(by_hand)]),
+    "runs": Examples(
+        right=[
+            answer(RUNS),
+            answer({name: torch.tensor(x) for name, x in RUNS.items()}),
+        ],
+        blank=[answer(dict.fromkeys(RUNS, ...))],
+        mutants=[
+            (answer({"1×1": 0.3}), "under the key '1×1 shuffled'"),
+            (answer(RUNS | {"5×5": 62}), "percentage"),
+            (answer(RUNS | {"5×5": 0.1}), "hardly learnt"),
+            (answer(RUNS | {"1×1 shuffled": 0.6}), "same seed"),
+            (answer(RUNS | {"5×5 shuffled": 0.62}), "the same"),
+        ],
+        unrelated=[answer(x) for x in (0.7, [0.7, 0.6], {}, "0.7", {"a": 1})],
+    ),
+}

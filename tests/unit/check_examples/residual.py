@@ -1,0 +1,202 @@
+"""Answers to the exercises *Residual connections*."""
+
+import itertools
+
+import pandas as pd
+import torch
+from torch import nn
+
+from check_examples import Examples, answer
+from onebyone.check.residual import change
+from onebyone.models.residual import start_as_identity
+
+rows = [
+    {
+        "network": network,
+        "batch_norm": batch_norm,
+        "layers": layers,
+        "seed": seed,
+        "train_error": (0.3 + 0.01 * i**1.5) / (1 + seed),
+        "test_error": (0.4 + 0.013 * i**1.4) / (1 + seed),
+        "train_loss": 0.8 + 0.02 * i**1.6 + seed,
+    }
+    for i, (network, batch_norm, layers, seed) in enumerate(
+        itertools.product(
+            ("plain", "residual"), (True, False), (8, 20, 38), (0, 1)
+        )
+    )
+]
+runs = pd.DataFrame(rows)
+
+
+def zeroing(*names):
+    """Sets the parameters with these ends of their names to zero."""
+
+    def start(net):
+        with torch.no_grad():
+            for name, parameter in net.named_parameters():
+                if name.endswith(names):
+                    parameter.zero_()
+        return net
+
+    return answer(start)
+
+
+def only_first(net):
+    with torch.no_grad():
+        net[0].branch[-1].weight.zero_()
+    return net
+
+
+def silent(net):
+    start_as_identity(net)
+
+
+def refusing(condition, error=ValueError):
+    def add(Y, X):
+        if condition(Y, X):
+            raise error("shapes")
+        return Y + X
+
+    return answer(add)
+
+
+def asserting(Y, X):
+    assert Y.shape == X.shape
+    return Y + X
+
+
+def mean_of(Y, X):
+    if Y.shape != X.shape:
+        raise ValueError
+    return (Y + X) / 2
+
+
+LETTERS = {1: "d", 2: "a", 3: "e", 4: "c", 5: "b"}
+
+
+def table(**changed):
+    def row(*errors):
+        return dict(zip(("whole", "deleted", "exchanged"), errors))
+
+    return answer(
+        {"plain": row(0.3, 0.9, 0.9), "residual": row(0.3, 0.4, 0.32)}
+        | {key: row(*value) for key, value in changed.items()}
+    )
+
+
+EXAMPLES = {
+    "block_jacobian": Examples(
+        right=[
+            answer(
+                lambda W1, W2, x: torch.autograd.functional.jacobian(
+                    lambda x: (W2 @ (W1 @ x).relu() + x).relu(), x
+                )
+            )
+        ]
+    ),
+    "cancelling": Examples(
+        right=[answer(-torch.eye(2)), answer([[-1, 0], [0, -1]])],
+        mutants=[
+            (answer(torch.zeros(2, 2)), "adds nothing"),
+            (answer(torch.eye(2)), "doubles"),
+            (answer(-2 * torch.eye(2)), "the sum itself"),
+            (answer(-torch.ones(2, 2)), "the sum of both entries"),
+        ],
+        unrelated=[
+            answer(x)
+            for x in (torch.rand(2, 2) + 3, -torch.eye(3), -1, "−I", [1, 2])
+        ],
+    ),
+    "careful_add": Examples(
+        right=[
+            refusing(lambda Y, X: Y.shape != X.shape),
+            refusing(lambda Y, X: tuple(Y.size()) != tuple(X.size())),
+        ],
+        blank=[answer(lambda Y, X: ...)],
+        mutants=[
+            (answer(lambda Y, X: Y + X), "one channel is stretched"),
+            (
+                refusing(lambda Y, X: Y.shape[1:] != X.shape[1:]),
+                "one image is added to all",
+            ),
+            (
+                refusing(lambda Y, X: X.ndim != Y.ndim or 1 in X.shape),
+                "with a `ValueError`",
+            ),
+            (
+                refusing(lambda Y, X: Y.shape[:2] != X.shape[:2]),
+                "one pixel is stretched",
+            ),
+            (answer(asserting), "with a `ValueError`"),
+            (answer(mean_of), "is not the sum"),
+            (answer(lambda Y, X: print()), "gives nothing"),
+        ],
+        unrelated=[answer(x) for x in (3, "add", torch.add(1, torch.ones(1)))]
+        + [answer(nn.Linear), answer(lambda: 1)],
+    ),
+    "start": Examples(
+        right=[answer(start_as_identity), zeroing("branch.4.weight")],
+        blank=[answer(lambda net: ...)],
+        mutants=[
+            (answer(lambda net: net), "as it was"),
+            (zeroing("branch.1.weight", "branch.4.weight"), "no gradient"),
+            (zeroing("branch.3.weight"), "You changed convolutions"),
+            (zeroing("branch.4.bias"), "the shift"),
+            (zeroing("branch.4.weight", "shortcut.1.weight"), "a projection"),
+            (answer(only_first), "Not every block"),
+            (answer(silent), "Return the network"),
+        ],
+        unrelated=[answer(x) for x in (3, "net", nn.ReLU, [], lambda: 1)],
+    ),
+    "bugs": Examples(
+        right=[
+            answer(LETTERS),
+            answer({n: letter.upper() for n, letter in LETTERS.items()}),
+        ],
+        blank=[answer(dict.fromkeys(LETTERS, ...))],
+        mutants=[
+            (answer(LETTERS | {1: "a"}), "the output could be negative"),
+            (answer(LETTERS | {2: "b"}), "fewer parameters"),
+            (answer(LETTERS | {3: "c"}), "smaller maps"),
+            (answer(LETTERS | {4: "d"}), "an axis would change"),
+            (answer(LETTERS | {5: "e"}), "no average would be left"),
+            (answer(LETTERS | {5: "f"}), "keep their size"),
+            (answer(LETTERS | {5: ...}), "no letter for block 5"),
+            (answer(LETTERS | {5: "z"}), "none of the letters"),
+        ],
+        unrelated=[answer(x) for x in ("daecb", 3, [], {}, ["d"])],
+    ),
+    "deeper": Examples(
+        right=[
+            answer(change(runs), runs),
+            answer([round(x, 3) for x in change(runs).tolist()], runs),
+        ],
+        blank=[answer([..., ...], runs)],
+        mutants=[
+            (answer(change(runs, "test_error"), runs), "test errors"),
+            (answer(change(runs, batch_norm=False), runs), "without batch"),
+            (answer(-change(runs), runs), "Your sign"),
+            (answer(change(runs, shallow=8), runs), "started from 8"),
+            (answer(100 * change(runs), runs), "percentage points"),
+            (answer(change(runs).flip(0), runs), "exchanged"),
+            (answer(change(runs, "train_loss"), runs), "losses"),
+        ],
+        unrelated=[
+            answer(x, runs) for x in ([3, 4], [1], 0.122, "0.1", [[1, 2]])
+        ],
+    ),
+    "lesions": Examples(
+        right=[table(), table(residual=(0.28, 0.35, 0.31))],
+        blank=[answer({"plain": ..., "residual": ...})],
+        mutants=[
+            (table(plain=(30, 90, 90)), "percentage"),
+            (table(plain=(0.3, 0.3, 0.3)), "changes nothing"),
+            (table(residual=(0.9, 0.9, 0.89)), "hardly learnt"),
+            (table(residual=(0.3, 0.95, 0.9)), "the two exchanged"),
+            (answer({"plain": {"whole": 0.3}}), "no error for deleted"),
+            (table(plain=(0.3, ..., 0.9)), "no error for deleted"),
+        ],
+        unrelated=[answer(x) for x in (0.7, [0.7] * 4, {}, "0.7", {"a": 1})],
+    ),
+}

@@ -1,0 +1,651 @@
+"""What checks do with answers that nobody should give, and how they speak."""
+
+import decimal
+import fractions
+import io
+import math
+import random
+import signal
+import sys
+import threading
+import time
+from contextlib import redirect_stdout, suppress
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+import check_examples
+from onebyone import check
+from onebyone.check.code import Array, Function, Module
+from onebyone.check.tasks import (
+    Choice,
+    Judged,
+    Mistake,
+    Number,
+    Several,
+    Shape,
+    Task,
+    notebook,
+)
+from onebyone.check.verdicts import CORRECT, NOT_ATTEMPTED, NOT_YET
+
+TASKS = check_examples.all_tasks()
+
+# --- Tasks to try things on ------------------------------------------------
+
+plain_sum = Mistake(lambda n: n + 6, "One less.", "Count again.")
+count = Number(
+    "Parameters",
+    lambda c, k: k * k * c * c + c,
+    {"c": 64, "k": 3},
+    vary={"c": (32, 48, 96), "k": (3, 5, 7)},
+    mistakes=[
+        Mistake(lambda c, k: k * k * c * c, "No biases.", "Add them."),
+        Mistake(lambda c, k: k * c * c + c, "One row.", "Square it."),
+    ],
+    hints=["Weights.", "Biases too."],
+    then="Well counted.",
+)
+shape = Shape(
+    "A shape",
+    lambda n: (2, n, 5, 7),
+    {"n": 3},
+    axes=("batch", "channels", "height", "width"),
+)
+mean = Function(
+    "Mean over positions",
+    lambda X: X.mean(dim=(2, 3)),
+    lambda draw: {"X": draw.tensor(2, draw.integer(2, 4), 5, 7)},
+    mistakes=[
+        Mistake(lambda X: X.mean(dim=(1, 2)), "Axes.", "Which?"),
+    ],
+    hints=["Two axes.", "The last two."],
+)
+layer = Module(
+    "A layer with ReLU",
+    lambda i, o: nn.Sequential(nn.Conv2d(i, o, 3, padding=1), nn.ReLU()),
+    cases=[((2, 4), (1, 2, 6, 5)), ((3, 2), (2, 3, 4, 7))],
+    mistakes=[Mistake(lambda i, o: nn.Conv2d(i, o, 3), "Shrinks.", "Pad.")],
+)
+array = Array(
+    "Doubled",
+    lambda X: 2 * X,
+    mistakes=[Mistake(lambda X: X**2, "Squared.", "Twice is not squared.")],
+)
+choice = Choice("Which", right="ac", wrong={"b": "b is wrong. Look again."})
+both = Several(
+    "Two",
+    {
+        "a": Number("a", lambda n: n + 7, mistakes=[plain_sum]),
+        "b": Shape("b", lambda n: (n, 2)),
+    },
+    {"n": 3},
+    hints=["a", "b"],
+)
+progress, variant = notebook(__name__)
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    """No verdict outlives its test."""
+    for task in (count, shape, mean, layer, array, choice, both):
+        task.state = NOT_ATTEMPTED
+        task.next_hint = 1
+
+
+def says(task: Task, *answers: object, **named: object) -> str:
+    """The message of a verdict that must be *not yet*."""
+    verdict = task(*answers, **named)
+    assert verdict.state == NOT_YET, verdict
+    return verdict.message
+
+
+# --- Hostile answers -------------------------------------------------------
+
+
+class Nasty:
+    """Raises whatever is asked of it."""
+
+    def __repr__(self):
+        raise RuntimeError("no repr")
+
+    def __eq__(self, other):
+        raise RuntimeError("no eq")
+
+    def __bool__(self):
+        raise RuntimeError("no bool")
+
+    __hash__ = None
+    __str__ = __len__ = __iter__ = __float__ = __repr__
+
+
+class NastyClass:
+    @property
+    def __class__(self):
+        raise RuntimeError("no class")
+
+
+class NastyError(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+class NastyModule(nn.Module):
+    def forward(self, X):
+        raise NastyError
+
+
+def raises(*_):
+    raise NastyError
+
+
+def exits(*_):
+    sys.exit(1)
+
+
+def interrupts(*_):
+    raise KeyboardInterrupt
+
+
+def recurses(*_):
+    return recurses()
+
+
+endless = []
+endless.append(endless)
+
+HOSTILE = [
+    *(..., None, NotImplemented, "1,992,166", "", b"x", "<script>x</script>"),
+    *(math.nan, math.inf, -0.6789, 0.1234, True, 1j, 10**5000, "a" * 10**6),
+    *(decimal.Decimal("1e999999999"), decimal.Decimal("nan")),
+    *(np.float32(3.21), np.array([1, 2]), np.array("a"), np.array(None)),
+    *(torch.empty(0), torch.tensor(math.nan), torch.zeros(2, 2).to_sparse()),
+    *(torch.empty(3, 4, device="meta"), torch.zeros(1).expand(10**10)),
+    *(torch.zeros(2, dtype=torch.complex64), torch.empty((), device="meta")),
+    *([], {}, set(), endless, {0: Nasty()}, [Nasty()], (Nasty(),)),
+    *(Nasty(), NastyClass(), NastyModule(), NastyModule, Nasty),
+    *(nn.Linear, nn.Linear(2, 3), nn.Identity(), nn.Sequential()),
+    *(raises, exits, interrupts, recurses, print, type, object, float),
+    *(lambda: 1, lambda *a: a[0], lambda *_: Nasty(), lambda *_: NastyClass()),
+    *(iter([]), (x for x in ()), check, np.random.default_rng()),
+]
+
+
+def is_decent(verdict) -> bool:
+    page, text = verdict._repr_html_(), str(verdict)
+    return "<script" not in page and len(page) < 4_000 and len(text) < 3_000
+
+
+def test_no_answer_makes_a_check_raise_or_say_correct(capsys):
+    tried = 0
+    for task in TASKS:
+        calls = [((value,), {}) for value in HOSTILE]
+        calls += [((), {}), ((1, 2, 3, 4, 5, 6, 7), {}), ((), {"zzz": 1})]
+        calls += [((value, Nasty(), Nasty()), {}) for value in HOSTILE[:9]]
+        for positional, named in calls:
+            verdict = task(*positional, **named)
+            assert verdict.state in (NOT_ATTEMPTED, NOT_YET), task
+            assert is_decent(verdict), task
+            tried += 1
+    with capsys.disabled():
+        print(f"\n{tried:,} hostile answers to {len(TASKS)} tasks")
+
+
+def test_several_values_may_be_hostile_each():
+    for value in HOSTILE:
+        assert not both(a=value, b=value)
+        assert not both(value, (3, 2))
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.complex_numbers()
+    | st.text(max_size=20)
+    | st.binary(max_size=5)
+    | st.decimals()
+    | st.fractions()
+    | st.sampled_from([torch.ones(3), torch.tensor(2), nn.ReLU(), len, int])
+    | st.integers(-(2**31), 2**31).map(torch.tensor)
+    | st.floats(width=32).map(np.float32),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner, inner)
+        | st.dictionaries(
+            st.sampled_from(["small", "large", 0, 1, 2, 3, "a"]), inner
+        )
+    ),
+    max_leaves=8,
+)
+quick = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+@quick
+@given(task=st.sampled_from(TASKS), answer=values)
+def test_no_made_up_value_makes_a_check_raise(task, answer):
+    verdict = task(answer)
+    assert is_decent(verdict)
+    if isinstance(task, Number | Shape) and verdict:
+        assert task.same(task.read(answer), task.right(**task.given))
+
+
+@quick
+@given(
+    number=st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.fractions(),
+    c=st.integers(2, 500),
+    k=st.sampled_from([3, 5, 7]),
+)
+def test_a_number_is_correct_only_if_it_is_the_right_one(number, c, k):
+    task = count.with_given({"c": c, "k": k})
+    right = k * k * c * c + c
+    assert bool(task(number)) == (number == right)
+    assert task(right) and task(float(right)) and task(torch.tensor(right))
+    assert task(np.int64(right)) and task(fractions.Fraction(right))
+    assert "No biases." in task(right - c).message
+
+
+@quick
+@given(st.lists(st.integers(0, 9), max_size=6))
+def test_a_shape_is_correct_only_if_every_axis_is(sizes):
+    assert bool(shape(tuple(sizes))) == (sizes == [2, 3, 5, 7])
+
+
+# --- Time, threads and traces ----------------------------------------------
+
+
+def hangs(*_):
+    while True:
+        with suppress(Exception):
+            time.sleep(0.01)
+
+
+class Slow:
+    def __repr__(self):
+        hangs()
+
+
+class SlowModule(nn.Module):
+    def forward(self, X):
+        hangs()
+
+
+@pytest.mark.parametrize(
+    ("task", "answer"),
+    [
+        (mean, hangs),
+        (layer, hangs),
+        (layer, lambda *_: SlowModule()),
+        (count, Slow()),
+        (Judged("J", lambda answer: answer()), hangs),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_code_that_never_ends_is_stopped(task, answer, monkeypatch):
+    monkeypatch.setattr(task, "seconds", 0.2)
+    started = time.monotonic()
+    assert "did not finish within 0.2 seconds" in says(task, answer)
+    assert time.monotonic() - started < 3
+
+
+def test_the_alarm_is_as_it_was():
+    def ring(*_):
+        pass
+
+    old = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 60)
+        mean(raises)
+        assert signal.getsignal(signal.SIGALRM) is ring
+        assert 50 < signal.setitimer(signal.ITIMER_REAL, 0)[0] <= 60
+        count(3)
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+
+
+def test_checks_work_in_threads_too():
+    verdicts = []
+
+    def work():
+        verdicts.append(mean(lambda X: X.mean((2, 3))))
+        verdicts.append(count(3))
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(v.state for v in verdicts) == [CORRECT] * 3 + [NOT_YET] * 3
+
+
+def test_student_code_leaves_no_trace():
+    def untidy(X):
+        torch.manual_seed(1)
+        random.seed(1)
+        np.random.seed(1)
+        torch.set_default_dtype(torch.float16)
+        torch.set_grad_enabled(False)
+        return X
+
+    before = torch.random.get_rng_state(), random.getstate()
+    numpy_state = np.random.get_state()[1].copy()
+    mean(untidy)
+    assert torch.equal(before[0], torch.random.get_rng_state())
+    assert before[1] == random.getstate()
+    assert (numpy_state == np.random.get_state()[1]).all()
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.is_grad_enabled()
+
+
+def test_what_student_code_prints_is_kept_and_shown():
+    def talks(X):
+        print("here I am")
+        sys.stderr.write("and here")
+        return X.mean((2, 3))
+
+    with redirect_stdout(io.StringIO()) as outside:
+        verdict = mean(talks)
+    assert verdict and "here I am" in verdict.message
+    assert "and here" in verdict.message and not outside.getvalue()
+
+
+# --- How verdicts look -----------------------------------------------------
+
+HTML = "<img src=x onerror=alert(1)>"
+
+
+class Markup:
+    def __repr__(self):
+        return HTML
+
+
+def prints_markup(X):
+    print(HTML)
+    raise ValueError(HTML)
+
+
+@pytest.mark.parametrize(
+    ("task", "answer"),
+    [
+        *((task, HTML) for task in (count, shape, mean, layer, choice)),
+        *((task, Markup()) for task in (count, shape, mean, layer, array)),
+        (mean, prints_markup),
+        (mean, lambda X: Markup()),
+        (layer, lambda *_: Markup()),
+        (Judged(HTML, lambda answer: HTML), 1),
+        (mean, type(HTML, (), {})),
+    ],
+)
+def test_nothing_shown_can_put_html_on_the_page(task, answer):
+    page = task(answer)._repr_html_()
+    assert "<img" not in page and "&lt;img" in page
+
+
+def test_a_note_is_escaped_too():
+    task = Judged(HTML, lambda answer: None, hints=[HTML, "b"])
+    assert "<img" not in task.hint(1)._repr_html_()
+    assert "<img" not in variant(HTML)._repr_html_()
+
+
+def test_a_verdict_speaks_to_people_and_to_graders():
+    right, wrong, blank = count(36_928), count(36_864), count(...)
+    assert right and not wrong and not blank
+    assert [v.state for v in (right, wrong, blank)] == [
+        CORRECT,
+        NOT_YET,
+        NOT_ATTEMPTED,
+    ]
+    assert (
+        str(right) == repr(right) == "✓ correct · Parameters\n  Well counted."
+    )
+    assert str(wrong) == (
+        "△ not yet · Parameters\n  No biases. Add them."
+        " `check.test_check.count.hint()` helps."
+    )
+    for verdict in (right, wrong, blank):
+        page = verdict._repr_html_()
+        assert 'role="status"' in page and verdict.state in page
+        assert "rgba(" in page  # transparent, for light and dark pages
+    assert "<code>check.test_check.count.hint()</code>" in wrong._repr_html_()
+
+
+def test_long_values_are_cut():
+    for value in ("x" * 10**6, 10**4000, ["y"] * 10**5, b"z" * 10**6):
+        assert len(says(count, value)) < 500
+
+
+def test_hints_come_one_by_one():
+    assert "Hint 1 of 2" in str(count.hint())
+    assert "Biases too." in str(count.hint())
+    assert "Hint 2 of 2" in str(count.hint())
+    assert "Weights." in str(count.hint(1))
+    assert "Biases too." in str(count.hint())
+    for number in (0, 3, "x", None, 1.5, Nasty(), 10**50):
+        assert str(count.hint(number))
+
+
+def test_progress_lists_the_last_verdicts():
+    count(36_928)
+    mean(raises)
+    count_line, mean_line = "✓ Parameters: correct", "△ Mean over positions"
+    assert "1 of 7 tasks correct" in str(progress())
+    assert count_line in str(progress()) and mean_line in str(progress())
+    count(3)
+    assert "0 of 7 tasks correct" in str(progress())
+
+
+def test_a_variant_belongs_to_its_name():
+    first, again = variant("Ada").count.given, variant("Ada").count.given
+    others = {repr(variant(name).count.given) for name in range(40)}
+    assert first == again != count.given and len(others) == 9
+    c, k = first["c"], first["k"]
+    assert variant("Ada").count(k * k * c * c + c)
+    assert f"c = {c}, k = {k}" in repr(variant("Ada"))
+    with pytest.raises(AttributeError):
+        _ = variant("Ada").shape
+
+
+# --- What the kinds of task say --------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "phrase"),
+    [
+        ("36928", "is text"),
+        ((36, 928), "is a tuple"),
+        (True, "is no number"),
+        ([36928], "is no number"),
+        (36928j, "is no real number"),
+        (math.nan, "is not finite"),
+        (-math.inf, "is not finite"),
+        (len, "is a function"),
+        (torch.ones(3), "of shape (3,) is not one number"),
+        (36.928, "check the unit"),
+        (36_928_000, "check the unit"),
+        (36_900, "close: is it rounded"),
+        (-36_928, "look at its sign"),
+        (36_864, "No biases."),
+        (99, "99 is not right."),
+        (torch.tensor(36_928.0) * 1_000, "check the unit"),
+    ],
+)
+def test_what_is_said_of_numbers(answer, phrase):
+    assert phrase in says(count, answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "phrase"),
+    [
+        ((2, 3, 5), "3 axes and not 4"),
+        ((2, 3, 7, 5), "axis 2, height"),
+        (torch.ones(2, 3, 5, 7), "Give the shape, not the tensor"),
+        ("2357", "is no shape"),
+        ((2, 3, 5, 7.5), "cannot be"),
+        ((2, 3, 5, -7), "cannot be"),
+    ],
+)
+def test_what_is_said_of_shapes(answer, phrase):
+    assert phrase in says(shape, answer)
+    assert shape(torch.Size([2, 3, 5, 7])) and shape([2, 3, 5, 7])
+
+
+@pytest.mark.parametrize(
+    ("answer", "phrase"),
+    [
+        ("b", "b is wrong"),
+        ("abc", "b is wrong"),
+        ("a", "Something is missing"),
+        ("d", "none of the options"),
+        (1, "none of the options"),
+    ],
+)
+def test_what_is_said_of_choices(answer, phrase):
+    assert phrase in says(choice, answer)
+    assert choice("A, C") and choice(["c", "a"]) and choice({"a", "c"})
+
+
+def test_each_of_several_values_is_judged_for_itself():
+    assert both(a=10, b=(3, 2)) and both(10, (3, 2)) and both(10, b=[3, 2])
+    assert both(a=..., b=...).state == both().state == NOT_ATTEMPTED
+    message = says(both, a=10)
+    assert message.startswith("a: correct.\nb: There is no answer yet.")
+    assert message.count("helps") == 1
+    assert "a: One less. Count again.\nb: (2, 3) is" in says(both, 9, (2, 3))
+    assert "Unknown names" in says(both, a=10, c=3)
+
+
+def changes(X: Tensor) -> Tensor:
+    X *= 2
+    return X.mean((2, 3)) / 2
+
+
+def builds_nothing(i: int, o: int) -> None:
+    nn.Conv2d(i, o, 3)
+
+
+def gives_nothing(X: Tensor) -> None:
+    X.mean((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("answer", "phrase"),
+    [
+        (changes, "changes its input `X`"),
+        (gives_nothing, "Is there a `return`?"),
+        (lambda X: X, "gives the shape (2, 3, 5, 7) instead of (2, 3)"),
+        (lambda X: X.mean((1, 2)), "Axes. Which?"),
+        (
+            lambda X: X.mean((2, 3)).float(),
+            "gives a tensor of `torch.float32`",
+        ),
+        (lambda X: X.mean((2, 3)).to("meta"), "on the device `meta`"),
+        (lambda X: X.mean((2, 3)).numpy(), "not a tensor"),
+        (lambda X: X.mean((2, 3)) + 1j, "complex"),
+        (lambda X: X.sum((2, 3)), "at index (0, 0); 6 of 6 values differ"),
+        (lambda X: X.nosuch, "`AttributeError`: 'Tensor' object has no"),
+        (lambda: 1, "`TypeError`"),
+        (nn.Conv2d, "is a class"),
+        (torch.ones(2), "not a function"),
+    ],
+)
+def test_what_is_said_of_functions(answer, phrase):
+    assert phrase in says(mean, answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "phrase"),
+    [
+        (lambda i, o: nn.Conv2d(i, o, 3), "Shrinks. Pad."),
+        (lambda i, o: nn.Conv2d(i, o, 3, padding=1), "computes something"),
+        (lambda i, o: nn.Conv2d(i, o, 1), "has 12 parameters instead of 76"),
+        (lambda i, o: nn.Flatten(), "gives the shape (1, 60)"),
+        (lambda i, o: NastyModule(), "`NastyError`"),
+        (lambda i, o: nn.Conv2d, "not an `nn.Module`"),
+        (builds_nothing, "Is there a `return`?"),
+        (lambda i: nn.ReLU(), "Building it with (2, 4) raised `TypeError`"),
+        (nn.Conv2d(2, 4, 3), "Pass the class or function"),
+    ],
+)
+def test_what_is_said_of_modules(answer, phrase):
+    assert phrase in says(layer, answer)
+
+
+LARGE = 762_297_353  # not a float32
+large = Number("MACs", lambda n: n, {"n": LARGE})
+
+
+@pytest.mark.parametrize(
+    "rounded",
+    [
+        torch.tensor(float(LARGE)),
+        torch.tensor([LARGE]).float(),
+        np.float32(LARGE),
+        torch.tensor(float(LARGE)).item(),
+        int(np.float32(LARGE)),
+    ],
+    ids=str,
+)
+def test_what_is_said_of_a_number_that_float32_has_rounded(rounded):
+    assert "float32 rounds" in says(large, rounded)
+    assert large(LARGE) and large(float(LARGE)) and large(np.int64(LARGE))
+    assert "float32" not in says(large, LARGE + 1_000)
+
+
+identity = Function(
+    "Identity",
+    lambda X: X.clone(),
+    lambda draw: {"X": draw.tensor(2, 3)},
+)
+every_other = Function(
+    "Every other",
+    lambda X: X[:, ::2],
+    lambda draw: {"X": draw.tensor(2, 3)},
+)
+
+
+def test_a_view_of_the_input_is_named():
+    for function in (lambda X: X, lambda X: X.view(2, 3), lambda X: X[:]):
+        verdict = identity(function)
+        assert verdict and "shares its memory with `X`" in verdict.message
+    assert "shares" not in identity(torch.clone).message
+    assert "shares" not in every_other(lambda X: X[:, ::2]).message
+
+
+def test_what_is_said_of_tensors():
+    X = torch.tensor([[1.0, 3.0]])
+    assert array(2 * X, X) and array((2 * X).numpy(), X)
+    assert array([[2.0, 6.0]], X)
+    assert "Squared." in says(array, X**2, X)
+    assert "shape (2,) instead of (1, 2)" in says(array, torch.ones(2), X)
+    assert "at index (0, 1); 1 of 2" in says(array, [[2.0, 5.0]], X)
+    assert "`meta`" in says(array, X.to("meta"), X)
+    assert "not a tensor" in says(array, 3, X)
+    assert "cannot be judged" in says(array, X)
+
+
+def test_a_function_is_asked_with_the_same_arguments_each_time():
+    seen = []
+
+    def spy(X):
+        seen.append(X.clone())
+        return X.mean((2, 3))
+
+    assert mean(spy) and mean(spy)
+    assert len(seen) == 2 * mean.cases
+    halves = seen[: mean.cases], seen[mean.cases :]
+    assert all(torch.equal(a, b) for a, b in zip(*halves))
+    assert all(X.dtype == torch.float64 for X in seen)

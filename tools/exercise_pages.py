@@ -1,0 +1,101 @@
+"""Sphinx extension: exercises and their solutions as pages of the book.
+
+It changes what Sphinx reads, never the files. Each task and its solution get
+a link to each other. A solution loses the marks of nbgrader and the hidden
+tests; its answers, explanations and proofs are folded away, and its checks,
+which only say *correct*, are left out. `_config.yml` switches it on.
+"""
+
+import json
+import re
+from typing import Any
+
+PAGE = re.compile(r"exercises/(?P<solution>solutions/)?(?P<name>\w+)")
+TASK = re.compile(r"(?m)^## Task (\d+)\b.*$")
+TITLE = re.compile(r"\A# Exercises: (.*)")
+LAST = "## How far are you?"
+
+MARK = re.compile(r"(?m)^ *### (?:BEGIN|END) SOLUTION\n?")
+PLACEHOLDER = re.compile(r"(?m)^\w+(?:, \w+)* = \.\.\.(?:, \.\.\.)*\n")
+MODEL_ANSWER = re.compile(
+    r"<!-- BEGIN SOLUTION -->\n*(.*?)\n*<!-- END SOLUTION -->", re.DOTALL
+)
+
+Cell = dict[str, Any]
+
+
+def setup(app: Any) -> dict[str, bool]:
+    app.connect("source-read", on_source_read)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def on_source_read(app: Any, docname: str, source: list[str]) -> None:
+    page = PAGE.fullmatch(docname)
+    if page and str(app.env.doc2path(docname)).endswith(".ipynb"):
+        source[0] = as_page(source[0], page["name"], bool(page["solution"]))
+
+
+def as_page(text: str, name: str, solution: bool) -> str:
+    """The text of a notebook as the book shows it."""
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"])
+    if solution:
+        notebook["cells"] = [*solution_cells(notebook["cells"], name)]
+    own, other = ("solution", "task") if solution else ("task", "solution")
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = TASK.sub(
+                rf"({own}-{name}-\1)=\n\g<0>\n\n"
+                rf"{{ref}}`The {other} <{other}-{name}-\1>`\n",
+                cell["source"],
+            )
+    return json.dumps(notebook)
+
+
+def solution_cells(cells: list[Cell], name: str):
+    """The cells of a solution page, changed in place."""
+    for cell in cells:
+        if cell["source"].startswith(LAST):
+            return
+        if is_check(cell):
+            continue
+        explains = "explanation" in cell["metadata"].get("tags", [])
+        if cell["cell_type"] == "markdown":
+            cell["source"] = solution_text(cell["source"], name, explains)
+        else:
+            fold_code(cell, explains)
+        yield cell
+
+
+def is_check(cell: Cell) -> bool:
+    """Whether it is a code cell that gives points."""
+    graded = cell["metadata"].get("nbgrader", {}).get("grade", False)
+    return graded and cell["cell_type"] == "code"
+
+
+def solution_text(text: str, name: str, explains: bool) -> str:
+    if explains:
+        return folded("Explanation", text)
+    if title := TITLE.match(text):
+        return (
+            f"# Solutions: {title[1]}\n\n"
+            f"Each of the [exercises](../{name}.ipynb), solved and explained."
+            "\nTry a task before you open its solution."
+        )
+    return MODEL_ANSWER.sub(lambda m: folded("Model answer", m[1]), text)
+
+
+def folded(summary: str, text: str) -> str:
+    return f"<details>\n<summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
+def fold_code(cell: Cell, explains: bool) -> None:
+    if not explains and "nbgrader" not in cell["metadata"]:
+        return
+    summary = "The proof of the numbers" if explains else "Answer"
+    source = PLACEHOLDER.sub("", MARK.sub("", cell["source"]))
+    cell["source"] = source.rstrip("\n")
+    cell["metadata"].setdefault("tags", []).append("hide-cell")
+    prompts = {"code_prompt_show": summary, "code_prompt_hide": summary}
+    cell["metadata"].setdefault("mystnb", {}).update(prompts)

@@ -1,0 +1,100 @@
+"""Write the student notebooks from the solutions: ``make exercises``.
+
+    python -m tools.exercises            write exercises/*.ipynb
+    python -m tools.exercises --check    name those that differ
+
+The work is done by nbgrader's own preprocessors, run by nbconvert with the
+settings in exercises/nbgrader_config.py.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters import NotebookExporter
+from nbconvert.preprocessors import (
+    ClearOutputPreprocessor,
+    TagRemovePreprocessor,
+)
+from nbgrader.preprocessors import (
+    ClearHiddenTests,
+    ClearSolutions,
+    LockCells,
+)
+from traitlets.config import Config, PyFileConfigLoader
+
+from tools import notebooks
+
+ROOT = Path(__file__).resolve().parent.parent
+EXERCISES = ROOT / "exercises"
+SOLUTIONS = EXERCISES / "solutions"
+PREPROCESSORS = [
+    TagRemovePreprocessor,
+    LockCells,
+    ClearSolutions,
+    ClearHiddenTests,
+    ClearOutputPreprocessor,
+]
+KEPT_TAGS = {"setup"}  # the others concern outputs, and there are none
+
+
+def settings() -> Config:
+    """The configuration file, with the preprocessors to run."""
+    loader = PyFileConfigLoader("nbgrader_config.py", path=str(EXERCISES))
+    config = loader.load_config()
+    config.NotebookExporter.preprocessors = PREPROCESSORS
+    return config
+
+
+def student_text(solution: Path) -> str:
+    """The student notebook of a solution, as it stands in its file."""
+    exporter = NotebookExporter(config=settings())
+    text, _ = exporter.from_filename(str(solution))
+    notebook = nbformat.reads(text, as_version=4)
+    notebook.metadata = nbformat.from_dict(notebooks.NOTEBOOK_METADATA)
+    for cell in notebook.cells:
+        # a solution stands one folder deeper than its student notebook
+        cell.source = cell.source.replace("](../../", "](../")
+        cell.metadata.pop("mystnb", None)
+        tags = KEPT_TAGS & set(cell.metadata.pop("tags", []))
+        if tags:
+            cell.metadata.tags = sorted(tags)
+    return notebooks.dumps(notebook)
+
+
+def student_notebooks() -> dict[Path, Path]:
+    """Each student notebook with the solution that it is made from."""
+    return {EXERCISES / s.name: s for s in sorted(SOLUTIONS.glob("*.ipynb"))}
+
+
+def strays() -> list[Path]:
+    """Student notebooks that differ from what their solution gives."""
+    made = student_notebooks()
+    return [path for path in EXERCISES.glob("*.ipynb") if path not in made] + [
+        path
+        for path, solution in made.items()
+        if not path.exists()
+        or path.read_bytes() != student_text(solution).encode()
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.exercises")
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args(arguments)
+    if options.check:
+        for path in strays():
+            print(
+                f"{path.relative_to(ROOT)}: run make exercises",
+                file=sys.stderr,
+            )
+        return int(bool(strays()))
+    for path, solution in student_notebooks().items():
+        notebooks.write_atomically(path, student_text(solution))
+        print(path.relative_to(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
