@@ -15,7 +15,8 @@ INSTALLER := $(PY) -m uv pip install --quiet --python $(PY)
 endif
 
 NOTEBOOKS := $(wildcard book/*.ipynb)
-SPHINX := $(VENV)/bin/jupyter-book build . --keep-going -n -W
+# every page each time: a changed style sheet reaches pages that did not change
+SPHINX := $(VENV)/bin/jupyter-book build . --all --keep-going -n -W
 
 export ONEBYONE_PROGRESS ?= 0
 export PYTHONDONTWRITEBYTECODE ?= 1
