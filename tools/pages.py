@@ -23,6 +23,8 @@ from docutils import nodes
 from pybtex.database import Entry, parse_file
 from sphinx.application import Sphinx
 
+from tools import live
+
 GLOSSARY = "book/glossary"
 WORDS_A_MINUTE, SECONDS_A_LINE = 180, 4
 PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page
@@ -129,7 +131,9 @@ def complete_page(
     body = add_sizes(body, Path(app.srcdir), Path(app.outdir))
     body = add_reports(body, app, pagename)
     # an empty cell heads nothing
-    body = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", body)
+    body = re.sub(
+        r"<th([^>]*)>(?:\s|&nbsp;|&#160;)*</th>", r"<td\1></td>", body
+    )
     # roles of the bibliography that mean nothing to a screen reader
     body = re.sub(r' role="(?:doc-biblioentry|list)"', "", body)
     if app.env.doc2path(pagename).endswith(".ipynb"):
@@ -138,8 +142,10 @@ def complete_page(
     context["body"] = body
     context["part"] = app.parts.get(pagename, "")
     widgets = sorted(set(re.findall(r'data-widget="([\w-]+)"', body)))
-    for script in ["widgets", *widgets] if widgets else []:
-        app.add_js_file(f"widgets/{script}.js")
+    if widgets:
+        app.add_css_file("widgets/widgets.css")
+        for script in ("widgets", *widgets):
+            app.add_js_file(f"widgets/{script}.js", priority=800)
 
 
 def run_bar(
@@ -324,6 +330,14 @@ ICON_FONT = r"@font-face\{[^}]*fontawesome[^}]*\}|"
 ICON_FONT += r"(?:,?\.fa-[\w-]+:before)+\{content:\"[^\"]*\"\}"
 
 
+def write_data(app: Sphinx, exception: Exception | None) -> None:
+    """Write what widgets load: the network for NiN live."""
+    if exception is None and app.builder.format == "html":
+        folder = Path(app.outdir) / "_static" / "widgets"
+        script = folder / "nin-data.js"
+        script.write_text(live.script(), encoding="utf-8")
+
+
 def slim_site(app: Sphinx, exception: Exception | None) -> None:
     """Leave out what no page uses, once the site is written."""
     if exception is not None or app.builder.format != "html":
@@ -383,5 +397,6 @@ def setup(app: Sphinx) -> dict:
     app.connect("builder-inited", read_sources)
     app.connect("doctree-resolved", link_terms, priority=900)
     app.connect("html-page-context", complete_page, priority=900)
+    app.connect("build-finished", write_data, priority=800)
     app.connect("build-finished", slim_site, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -4,8 +4,8 @@
 
   // From a disk, a browser may not read the pages that a search finds; the
   // list of hits does without their text then.
-  if (location.protocol === "file:" && window.DOCUMENTATION_OPTIONS) {
-    window.DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+  if (location.protocol === "file:") {
+    DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
   }
 
   // What scrolls sideways must be reachable by keyboard.

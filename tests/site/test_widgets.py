@@ -1,0 +1,189 @@
+"""The things to touch: what they compute, and how they are used."""
+
+import base64
+import json
+
+import looks
+import pytest
+import torch
+from playwright.sync_api import Page, expect
+from rendered import SITE, pages
+
+from onebyone.models import load_compact_nin
+from tools import live
+
+
+def page_with(widget: str) -> str:
+    """The first page that holds a widget."""
+    mark = f'data-widget="{widget}"'
+    for page in pages():
+        if mark in (SITE / page).read_text(encoding="utf-8"):
+            return page
+    pytest.skip(f"no page holds the widget {widget}")
+
+
+@pytest.fixture
+def open_widget(visit):
+    """The page with a widget, and the widget in it."""
+
+    def open_one(name: str, width: int = 1440, scheme: str = "light"):
+        seen = visit(page_with(name), width, scheme)
+        return seen, seen.page.locator(f'[data-widget="{name}"]')
+
+    return open_one
+
+
+def sound_and_accessible(seen) -> None:
+    faults = [fault for rule in looks.RULES for fault in rule(seen)]
+    assert not faults + looks.accessible(seen)
+
+
+def widgets_in_use() -> list[str]:
+    folder = SITE / "_static" / "widgets"
+    names = {file.stem for file in folder.glob("*.js")}
+    text = "".join((SITE / page).read_text("utf-8") for page in pages())
+    return sorted(n for n in names if f'data-widget="{n}"' in text)
+
+
+@pytest.mark.parametrize("widget", widgets_in_use())
+def test_the_fallback_gives_way_on_screen_and_returns_on_paper(
+    widget, open_widget
+):
+    seen, place = open_widget(widget)
+    expect(place.locator(".widget-live")).to_be_visible()
+    expect(place.locator(".widget-fallback")).to_be_hidden()
+    assert place.locator(".widget-fallback").text_content().strip()
+    seen.page.emulate_media(media="print")
+    expect(place.locator(".widget-live")).to_be_hidden()
+    expect(place.locator(".widget-fallback")).to_be_visible()
+
+
+@pytest.mark.parametrize("widget", widgets_in_use())
+def test_without_scripts_the_fallback_is_shown(widget, browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{SITE.as_uri()}/{page_with(widget)}")
+    place = page.locator(f'[data-widget="{widget}"]')
+    expect(place).to_be_visible()
+    assert place.inner_text().strip()
+    context.close()
+
+
+# --- NiN live --------------------------------------------------------------
+
+
+def many_inputs() -> torch.Tensor:
+    """Blank, full, noise, stripes, blobs and the garments, as uint8."""
+    torch.manual_seed(0)
+    garments = json.loads(live.GARMENTS.read_text(encoding="utf-8"))
+    images = [
+        torch.tensor(list(base64.b64decode(code)), dtype=torch.uint8)
+        for code in garments["images"]
+    ]
+    noise = torch.randint(0, 256, (20, 784), dtype=torch.uint8)
+    sparse = noise * (torch.rand(20, 784) < 0.1)
+    ramps = [torch.arange(784).mul(k).remainder(256) for k in range(1, 11)]
+    plain = [torch.full((784,), grey) for grey in (0, 1, 128, 255)]
+    rows = [*images, *noise, *sparse, *ramps, *plain]
+    return torch.stack([row.to(torch.uint8) for row in rows])
+
+
+def begun(place) -> None:
+    place.get_by_role("button", name="Load the network").press("Enter")
+    expect(place.locator(".class-maps li")).to_have_count(10)
+
+
+RUN = """(place, inputs) => {
+  const net = place.querySelector(".widget-live").net;
+  return inputs.map(pixels => {
+    const {maps, logits} = net.run(pixels);
+    return [...logits, ...maps];
+  });
+}"""
+
+
+def test_the_page_computes_what_pytorch_computes(open_widget):
+    _, place = open_widget("nin-live")
+    begun(place)
+    inputs = many_inputs()
+    in_page = torch.tensor(place.evaluate(RUN, inputs.tolist()))
+
+    garments = json.loads(live.GARMENTS.read_text(encoding="utf-8"))
+    X = inputs.float().reshape(-1, 1, 28, 28) / 255
+    X = (X - garments["mean"]) / garments["std"]
+    net = load_compact_nin()
+    with torch.no_grad():
+        maps, logits = net[:-2](X), net(X)
+
+    assert len(inputs) == 64
+    assert (in_page[:, :10] - logits).abs().max() < 1e-4
+    assert (in_page[:, 10:] - maps.flatten(1)).abs().max() < 1e-3
+
+
+def test_the_network_is_loaded_on_demand_only(open_widget):
+    seen, place = open_widget("nin-live")
+    assert not [url for url in seen.requests if "nin-data" in url]
+    begun(place)
+    assert [url for url in seen.requests if "nin-data" in url]
+
+
+def verdict(place) -> str:
+    return place.locator(".verdict").inner_text()
+
+
+def test_garments_are_picked_and_the_board_is_cleared(open_widget):
+    _, place = open_widget("nin-live")
+    begun(place)
+    assert "Ankle boot" in verdict(place)
+    place.get_by_role("button", name="Trouser").press("Enter")
+    expect(place.locator(".verdict")).to_contain_text("Trouser")
+    before = place.locator(".class-maps").inner_text()
+    place.get_by_role("button", name="Clear").click()
+    expect(place.locator(".class-maps")).not_to_have_text(before)
+
+
+def drawn(page: Page, place) -> None:
+    frame = place.locator(".board").bounding_box()
+    x, y = frame["x"] + frame["width"] / 2, frame["y"] + 20
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + frame["height"] - 40, steps=20)
+    page.mouse.up()
+
+
+def test_drawing_updates_the_maps_quickly(open_widget):
+    seen, place = open_widget("nin-live")
+    begun(place)
+    place.get_by_role("button", name="Clear").click()
+    seen.page.wait_for_timeout(200)
+    before = place.locator(".class-maps").inner_text()
+    place.locator(".board").scroll_into_view_if_needed()
+    times = []
+    for _ in range(5):
+        drawn(seen.page, place)
+        seen.page.wait_for_timeout(100)
+        taken = place.locator(".widget-live").get_attribute(
+            "data-milliseconds"
+        )
+        times.append(float(taken))
+    assert place.locator(".class-maps").inner_text() != before
+    assert min(times) < 100
+
+
+def test_the_board_is_drawn_on_by_keyboard(open_widget):
+    seen, place = open_widget("nin-live")
+    begun(place)
+    place.get_by_role("button", name="Clear").click()
+    place.locator(".board").focus()
+    for key in ["ArrowRight", "Space", "ArrowDown", "Space", "Space"]:
+        seen.page.keyboard.press(key)
+    lit = "b => b.getContext('2d').getImageData(15, 15, 1, 1).data[0]"
+    seen.page.wait_for_timeout(200)
+    assert place.locator(".board").evaluate(lit) == 230
+
+
+@pytest.mark.parametrize("width, scheme", [(1440, "light"), (390, "dark")])
+def test_nin_live_is_sound_and_accessible(width, scheme, open_widget):
+    seen, place = open_widget("nin-live", width, scheme)
+    begun(place)
+    sound_and_accessible(seen)
