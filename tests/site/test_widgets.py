@@ -8,7 +8,9 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 from rendered import SITE, pages
+from torch import nn
 
+import onebyone
 from onebyone.models import load_compact_nin
 from tools import live
 
@@ -186,4 +188,81 @@ def test_the_board_is_drawn_on_by_keyboard(open_widget):
 def test_nin_live_is_sound_and_accessible(width, scheme, open_widget):
     seen, place = open_widget("nin-live", width, scheme)
     begun(place)
+    sound_and_accessible(seen)
+
+
+# --- Convolution explorer --------------------------------------------------
+
+LAYERS = [  # image, kernel, stride, padding, in, out, groups, bias
+    (224, 11, 4, 0, 1, 96, 1, True),
+    (224, 11, 4, 2, 3, 64, 1, True),
+    (224, 7, 2, 3, 3, 64, 1, False),
+    (28, 1, 1, 0, 64, 64, 1, True),
+    (28, 3, 1, 1, 64, 64, 64, True),
+    (14, 2, 3, 0, 1, 1, 1, True),
+    (13, 3, 5, 1, 4, 8, 4, False),
+    (9, 9, 1, 0, 2, 6, 2, True),
+]
+
+
+def measured(n, k, s, p, inputs, outputs, groups, bias) -> dict:
+    """The same layer in PyTorch; what no window reads has no gradient."""
+    options = {"groups": groups, "bias": bias}
+    layer = nn.Conv2d(inputs, outputs, k, s, p, **options)
+    X = torch.zeros(1, inputs, n, n, requires_grad=True)
+    nn.init.ones_(layer.weight)
+    Y = layer(X)
+    Y.sum().backward()
+    unread = (X.grad[0, 0].amax(dim=1) == 0).nonzero().flatten().tolist()
+    return {
+        "side": Y.shape[2],
+        "parameters": onebyone.parameters(layer),
+        "macs": onebyone.macs(layer, (inputs, n, n)),
+        "unread": unread,
+    }
+
+
+def test_the_explorer_counts_as_pytorch_does(open_widget):
+    seen, _ = open_widget("convolution-explorer")
+    names = ("n", "k", "s", "p", "inputs", "outputs", "groups", "bias")
+    for setting in LAYERS:
+        asked = dict(zip(names, setting, strict=True))
+        found = seen.page.evaluate("s => OneByOne.convolution(s)", asked)
+        assert found == measured(*setting), asked
+
+
+def answer(place, key: str) -> str:
+    return place.locator(f'[data-answer="{key}"]').inner_text()
+
+
+def test_the_explorer_follows_its_fields(open_widget):
+    _, place = open_widget("convolution-explorer")
+    assert answer(place, "shape") == "96×54×54"
+    assert answer(place, "macs") == "33,872,256"
+    assert answer(place, "unread") == "1 (row 223)"
+    place.get_by_label("padding", exact=True).fill("2")
+    assert answer(place, "shape") == "96×55×55"
+    assert answer(place, "unread") == "none"
+    place.get_by_label("kernel side, slider").press("ArrowLeft")
+    assert place.get_by_label("kernel side", exact=True).input_value() == "10"
+    place.get_by_label("image side", exact=True).fill("3")
+    assert "does not fit" in answer(place, "shape")
+    place.get_by_role("button", name="One kernel a channel").press("Enter")
+    assert answer(place, "parameters") == "640"
+
+
+def test_the_window_slides_by_keyboard(open_widget):
+    _, place = open_widget("convolution-explorer")
+    place.get_by_label("slide the window").press("ArrowRight")
+    told = place.locator("svg.window-picture").get_attribute("aria-label")
+    assert "output row 0, column 1 covers" in told
+    assert "columns 4 to 14" in told
+
+
+@pytest.mark.parametrize("width, scheme", [(1440, "dark"), (390, "light")])
+@pytest.mark.parametrize("widget", widgets_in_use())
+def test_a_widget_is_sound_and_accessible_in_the_other_views(
+    widget, width, scheme, open_widget
+):
+    seen, _ = open_widget(widget, width, scheme)
     sound_and_accessible(seen)
