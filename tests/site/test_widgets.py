@@ -11,7 +11,7 @@ from rendered import SITE, pages
 from torch import nn
 
 import onebyone
-from onebyone.models import load_compact_nin
+from onebyone.models import InceptionBlock, googlenet, load_compact_nin
 from tools import live
 
 
@@ -257,6 +257,90 @@ def test_the_window_slides_by_keyboard(open_widget):
     told = place.locator("svg.window-picture").get_attribute("aria-label")
     assert "output row 0, column 1 covers" in told
     assert "columns 4 to 14" in told
+
+
+# --- Inception budget ------------------------------------------------------
+
+
+def test_the_budget_counts_as_pytorch_does(open_widget):
+    _, place = open_widget("inception-budget")
+    preset = place.get_by_label("Block of GoogLeNet")
+    blocks = [m for m in googlenet() if isinstance(m, InceptionBlock)]
+    names = preset.locator("option").all_inner_texts()[:-1]
+    assert len(names) == len(blocks) == 9
+    for name, block in zip(names, blocks, strict=True):
+        preset.select_option(name)
+        inputs = block.branches["1x1"][0].in_channels
+        side = int(place.get_by_label("map side", exact=True).input_value())
+        rows = place.locator("tbody tr")
+        for i, branch in enumerate([*block.branches.values(), block]):
+            cells = rows.nth(i).locator("td").all_inner_texts()
+            cost = onebyone.layer_table(branch, (inputs, side, side))
+            assert cells[0] == f"{cost.parameters:,}"
+            assert cells[2] == f"{cost.macs:,}"
+
+
+def test_the_naive_form_is_counted_without_reductions(open_widget):
+    _, place = open_widget("inception-budget")
+    cells = place.locator("tbody tr").last.locator("td").all_inner_texts()
+    biases = 64 + 128 + 32
+    assert cells[1] == f"{387_072 + biases:,}"  # as the chapter counts it
+    assert cells[3] == f"{387_072 * 28**2:,}"
+    told = place.locator(".told").inner_text()
+    assert "2.4 times" in told and "416 channels instead of 256" in told
+
+
+def test_the_budget_follows_its_fields(open_widget):
+    _, place = open_widget("inception-budget")
+    place.get_by_label("before 5×5", exact=True).fill("32")
+    branch = place.locator("tbody tr").nth(2)
+    cost = 192 * 32 + 32 + 32 * 32 * 25 + 32
+    assert branch.locator("td").first.inner_text() == f"{cost:,}"
+    assert place.get_by_label("Block of GoogLeNet").input_value() == "own"
+
+
+# --- 1×1 mixer -------------------------------------------------------------
+
+CANVAS = "c => [...c.getContext('2d').getImageData(0, 0, 96, 96).data]"
+
+
+def planes(place) -> list[torch.Tensor]:
+    """The pictures of the mixer: colours, three channels, and the output."""
+    canvases = place.locator("canvas").all()
+    pixels = [torch.tensor(c.evaluate(CANVAS)) for c in canvases]
+    return [p.reshape(96, 96, 4)[:, :, :3].float() / 255 for p in pixels]
+
+
+def test_the_mixer_shows_a_convolution(open_widget):
+    _, place = open_widget("mixer")
+    for example, weights, bias in [
+        ("grey, as on television", [0.3, 0.59, 0.11], 0),
+        ("red minus blue", [1, 0, -1], 0),
+        ("negative", [-0.33, -0.33, -0.33], 1),
+    ]:
+        place.get_by_role("button", name=example).press("Enter")
+        colours, *channels, output = planes(place)
+        for c, channel in enumerate(channels):
+            assert torch.equal(channel[:, :, 0], colours[:, :, c])
+        X = colours.permute(2, 0, 1)[None]
+        W = torch.tensor(weights, dtype=torch.float32).reshape(1, 3, 1, 1)
+        Y = nn.functional.conv2d(X, W) + bias
+        assert (output[:, :, 0] - Y[0, 0].clamp(0, 1)).abs().max() < 1 / 255
+
+
+def test_the_mixer_tells_the_sum_at_a_pixel(open_widget):
+    _, place = open_widget("mixer")
+    place.get_by_role("button", name="red alone").click()
+    place.get_by_label("green weight").press("End")
+    place.get_by_label("bias").press("Home")
+    place.get_by_label("pixel row").press("Home")
+    place.get_by_label("pixel column").press("Home")
+    red, green, blue = planes(place)[0][0, 0].tolist()
+    told = place.locator(".mixer-sum").inner_text().replace("−", "-")
+    assert told == (
+        f"Pixel at row 0, column 0: 1.00·{red:.2f} + 2.00·{green:.2f}"
+        f" + 0.00·{blue:.2f} + -2.00 = {red + 2 * green - 2:.2f}"
+    )
 
 
 @pytest.mark.parametrize("width, scheme", [(1440, "dark"), (390, "light")])
