@@ -1,12 +1,14 @@
-"""What the page needs to run the compact NiN itself, without torch.
+"""What pages need to show networks live, made without torch.
 
 ``script()`` turns the packaged weights into a classic script, which a page
 can load from a disk too. Batch norm is folded into the convolution before it,
-so that ten convolutions are left. ``python -m tools.live`` picks the garments
-anew that the page offers, from Fashion-MNIST's test set.
+so that ten convolutions are left. ``depth_script()`` does the same for the
+record of the study *depth*. ``python -m tools.live`` picks the garments anew
+that a page offers, from Fashion-MNIST's test set.
 """
 
 import base64
+import csv
 import json
 import math
 import struct
@@ -93,6 +95,38 @@ def script() -> str:
         **garments,
     }
     return f"OneByOne.ninData = {json.dumps(data)};\n"
+
+
+MEASURES = (
+    "train_error",
+    "test_error",
+    "train_loss",
+    "first_gradient",
+    "last_gradient",
+)
+
+
+def depth_script(record: Path = RECORDED / "depth.csv") -> str | None:
+    """Every run of the study *depth*, as a script; None without a record."""
+    if not record.is_file():
+        return None
+    with record.open(newline="", encoding="utf-8") as stream:
+        runs = list(csv.DictReader(stream))
+    groups: dict[tuple, dict] = {}
+    for run in sorted(runs, key=lambda run: int(run["layers"])):
+        setting = {
+            "network": run["network"],
+            "batch_norm": run["batch_norm"] == "True",
+            "layers": int(run["layers"]),
+        }
+        group = groups.setdefault(
+            tuple(setting.values()), setting | {name: [] for name in MEASURES}
+        )
+        for name in MEASURES:
+            value = float(run[name])
+            group[name].append(value if math.isfinite(value) else None)
+    data = {"runs": len(runs), "groups": list(groups.values())}
+    return f"OneByOne.depthData = {json.dumps(data)};\n"
 
 
 def main() -> None:

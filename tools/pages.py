@@ -141,11 +141,18 @@ def complete_page(
         body = body.replace("</h1>", f"</h1>\n{bar}", 1)
     context["body"] = body
     context["part"] = app.parts.get(pagename, "")
-    widgets = sorted(set(re.findall(r'data-widget="([\w-]+)"', body)))
-    if widgets:
+    add_widgets(app, set(re.findall(r'data-widget="([\w-]+)"', body)))
+
+
+def add_widgets(app: Sphinx, names: set[str]) -> None:
+    """Load the scripts of a page's widgets, and no others."""
+    if live.depth_script() is None:
+        names = names - {"depth"}  # nothing recorded: the fallback stays
+    scripts = ["widgets", *(["depth-data"] if "depth" in names else [])]
+    for script in [*scripts, *sorted(names)] if names else []:
+        app.add_js_file(f"widgets/{script}.js", priority=800)
+    if names:
         app.add_css_file("widgets/widgets.css")
-        for script in ("widgets", *widgets):
-            app.add_js_file(f"widgets/{script}.js", priority=800)
 
 
 def run_bar(
@@ -331,11 +338,14 @@ ICON_FONT += r"(?:,?\.fa-[\w-]+:before)+\{content:\"[^\"]*\"\}"
 
 
 def write_data(app: Sphinx, exception: Exception | None) -> None:
-    """Write what widgets load: the network for NiN live."""
-    if exception is None and app.builder.format == "html":
-        folder = Path(app.outdir) / "_static" / "widgets"
-        script = folder / "nin-data.js"
-        script.write_text(live.script(), encoding="utf-8")
+    """Write what widgets load: a network, and the record of a study."""
+    if exception is not None or app.builder.format != "html":
+        return
+    folder = Path(app.outdir) / "_static" / "widgets"
+    scripts = {"nin-data": live.script(), "depth-data": live.depth_script()}
+    for name, text in scripts.items():
+        if text is not None:
+            (folder / f"{name}.js").write_text(text, encoding="utf-8")
 
 
 def slim_site(app: Sphinx, exception: Exception | None) -> None:

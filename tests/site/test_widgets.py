@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 
 import looks
 import pytest
@@ -11,6 +12,7 @@ from rendered import SITE, pages
 from torch import nn
 
 import onebyone
+from onebyone import study
 from onebyone.models import InceptionBlock, googlenet, load_compact_nin
 from tools import live
 
@@ -341,6 +343,49 @@ def test_the_mixer_tells_the_sum_at_a_pixel(open_widget):
         f"Pixel at row 0, column 0: 1.00·{red:.2f} + 2.00·{green:.2f}"
         f" + 0.00·{blue:.2f} + -2.00 = {red + 2 * green - 2:.2f}"
     )
+
+
+# --- Depth -----------------------------------------------------------------
+
+
+def test_depth_shows_the_means_of_the_record(open_widget, tmp_path):
+    _, place = open_widget("depth")
+    runs = study.load("depth", folder=tmp_path)  # the packaged runs alone
+    assert str(len(runs)) in place.locator(".credit").inner_text()
+    for normed, button in ((True, "with batch norm"), (False, "without")):
+        place.get_by_role("button", name=button).press("Enter")
+        for measure in live.MEASURES:
+            place.get_by_label("Show").select_option(measure)
+            shown = place.locator("tbody tr").all()
+            for row in shown:
+                network = row.locator("th").inner_text()
+                own = runs[
+                    (runs.network == network) & (runs.batch_norm == normed)
+                ]
+                cells = row.locator("td").all_inner_texts()
+                numbers = own.assign(**{measure: own[measure].astype(float)})
+                groups = [g[measure] for _, g in numbers.groupby("layers")]
+                for cell, values in zip(cells, groups, strict=True):
+                    assert agrees(cell, values), (network, measure, cell)
+            assert (
+                len(shown) == runs[runs.batch_norm == normed].network.nunique()
+            )
+
+
+def agrees(cell: str, values) -> bool:
+    lost = len(values) - sum(map(math.isfinite, values))
+    if lost:
+        return cell == f"{lost} of {len(values)} runs broke off"
+    mean, half = study.interval(values)
+    shown = [float(part) for part in cell.split(" ± ")]
+    return shown == pytest.approx([mean, half], rel=0.006, abs=0.0006)
+
+
+def test_depth_draws_a_dot_for_every_run(open_widget, tmp_path):
+    _, place = open_widget("depth")
+    runs = study.load("depth", folder=tmp_path)
+    dots = place.locator(".depth-chart circle")
+    assert dots.count() == runs[runs.batch_norm].train_error.notna().sum()
 
 
 @pytest.mark.parametrize("width, scheme", [(1440, "dark"), (390, "light")])

@@ -46,3 +46,28 @@ def test_the_script_holds_every_weight_and_ten_garments():
     assert len(values) == sum(o * i * k * k + o for o, i, k in data["layers"])
     assert len(data["names"]) == len(data["images"]) == 10
     assert all(len(base64.b64decode(code)) == 784 for code in data["images"])
+
+
+RECORD = """\
+network,batch_norm,layers,seed,test_error,train_loss,train_error,\
+first_gradient,last_gradient,outcome
+plain,True,20,0,0.3,0.7,0.25,1.5,0.2,ok
+plain,True,8,0,0.2,0.6,0.15,0.5,0.1,ok
+plain,True,20,1,0.9,nan,0.90,1.7,0.4,non-finite loss at step 3
+"""
+
+
+def test_a_record_is_grouped_by_network_and_depth(tmp_path):
+    record = tmp_path / "depth.csv"
+    record.write_text(RECORD)
+    text = live.depth_script(record)
+    data = json.loads(text.removeprefix("OneByOne.depthData = ")[:-2])
+    shallow, deep = data["groups"]
+    assert data["runs"] == 3
+    assert shallow["layers"] == 8 and shallow["train_error"] == [0.15]
+    assert deep["layers"] == 20 and deep["batch_norm"] is True
+    assert deep["train_loss"] == [0.7, None]
+
+
+def test_without_a_record_there_is_no_script(tmp_path):
+    assert live.depth_script(tmp_path / "depth.csv") is None
