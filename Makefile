@@ -22,8 +22,8 @@ export ONEBYONE_PROGRESS ?= 0
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-long execute lint serve weights constraints \
-	repository clean
+.PHONY: help book pdf zip test test-long execute lint serve weights \
+	constraints repository clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' \
@@ -32,6 +32,12 @@ help:  ## show this list
 book: $(VENV)/.book  ## render the book into _build/html (no torch needed)
 	$(SPHINX)
 	@echo "The book: _build/html/index.html"
+
+pdf: book $(VENV)/.test  ## the whole book as _build/one-by-one.pdf (Chromium)
+	$(PY) -m tools.pdf
+
+zip: book  ## the site and the notebooks as _build/one-by-one.zip
+	$(PY) -m tools.bundle
 
 test: $(VENV)/.test  ## prove everything: lint, tests, every notebook, the book
 	$(PY) -m tools.prove

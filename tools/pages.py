@@ -344,8 +344,10 @@ def write_data(app: Sphinx, exception: Exception | None) -> None:
     folder = Path(app.outdir) / "_static" / "widgets"
     scripts = {"nin-data": live.script(), "depth-data": live.depth_script()}
     for name, text in scripts.items():
+        file = folder / f"{name}.js"
+        file.unlink(missing_ok=True)
         if text is not None:
-            (folder / f"{name}.js").write_text(text, encoding="utf-8")
+            file.write_text(text, encoding="utf-8")
 
 
 def slim_site(app: Sphinx, exception: Exception | None) -> None:

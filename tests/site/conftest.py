@@ -26,8 +26,10 @@ def missing(reason: str) -> None:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for each module: its event loop must not outlive the tests
+    of the site, or others could not run theirs."""
     if not (SITE / "index.html").is_file():
         missing("the book is not rendered: run make book first")
     if chromium.executable() is None:
