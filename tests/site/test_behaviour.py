@@ -1,8 +1,9 @@
 """What a reader does with a page: search, open, copy, switch, tab, print."""
 
+import looks
 import pytest
 from playwright.sync_api import expect
-from rendered import SITE, notebooks
+from rendered import SITE, Visit, notebooks
 
 
 @pytest.fixture
@@ -99,6 +100,26 @@ def test_the_keyboard_reaches_everything(width, visit):
         stop = page.evaluate("document.activeElement.dataset.stop")
         reached.add(int(stop) if stop else None)
     assert expected <= reached
+
+
+@pytest.mark.parametrize("menu", ["primary", "secondary"])
+def test_the_menus_open_and_close_on_a_phone(menu, visit):
+    page = visit("book/nin.html", 390).page
+    dialog = page.locator(f"#pst-{menu}-sidebar-modal")
+    expect(dialog).to_be_hidden()
+    page.locator(f".{menu}-toggle:visible").press("Enter")
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_role("link").first).to_be_in_viewport()
+    assert not looks.accessible(Visit(page))
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_the_menu_folds_away_on_a_wide_screen(chapter):
+    sidebar = chapter.locator("#pst-primary-sidebar")
+    expect(sidebar).to_be_visible()
+    chapter.locator(".primary-toggle:visible").press("Enter")
+    expect(sidebar).to_be_hidden()
 
 
 def test_the_skip_link_comes_first(chapter):
