@@ -132,7 +132,7 @@ def complete_page(
     body = add_reports(body, app, pagename)
     # an empty cell heads nothing
     body = re.sub(
-        r"<th([^>]*)>(?:\s|&nbsp;|&#160;)*</th>", r"<td\1></td>", body
+        r"<th([^>]*)>(?:\s|&nbsp;|&#160;|</?p>)*</th>", r"<td\1></td>", body
     )
     # roles of the bibliography that mean nothing to a screen reader
     body = re.sub(r' role="(?:doc-biblioentry|list)"', "", body)
@@ -195,7 +195,7 @@ def reading_time(doctree: nodes.document) -> int:
 
 
 HEADER_LINK = re.compile(
-    r"<h([2-6])>(?P<title>.*?)"
+    r"<h([1-6])>(?P<title>.*?)"
     r'(?P<link><a class="headerlink" href="#(?P<anchor>[^"]+)"[^>]*>).*?</a>',
     re.DOTALL,
 )

@@ -74,7 +74,7 @@ def test_a_notebook_runs_on_colab_and_downloads(page):
 
 @pytest.mark.parametrize("page", notebooks())
 def test_a_section_can_be_reported(page):
-    headings = soup(SITE / page).select("article :is(h2, h3, h4)")
+    headings = soup(SITE / page).select("article :is(h1, h2, h3, h4)")
     for heading in headings:
         link = urlsplit(heading.select_one("a.report")["href"])
         asked = parse_qs(link.query)
