@@ -119,19 +119,32 @@ RULES = [
 
 # --- axe-core --------------------------------------------------------------
 
-AXE = """async (code) => {
-  // the colours of code are the same on every page: measured on few of them
-  const exclude = code ? [] : [".highlight"];
+AXE = """async () => {
   const all = await axe.run(document, {
     resultTypes: ["violations"],
     rules: {"color-contrast": {enabled: false}},
   });
-  const contrast = await axe.run({include: ["html"], exclude}, {
+  // the colours of code are the same on every page: they have their own test
+  const prose = {include: ["html"], exclude: [".highlight"]};
+  const contrast = await axe.run(prose, {
     resultTypes: ["violations"], runOnly: ["color-contrast"],
   });
   return [...all.violations, ...contrast.violations].map(v =>
     v.id + ": " + v.help + " " + v.nodes.slice(0, 3).map(
       n => n.target + " " + n.html.slice(0, 150)).join(" | "));
+}"""
+
+# one piece of code in each colour
+CODE_CONTRAST = """async () => {
+  const kinds = new Map();
+  for (const token of document.querySelectorAll(".highlight pre span[class]"))
+    if (token.textContent.trim() && !kinds.has(token.className))
+      kinds.set(token.className, token);
+  const found = await axe.run({include: [...kinds.values()]}, {
+    resultTypes: ["violations"], runOnly: ["color-contrast"],
+  });
+  const faults = found.violations.flatMap(v => v.nodes.map(n => n.html));
+  return [kinds.size, faults];
 }"""
 
 
@@ -141,7 +154,13 @@ def axe() -> str:
     return (package / "axe.min.js").read_text(encoding="utf-8")
 
 
-def accessible(visit, code: bool = False) -> list[str]:
-    """What axe-core finds fault with; `code`: the colours of code too."""
+def accessible(visit) -> list[str]:
+    """What axe-core finds fault with."""
     visit.page.evaluate(axe())
-    return visit.page.evaluate(AXE, code)
+    return visit.page.evaluate(AXE)
+
+
+def pale_code(visit) -> tuple[int, list[str]]:
+    """How many colours code has on a page, and what is too pale."""
+    visit.page.evaluate(axe())
+    return visit.page.evaluate(CODE_CONTRAST)

@@ -54,12 +54,17 @@ def book(browser, tmp_path_factory):
     return PdfReader(target)
 
 
+@pytest.fixture(scope="module")
+def texts(book) -> list[str]:
+    """The text of every page, without spaces."""
+    return [words(page.extract_text()) for page in book.pages]
+
+
 def words(text: str) -> str:
     return "".join(text.replace("ﬀ", "ff").split())
 
 
-def test_the_contents_of_the_pdf_name_the_right_pages(book):
-    texts = [words(page.extract_text()) for page in book.pages]
+def test_the_contents_of_the_pdf_name_the_right_pages(book, texts):
     places = {
         name.removeprefix("/"): book.get_destination_page_number(to)
         for name, to in book.named_destinations.items()
@@ -74,9 +79,8 @@ def test_the_contents_of_the_pdf_name_the_right_pages(book):
         assert any(f"{title}{number + 1}" in text for text in texts[1:5])
 
 
-def test_the_pdf_is_numbered_tagged_and_has_no_raw_formulas(book):
-    for number, page in enumerate(book.pages, start=1):
-        text = words(page.extract_text())
+def test_the_pdf_is_numbered_tagged_and_has_no_raw_formulas(book, texts):
+    for number, text in enumerate(texts, start=1):
         edges = (text[:60], text[-60:])
         assert any(f"OnebyOne{number}" in edge for edge in edges), number
         assert "\\frac" not in text and "\\text" not in text
