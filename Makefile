@@ -15,7 +15,8 @@ INSTALLER := $(PY) -m uv pip install --quiet --python $(PY)
 endif
 
 NOTEBOOKS := $(wildcard book/*.ipynb exercises/solutions/*.ipynb)
-SPHINX := $(VENV)/bin/jupyter-book build . --keep-going -n -W
+# every page each time: a changed style sheet reaches pages that did not change
+SPHINX := $(VENV)/bin/jupyter-book build . --all --keep-going -n -W
 
 export ONEBYONE_PROGRESS ?= 0
 # bytecode is kept, since importing PyTorch without it takes seconds, but apart
@@ -23,8 +24,8 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-long execute exercises lint serve weights constraints \
-	repository clean
+.PHONY: help book pdf zip test test-long execute exercises lint serve weights \
+	constraints repository clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' \
@@ -33,6 +34,12 @@ help:  ## show this list
 book: $(VENV)/.book  ## render the book into _build/html (no torch needed)
 	$(SPHINX)
 	@echo "The book: _build/html/index.html"
+
+pdf: book $(VENV)/.test  ## the whole book as _build/one-by-one.pdf (Chromium)
+	$(PY) -m tools.pdf
+
+zip: book  ## the site and the notebooks as _build/one-by-one.zip
+	$(PY) -m tools.bundle
 
 test: $(VENV)/.test  ## prove everything: lint, tests, every notebook, the book
 	$(PY) -m tools.prove

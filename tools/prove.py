@@ -34,9 +34,9 @@ def steps() -> dict[str, list[str]]:
     return {
         "format": [*python, "ruff", "format", "--check", "."],
         "lint": [*python, "ruff", "check", "."],
+        "book": ["make", "book"],  # before the tests that look at it
         "tests": [*python, "pytest", "-q", "tests"],
         "notebooks": [*python, "pytest", "-q", *NBVAL, *notebooks()],
-        "book": ["make", "book"],
     }
 
 

@@ -326,6 +326,24 @@ def details_faults(text: str) -> Iterator[tuple[str, str]]:
             yield "text behind </summary>", line
 
 
+WIDGET = re.compile(
+    r'(?ms)^<div class="widget" data-widget="([\w-]+)">\n\n(.+?)\n\n</div>$'
+)
+
+
+def widgets_with_fallback(chapter: Chapter) -> Iterator[str]:
+    """A widget is an element with something to read where it cannot run."""
+    for cell in chapter.markdown:
+        text = without_code(cell)
+        for name, fallback in WIDGET.findall(text):
+            if not (ROOT / f"book/_static/widgets/{name}.js").is_file():
+                yield chapter.at(cell, "no such widget", name)
+            if not fallback.strip():
+                yield chapter.at(cell, "a widget without fallback", name)
+        if text.count("<div") != len(WIDGET.findall(text)):
+            yield chapter.at(cell, "a <div> that is no widget", text)
+
+
 def described_figures(chapter: Chapter) -> Iterator[str]:
     for cell in chapter.code:
         count = len(images(cell))
@@ -371,5 +389,6 @@ CHECKS: list[Callable[[Chapter], Iterator[str]]] = [
     plain_markdown,
     ordered_headings,
     clean_details,
+    widgets_with_fallback,
     described_figures,
 ]

@@ -202,6 +202,15 @@ BROKEN = {
         checks.clean_details,
         prose("<details>\n<summary>*a*</summary>\n\nx\n\n</details>"),
     ),
+    "unknown widget": (
+        checks.widgets_with_fallback,
+        prose('<div class="widget" data-widget="none">\n\nx\n\n</div>'),
+    ),
+    "tight widget": (
+        checks.widgets_with_fallback,
+        prose('<div class="widget" data-widget="nin-live">\nx\n</div>'),
+    ),
+    "other element": (checks.widgets_with_fallback, prose("<div>x</div>")),
     "bare picture": (checks.described_figures, code("1", PICTURE)),
     "two pictures": (
         checks.described_figures,
@@ -214,6 +223,9 @@ SOUND = {
     "in a branch": code("if x:\n    assert x > 1", metadata=IGNORED),
     "picture": code("plt.show()", PICTURE, metadata=DESCRIBED),
     "details": prose("<details>\n<summary>a</summary>\n\nx\n\n</details>"),
+    "widget": prose(
+        '<div class="widget" data-widget="nin-live">\n\nx\n\n</div>'
+    ),
     "code": prose("`{cite}` and\n\n```python\n# no title\n```\n"),
     "math": prose("$x_{i}$ and $$\\sum_{i}$$"),
     "subsection": prose("### Deeper\n\n## Back"),

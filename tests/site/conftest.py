@@ -1,0 +1,78 @@
+"""The rendered book in a real browser.
+
+The tests need the book (`make book`) and a Chromium or Chrome. Where one of
+them is missing they are skipped, unless ONEBYONE_BROWSER=required is set, as
+it is on the servers that prove every change.
+"""
+
+import functools
+import http.server
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser
+from rendered import SITE, Visit
+
+from tools import chromium
+
+REQUIRED = os.environ.get("ONEBYONE_BROWSER") == "required"
+
+
+def missing(reason: str) -> None:
+    if REQUIRED:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for each module: its event loop must not outlive the tests
+    of the site, or others could not run theirs."""
+    if not (SITE / "index.html").is_file():
+        missing("the book is not rendered: run make book first")
+    if chromium.executable() is None:
+        missing("no Chromium or Chrome on this machine")
+    with chromium.launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser) -> Iterator[Callable[..., Visit]]:
+    """Open a page of the site from the disk, or below another base."""
+    contexts = []
+
+    def open_page(
+        page: str,
+        width: int = 1440,
+        scheme: str = "light",
+        base: str = SITE.as_uri(),
+        **options,
+    ) -> Visit:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            **options,
+        )
+        contexts.append(context)
+        return Visit(context.new_page()).open(f"{base}/{page}")
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The site over HTTP, as on the web."""
+    handler = functools.partial(Quiet, directory=str(SITE))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{served.server_port}"
+        served.shutdown()

@@ -1,0 +1,166 @@
+"""What every page must be in the browser: one function for each rule.
+
+A rule takes a visit and yields a sentence for each fault.
+"""
+
+import gzip
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+MAX_WEIGHT = 1_000_000  # bytes, compressed, without pictures
+PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".webp"}
+
+
+def no_complaints(visit) -> Iterator[str]:
+    yield from visit.complaints
+
+
+def no_foreign_requests(visit) -> Iterator[str]:
+    for url in visit.requests:
+        parts = urlsplit(url)
+        own = parts.scheme in ("file", "data", "blob")
+        if not own and parts.hostname != "127.0.0.1":
+            yield f"asks another host: {url}"
+
+
+def no_sideways_scroll(visit) -> Iterator[str]:
+    wide, seen = visit.page.evaluate(
+        "[document.documentElement.scrollWidth, innerWidth]"
+    )
+    if wide > seen:
+        yield f"is {wide} pixels wide in a window of {seen}"
+
+
+MATHS = """() => {
+  const faults = [];
+  for (const math of document.querySelectorAll(".bd-article .math"))
+    if (!math.querySelector("mjx-container"))
+      faults.push("not rendered: " + math.textContent.slice(0, 80));
+  for (const error of document.querySelectorAll("mjx-merror"))
+    faults.push("MathJax: " + (error.dataset.mjxError || error.textContent));
+  return faults;
+}"""
+
+
+def maths_rendered(visit) -> Iterator[str]:
+    yield from visit.page.evaluate(MATHS)
+
+
+IMAGES = """async () => {
+  const faults = [];
+  for (const image of document.images) {
+    image.loading = "eager";
+    const name = image.getAttribute("src");
+    await image.decode().catch(() => {});
+    if (!image.naturalWidth) faults.push("does not load: " + name);
+    if (!image.closest(".bd-article")) continue;
+    if (!image.alt.trim()) faults.push("no alt text: " + name);
+    if (!image.clientWidth) continue;
+    const shown = image.clientWidth / image.clientHeight;
+    const drawn = image.naturalWidth / image.naturalHeight;
+    if (Math.abs(shown / drawn - 1) > 0.03)
+      faults.push(`distorted by ${(shown / drawn).toFixed(2)}: ${name}`);
+    if (!(image.width && image.height)) faults.push("no size: " + name);
+  }
+  return faults;
+}"""
+
+
+def images_sound(visit) -> Iterator[str]:
+    yield from visit.page.evaluate(IMAGES)
+
+
+HEADINGS = """() => [...document.querySelectorAll("h1,h2,h3,h4,h5,h6")]
+  .filter(h => h.checkVisibility() && h.closest("main"))
+  .map(h => [Number(h.tagName[1]), h.textContent])"""
+
+
+def headings_in_order(visit) -> Iterator[str]:
+    previous, titles = 0, 0
+    for level, text in visit.page.evaluate(HEADINGS):
+        if level > previous + 1:
+            yield f"heading {text!r} of level {level} under {previous}"
+        previous = level
+        titles += level == 1
+    if titles != 1:
+        yield f"{titles} titles, not one"
+
+
+def light_enough(visit) -> Iterator[str]:
+    """All that the page asks for, compressed as a server would."""
+    weight = 0
+    for url in set(visit.requests):
+        parts = urlsplit(url)
+        file = Path(unquote(parts.path))
+        if parts.scheme == "file" and file.suffix not in PICTURES:
+            weight += compressed(file)
+    if weight > MAX_WEIGHT:
+        yield f"weighs {weight:,} bytes"
+
+
+@cache
+def compressed(file: Path) -> int:
+    return len(gzip.compress(file.read_bytes()))
+
+
+RULES = [
+    no_complaints,
+    no_foreign_requests,
+    no_sideways_scroll,
+    maths_rendered,
+    images_sound,
+    headings_in_order,
+    light_enough,
+]
+
+
+# --- axe-core --------------------------------------------------------------
+
+AXE = """async () => {
+  const all = await axe.run(document, {
+    resultTypes: ["violations"],
+    rules: {"color-contrast": {enabled: false}},
+  });
+  // the colours of code are the same on every page: they have their own test
+  const prose = {include: ["html"], exclude: [".highlight"]};
+  const contrast = await axe.run(prose, {
+    resultTypes: ["violations"], runOnly: ["color-contrast"],
+  });
+  return [...all.violations, ...contrast.violations].map(v =>
+    v.id + ": " + v.help + " " + v.nodes.slice(0, 3).map(
+      n => n.target + " " + n.html.slice(0, 150)).join(" | "));
+}"""
+
+# one piece of code in each colour
+CODE_CONTRAST = """async () => {
+  const kinds = new Map();
+  for (const token of document.querySelectorAll(".highlight pre span[class]"))
+    if (token.textContent.trim() && !kinds.has(token.className))
+      kinds.set(token.className, token);
+  const found = await axe.run({include: [...kinds.values()]}, {
+    resultTypes: ["violations"], runOnly: ["color-contrast"],
+  });
+  const faults = found.violations.flatMap(v => v.nodes.map(n => n.html));
+  return [kinds.size, faults];
+}"""
+
+
+@cache
+def axe() -> str:
+    package = resources.files("axe_playwright_python")
+    return (package / "axe.min.js").read_text(encoding="utf-8")
+
+
+def accessible(visit) -> list[str]:
+    """What axe-core finds fault with."""
+    visit.page.evaluate(axe())
+    return visit.page.evaluate(AXE)
+
+
+def pale_code(visit) -> tuple[int, list[str]]:
+    """How many colours code has on a page, and what is too pale."""
+    visit.page.evaluate(axe())
+    return visit.page.evaluate(CODE_CONTRAST)

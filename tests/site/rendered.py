@@ -1,0 +1,61 @@
+"""The rendered book: its files, its pages, and a visit to one of them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = ROOT / "_build" / "html"
+
+
+def pages() -> list[str]:
+    """Every page of the site, as an address relative to its root."""
+    found = sorted(SITE.rglob("*.html"))
+    return [
+        file.relative_to(SITE).as_posix()
+        for file in found
+        if "_static" not in file.parts and file != SITE / "index.html"
+    ]
+
+
+def notebooks() -> list[str]:
+    """Those pages that are made from notebooks."""
+    return [
+        page
+        for page in pages()
+        if (ROOT / page).with_suffix(".ipynb").is_file()
+    ]
+
+
+@dataclass
+class Visit:
+    """A page in the browser, and what happened while it loaded."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, address: str) -> "Visit":
+        self.page.on("request", lambda r: self.requests.append(r.url))
+        self.page.on("requestfailed", self._failed)
+        self.page.on("response", self._answered)
+        self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
+        self.page.on("console", self._spoken)
+        self.page.goto(address)
+        self.page.wait_for_function(
+            "!window.MathJax?.startup || window.mathDone"
+            " || (MathJax.startup.promise.then(() => window.mathDone = 1), 0)"
+        )
+        return self
+
+    def _failed(self, request) -> None:
+        self.complaints.append(f"failed: {request.url}")
+
+    def _answered(self, response) -> None:
+        if response.status >= 400:
+            self.complaints.append(f"{response.status}: {response.url}")
+
+    def _spoken(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"console: {message.text}")

@@ -1,0 +1,147 @@
+"""What a reader does with a page: search, open, copy, switch, tab, print."""
+
+import looks
+import pytest
+from playwright.sync_api import expect
+from rendered import SITE, Visit, notebooks
+
+
+@pytest.fixture
+def chapter(visit):
+    """A chapter with questions, code, terms and papers."""
+    return visit("book/nin.html").page
+
+
+@pytest.mark.parametrize("over", ["disk", "http"])
+def test_search_finds_a_word(over, visit, request):
+    base = SITE.as_uri()
+    if over == "http":
+        base = request.getfixturevalue("server")
+    seen = visit("book/notation.html", base=base)
+    seen.page.keyboard.press("Control+k")
+    seen.page.keyboard.type("bottleneck")
+    seen.page.keyboard.press("Enter")
+    hits = seen.page.locator("#search-results li a")
+    expect(hits.first).to_be_visible(timeout=20_000)
+    assert any(
+        "one_by_one" in a for a in hits.evaluate_all("a => a.map(String)")
+    )
+    assert not seen.complaints
+
+
+@pytest.mark.parametrize("page", notebooks())
+def test_collapsed_answers_open_by_keyboard(page, visit):
+    answers = visit(page).page.locator("article details")
+    for answer in answers.all():
+        expect(answer).not_to_have_attribute("open", "")
+        answer.locator("summary").first.press("Enter")
+        expect(answer).to_have_attribute("open", "")
+        assert answer.inner_text().strip() != (
+            answer.locator("summary").first.inner_text().strip()
+        )
+
+
+def test_code_can_be_copied(visit):
+    page = visit(
+        "book/nin.html", permissions=["clipboard-read", "clipboard-write"]
+    ).page
+    button = page.locator(".cell_input button.copybtn").first
+    button.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(300)
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("# Colab, Kaggle")
+
+
+def test_the_theme_switches_and_is_kept(chapter):
+    theme = chapter.locator("html")
+    button = chapter.locator(".theme-switch-button:visible").first
+    shown = set()
+    for _ in range(3):
+        button.click()
+        shown.add(theme.get_attribute("data-theme"))
+    assert shown == {"light", "dark"}
+
+
+def test_a_term_is_explained_at_a_hover_and_at_a_tab(chapter):
+    bubble = chapter.locator("#note-bubble")
+    for link in (
+        chapter.locator("a.term").first,
+        chapter.locator("a.cited").first,
+    ):
+        expect(bubble).to_be_hidden()
+        link.focus()
+        expect(bubble).to_be_visible()
+        expect(bubble).to_have_text(link.get_attribute("data-note"))
+        chapter.keyboard.press("Escape")
+        expect(bubble).to_be_hidden()
+        link.hover()
+        expect(bubble).to_be_visible()
+        inside = "e => e.getBoundingClientRect().right <= innerWidth"
+        assert bubble.evaluate(inside)
+        chapter.keyboard.press("Escape")
+
+
+FOCUSABLE = """() => [...document.querySelectorAll(
+    "a[href], button, summary, input, select, textarea, [tabindex='0']")]
+  .filter(e => e.checkVisibility({visibilityProperty: true}) && !e.disabled
+    && !e.closest("dialog:not([open])") && e.tabIndex >= 0)
+  .map((e, i) => e.dataset.stop = i)"""
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_keyboard_reaches_everything(width, visit):
+    page = visit("book/one_by_one.html", width).page
+    page.evaluate("document.body.tabIndex = -1; document.body.focus()")
+    expected = set(page.evaluate(FOCUSABLE))
+    reached = set()
+    for _ in range(len(expected) + 10):
+        page.keyboard.press("Tab")
+        stop = page.evaluate("document.activeElement.dataset.stop")
+        reached.add(int(stop) if stop else None)
+    assert expected <= reached
+
+
+@pytest.mark.parametrize("menu", ["primary", "secondary"])
+def test_the_menus_open_and_close_on_a_phone(menu, visit):
+    page = visit("book/nin.html", 390).page
+    dialog = page.locator(f"#pst-{menu}-sidebar-modal")
+    expect(dialog).to_be_hidden()
+    page.locator(f".{menu}-toggle:visible").press("Enter")
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_role("link").first).to_be_in_viewport()
+    assert not looks.accessible(Visit(page))
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_the_menu_folds_away_on_a_wide_screen(chapter):
+    sidebar = chapter.locator("#pst-primary-sidebar")
+    expect(sidebar).to_be_visible()
+    chapter.locator(".primary-toggle:visible").press("Enter")
+    expect(sidebar).to_be_hidden()
+
+
+def test_the_skip_link_comes_first(chapter):
+    chapter.keyboard.press("Tab")
+    focused = chapter.evaluate("document.activeElement.textContent")
+    assert focused == "Skip to main content"
+
+
+def test_motion_is_reduced_on_request(visit):
+    page = visit("book/nin.html", reduced_motion="reduce").page
+    longest = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('*')].map(e =>"
+        " parseFloat(getComputedStyle(e).transitionDuration)))"
+    )
+    assert longest < 0.001
+
+
+def test_on_paper_the_answers_are_open_and_the_frame_is_gone(chapter):
+    chapter.emulate_media(media="print")
+    chapter.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert chapter.locator("article details:not([open])").count() == 0
+    for frame in (".bd-sidebar-primary", ".run-bar", ".prev-next-footer"):
+        expect(chapter.locator(frame)).to_be_hidden()
+    chapter.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert chapter.locator("article details[open]").count() == 0

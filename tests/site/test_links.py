@@ -1,0 +1,105 @@
+"""Every link of the site, read from its files."""
+
+from functools import cache
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from rendered import ROOT, SITE, notebooks, pages
+from test_pages import faultless
+
+REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]
+
+
+@cache
+def soup(file: Path) -> BeautifulSoup:
+    return BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
+
+
+@cache
+def anchors(file: Path) -> set[str]:
+    return {tag["id"] for tag in soup(file).find_all(id=True)}
+
+
+def broken(page: str):
+    for tag in soup(SITE / page).find_all("a", href=True):
+        parts = urlsplit(tag["href"])
+        if parts.scheme:
+            continue
+        target = (SITE / page).parent / unquote(parts.path)
+        if not parts.path:
+            target = SITE / page
+        target = target.resolve()
+        if not target.is_file():
+            yield f"no such file: {tag['href']}"
+        elif parts.fragment and unquote(parts.fragment) not in anchors(target):
+            yield f"no such place: {tag['href']}"
+
+
+@pytest.mark.parametrize("page", pages())
+def test_links_within_the_site_lead_somewhere(page):
+    faultless(broken(page))
+
+
+@pytest.mark.parametrize("page", pages())
+def test_nothing_is_loaded_from_another_host(page):
+    tags = soup(SITE / page).find_all(["script", "link", "img", "iframe"])
+    for tag in tags:
+        address = tag.get("src") or tag.get("href") or ""
+        assert not urlsplit(address).netloc, tag
+
+
+@pytest.mark.parametrize("page", pages())
+def test_ids_are_unique(page):
+    ids = [tag["id"] for tag in soup(SITE / page).find_all(id=True)]
+    faultless(sorted({name for name in ids if ids.count(name) > 1}))
+
+
+@pytest.mark.parametrize("page", notebooks())
+def test_a_notebook_runs_on_colab_and_downloads(page):
+    bar = soup(SITE / page).select_one(".run-bar")
+    source = page.removesuffix(".html") + ".ipynb"
+    owner_and_name = urlsplit(REPOSITORY["url"]).path
+    assert bar.select_one(".run-colab")["href"] == (
+        "https://colab.research.google.com/github"
+        f"{owner_and_name}/blob/{REPOSITORY['branch']}/{source}"
+    )
+    download = bar.select_one(".run-download")
+    file = (SITE / page).parent / download["href"]
+    assert file.read_bytes() == (ROOT / source).read_bytes()
+    assert download["download"] == Path(source).name
+
+
+@pytest.mark.parametrize("page", notebooks())
+def test_a_section_can_be_reported(page):
+    headings = soup(SITE / page).select("article :is(h1, h2, h3, h4)")
+    for heading in headings:
+        link = urlsplit(heading.select_one("a.report")["href"])
+        asked = parse_qs(link.query)
+        title = heading.get_text().removesuffix("#")
+        new = urlsplit(REPOSITORY["url"] + "/issues/new")
+        assert (link.netloc, link.path) == (new.netloc, new.path)
+        assert asked["title"] == [f"{page[:-5]}.ipynb: {title}"]
+        anchor = heading.select_one("a.headerlink")["href"]
+        assert anchor in asked["body"][0]
+
+
+@pytest.mark.parametrize("page", notebooks())
+def test_a_page_leads_on(page):
+    tree = soup(SITE / page)
+    assert tree.select_one(".prev-next-area a")
+    assert tree.select_one(".trail [aria-current=page]")
+    assert "minutes" in tree.select_one(".reading-time").get_text()
+    assert tree.select_one("#pst-page-toc-nav a")
+
+
+def test_terms_and_papers_are_explained_where_they_are_named():
+    explained = [
+        link
+        for page in notebooks()
+        for link in soup(SITE / page).select("a.term, a.cited")
+    ]
+    assert all(link["title"].strip() for link in explained)
+    assert {"term", "cited"} <= {c for a in explained for c in a["class"]}

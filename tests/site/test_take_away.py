@@ -1,0 +1,88 @@
+"""The book as an archive and as a PDF."""
+
+import zipfile
+
+import looks
+import pytest
+from conftest import missing
+from pypdf import PdfReader
+from rendered import SITE, Visit
+
+from tools import bundle, pdf
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    if not (SITE / "index.html").is_file():
+        missing("the book is not rendered: run make book first")
+    target = tmp_path_factory.mktemp("zip") / "book.zip"
+    bundle.write(target)
+    return target
+
+
+def test_the_archive_holds_every_page_and_every_notebook(archive):
+    names = set(zipfile.ZipFile(archive).namelist())
+    for file in SITE.rglob("*.html"):
+        assert f"one-by-one/{file.relative_to(SITE).as_posix()}" in names
+    for file in (bundle.ROOT / "book").glob("*.ipynb"):
+        assert f"one-by-one/notebooks/book/{file.name}" in names
+
+
+def test_the_same_book_gives_the_same_archive(archive, tmp_path):
+    again = tmp_path / "again.zip"
+    bundle.write(again)
+    assert again.read_bytes() == archive.read_bytes()
+
+
+def test_the_unpacked_site_works(archive, tmp_path, browser):
+    zipfile.ZipFile(archive).extractall(tmp_path)
+    start = tmp_path / "one-by-one" / "index.html"
+    page = browser.new_page()
+    seen = Visit(page).open(start.as_uri())
+    page.get_by_role("link", name="Network in network").first.click()
+    page.wait_for_load_state()
+    assert page.url.endswith("/book/nin.html")
+    assert not seen.complaints
+    assert not list(looks.no_foreign_requests(seen))
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def book(browser, tmp_path_factory):
+    target = tmp_path_factory.mktemp("pdf") / "book.pdf"
+    pdf.write(target, browser)
+    return PdfReader(target)
+
+
+@pytest.fixture(scope="module")
+def texts(book) -> list[str]:
+    """The text of every page, without spaces."""
+    return [words(page.extract_text()) for page in book.pages]
+
+
+def words(text: str) -> str:
+    return "".join(text.replace("ﬀ", "ff").split())
+
+
+def test_the_contents_of_the_pdf_name_the_right_pages(book, texts):
+    places = {
+        name.removeprefix("/"): book.get_destination_page_number(to)
+        for name, to in book.named_destinations.items()
+    }
+    listed = pdf.pages()
+    printed = {page for page, _ in listed}
+    for page, part in listed:
+        chapter = pdf.chapter(page, part, printed)
+        number = places[pdf.name(page)]
+        title = words(chapter.title)
+        assert title in texts[number][:200]
+        assert any(f"{title}{number + 1}" in text for text in texts[1:5])
+
+
+def test_the_pdf_is_numbered_tagged_and_has_no_raw_formulas(book, texts):
+    for number, text in enumerate(texts, start=1):
+        edges = (text[:60], text[-60:])
+        assert any(f"OnebyOne{number}" in edge for edge in edges), number
+        assert "\\frac" not in text and "\\text" not in text
+    assert book.outline
+    assert book.trailer["/Root"]["/MarkInfo"]["/Marked"]

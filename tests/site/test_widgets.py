@@ -1,0 +1,397 @@
+"""The things to touch: what they compute, and how they are used."""
+
+import base64
+import json
+import math
+
+import looks
+import pytest
+import torch
+from playwright.sync_api import Page, expect
+from rendered import SITE, pages
+from torch import nn
+
+import onebyone
+from onebyone import study
+from onebyone.models import InceptionBlock, googlenet, load_compact_nin
+from tools import live
+
+
+def page_with(widget: str) -> str:
+    """The first page that holds a widget."""
+    mark = f'data-widget="{widget}"'
+    for page in pages():
+        if mark in (SITE / page).read_text(encoding="utf-8"):
+            return page
+    pytest.skip(f"no page holds the widget {widget}")
+
+
+@pytest.fixture
+def open_widget(visit):
+    """The page with a widget, and the widget in it."""
+
+    def open_one(name: str, width: int = 1440, scheme: str = "light"):
+        seen = visit(page_with(name), width, scheme)
+        return seen, seen.page.locator(f'[data-widget="{name}"]')
+
+    return open_one
+
+
+def sound_and_accessible(seen) -> None:
+    faults = [fault for rule in looks.RULES for fault in rule(seen)]
+    assert not faults + looks.accessible(seen)
+
+
+def widgets_in_use() -> list[str]:
+    folder = SITE / "_static" / "widgets"
+    names = {file.stem for file in folder.glob("*.js")}
+    text = "".join((SITE / page).read_text("utf-8") for page in pages())
+    return sorted(n for n in names if f'data-widget="{n}"' in text)
+
+
+@pytest.mark.parametrize("widget", widgets_in_use())
+def test_the_fallback_gives_way_on_screen_and_returns_on_paper(
+    widget, open_widget
+):
+    seen, place = open_widget(widget)
+    expect(place.locator(".widget-live")).to_be_visible()
+    expect(place.locator(".widget-fallback")).to_be_hidden()
+    assert place.locator(".widget-fallback").text_content().strip()
+    seen.page.emulate_media(media="print")
+    expect(place.locator(".widget-live")).to_be_hidden()
+    expect(place.locator(".widget-fallback")).to_be_visible()
+
+
+@pytest.mark.parametrize("widget", widgets_in_use())
+def test_without_scripts_the_fallback_is_shown(widget, browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{SITE.as_uri()}/{page_with(widget)}")
+    place = page.locator(f'[data-widget="{widget}"]')
+    expect(place).to_be_visible()
+    assert place.inner_text().strip()
+    context.close()
+
+
+# --- NiN live --------------------------------------------------------------
+
+
+def many_inputs() -> torch.Tensor:
+    """Blank, full, noise, stripes, blobs and the garments, as uint8."""
+    torch.manual_seed(0)
+    garments = json.loads(live.GARMENTS.read_text(encoding="utf-8"))
+    images = [
+        torch.tensor(list(base64.b64decode(code)), dtype=torch.uint8)
+        for code in garments["images"]
+    ]
+    noise = torch.randint(0, 256, (20, 784), dtype=torch.uint8)
+    sparse = noise * (torch.rand(20, 784) < 0.1)
+    ramps = [torch.arange(784).mul(k).remainder(256) for k in range(1, 11)]
+    plain = [torch.full((784,), grey) for grey in (0, 1, 128, 255)]
+    rows = [*images, *noise, *sparse, *ramps, *plain]
+    return torch.stack([row.to(torch.uint8) for row in rows])
+
+
+def begun(place) -> None:
+    place.get_by_role("button", name="Load the network").press("Enter")
+    expect(place.locator(".class-maps li")).to_have_count(10)
+
+
+RUN = """(place, inputs) => {
+  const net = place.querySelector(".widget-live").net;
+  return inputs.map(pixels => {
+    const {maps, logits} = net.run(pixels);
+    return [...logits, ...maps];
+  });
+}"""
+
+
+def test_the_page_computes_what_pytorch_computes(open_widget):
+    _, place = open_widget("nin-live")
+    begun(place)
+    inputs = many_inputs()
+    in_page = torch.tensor(place.evaluate(RUN, inputs.tolist()))
+
+    garments = json.loads(live.GARMENTS.read_text(encoding="utf-8"))
+    X = inputs.float().reshape(-1, 1, 28, 28) / 255
+    X = (X - garments["mean"]) / garments["std"]
+    net = load_compact_nin()
+    with torch.no_grad():
+        maps, logits = net[:-2](X), net(X)
+
+    assert len(inputs) == 64
+    assert (in_page[:, :10] - logits).abs().max() < 1e-4
+    assert (in_page[:, 10:] - maps.flatten(1)).abs().max() < 1e-3
+
+
+def test_the_network_is_loaded_on_demand_only(open_widget):
+    seen, place = open_widget("nin-live")
+    assert not [url for url in seen.requests if "nin-data" in url]
+    begun(place)
+    assert [url for url in seen.requests if "nin-data" in url]
+
+
+def verdict(place) -> str:
+    return place.locator(".verdict").inner_text()
+
+
+def test_garments_are_picked_and_the_board_is_cleared(open_widget):
+    _, place = open_widget("nin-live")
+    begun(place)
+    assert "Ankle boot" in verdict(place)
+    place.get_by_role("button", name="Trouser").press("Enter")
+    expect(place.locator(".verdict")).to_contain_text("Trouser")
+    before = place.locator(".class-maps").inner_text()
+    place.get_by_role("button", name="Clear").click()
+    expect(place.locator(".class-maps")).not_to_have_text(before)
+
+
+def drawn(page: Page, place) -> None:
+    frame = place.locator(".board").bounding_box()
+    x, y = frame["x"] + frame["width"] / 2, frame["y"] + 20
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + frame["height"] - 40, steps=20)
+    page.mouse.up()
+
+
+def test_drawing_updates_the_maps_quickly(open_widget):
+    seen, place = open_widget("nin-live")
+    begun(place)
+    place.get_by_role("button", name="Clear").click()
+    seen.page.wait_for_timeout(200)
+    before = place.locator(".class-maps").inner_text()
+    place.locator(".board").scroll_into_view_if_needed()
+    times = []
+    for _ in range(5):
+        drawn(seen.page, place)
+        seen.page.wait_for_timeout(100)
+        taken = place.locator(".widget-live").get_attribute(
+            "data-milliseconds"
+        )
+        times.append(float(taken))
+    assert place.locator(".class-maps").inner_text() != before
+    assert min(times) < 100
+
+
+def test_the_board_is_drawn_on_by_keyboard(open_widget):
+    seen, place = open_widget("nin-live")
+    begun(place)
+    place.get_by_role("button", name="Clear").click()
+    place.locator(".board").focus()
+    for key in ["ArrowRight", "Space", "ArrowDown", "Space", "Space"]:
+        seen.page.keyboard.press(key)
+    lit = "b => b.getContext('2d').getImageData(15, 15, 1, 1).data[0]"
+    seen.page.wait_for_timeout(200)
+    assert place.locator(".board").evaluate(lit) == 230
+
+
+@pytest.mark.parametrize("width, scheme", [(1440, "light"), (390, "dark")])
+def test_nin_live_is_sound_and_accessible(width, scheme, open_widget):
+    seen, place = open_widget("nin-live", width, scheme)
+    begun(place)
+    sound_and_accessible(seen)
+
+
+# --- Convolution explorer --------------------------------------------------
+
+LAYERS = [  # image, kernel, stride, padding, in, out, groups, bias
+    (224, 11, 4, 0, 1, 96, 1, True),
+    (224, 11, 4, 2, 3, 64, 1, True),
+    (224, 7, 2, 3, 3, 64, 1, False),
+    (28, 1, 1, 0, 64, 64, 1, True),
+    (28, 3, 1, 1, 64, 64, 64, True),
+    (14, 2, 3, 0, 1, 1, 1, True),
+    (13, 3, 5, 1, 4, 8, 4, False),
+    (9, 9, 1, 0, 2, 6, 2, True),
+]
+
+
+def measured(n, k, s, p, inputs, outputs, groups, bias) -> dict:
+    """The same layer in PyTorch; what no window reads has no gradient."""
+    options = {"groups": groups, "bias": bias}
+    layer = nn.Conv2d(inputs, outputs, k, s, p, **options)
+    X = torch.zeros(1, inputs, n, n, requires_grad=True)
+    nn.init.ones_(layer.weight)
+    Y = layer(X)
+    Y.sum().backward()
+    unread = (X.grad[0, 0].amax(dim=1) == 0).nonzero().flatten().tolist()
+    return {
+        "side": Y.shape[2],
+        "parameters": onebyone.parameters(layer),
+        "macs": onebyone.macs(layer, (inputs, n, n)),
+        "unread": unread,
+    }
+
+
+def test_the_explorer_counts_as_pytorch_does(open_widget):
+    seen, _ = open_widget("convolution-explorer")
+    names = ("n", "k", "s", "p", "inputs", "outputs", "groups", "bias")
+    for setting in LAYERS:
+        asked = dict(zip(names, setting, strict=True))
+        found = seen.page.evaluate("s => OneByOne.convolution(s)", asked)
+        assert found == measured(*setting), asked
+
+
+def answer(place, key: str) -> str:
+    return place.locator(f'[data-answer="{key}"]').inner_text()
+
+
+def test_the_explorer_follows_its_fields(open_widget):
+    _, place = open_widget("convolution-explorer")
+    assert answer(place, "shape") == "96×54×54"
+    assert answer(place, "macs") == "33,872,256"
+    assert answer(place, "unread") == "1 (row 223)"
+    place.get_by_label("padding", exact=True).fill("2")
+    assert answer(place, "shape") == "96×55×55"
+    assert answer(place, "unread") == "none"
+    place.get_by_label("kernel side, slider").press("ArrowLeft")
+    assert place.get_by_label("kernel side", exact=True).input_value() == "10"
+    place.get_by_label("image side", exact=True).fill("3")
+    assert "does not fit" in answer(place, "shape")
+    place.get_by_role("button", name="One kernel a channel").press("Enter")
+    assert answer(place, "parameters") == "640"
+
+
+def test_the_window_slides_by_keyboard(open_widget):
+    _, place = open_widget("convolution-explorer")
+    place.get_by_label("slide the window").press("ArrowRight")
+    told = place.locator("svg.window-picture").get_attribute("aria-label")
+    assert "output row 0, column 1 covers" in told
+    assert "columns 4 to 14" in told
+
+
+# --- Inception budget ------------------------------------------------------
+
+
+def test_the_budget_counts_as_pytorch_does(open_widget):
+    _, place = open_widget("inception-budget")
+    preset = place.get_by_label("Block of GoogLeNet")
+    blocks = [m for m in googlenet() if isinstance(m, InceptionBlock)]
+    names = preset.locator("option").all_inner_texts()[:-1]
+    assert len(names) == len(blocks) == 9
+    for name, block in zip(names, blocks, strict=True):
+        preset.select_option(name)
+        inputs = block.branches["1x1"][0].in_channels
+        side = int(place.get_by_label("map side", exact=True).input_value())
+        rows = place.locator("tbody tr")
+        for i, branch in enumerate([*block.branches.values(), block]):
+            cells = rows.nth(i).locator("td").all_inner_texts()
+            cost = onebyone.layer_table(branch, (inputs, side, side))
+            assert cells[0] == f"{cost.parameters:,}"
+            assert cells[2] == f"{cost.macs:,}"
+
+
+def test_the_naive_form_is_counted_without_reductions(open_widget):
+    _, place = open_widget("inception-budget")
+    cells = place.locator("tbody tr").last.locator("td").all_inner_texts()
+    biases = 64 + 128 + 32
+    assert cells[1] == f"{387_072 + biases:,}"  # as the chapter counts it
+    assert cells[3] == f"{387_072 * 28**2:,}"
+    told = place.locator(".told").inner_text()
+    assert "2.4 times" in told and "416 channels instead of 256" in told
+
+
+def test_the_budget_follows_its_fields(open_widget):
+    _, place = open_widget("inception-budget")
+    place.get_by_label("before 5×5", exact=True).fill("32")
+    branch = place.locator("tbody tr").nth(2)
+    cost = 192 * 32 + 32 + 32 * 32 * 25 + 32
+    assert branch.locator("td").first.inner_text() == f"{cost:,}"
+    assert place.get_by_label("Block of GoogLeNet").input_value() == "own"
+
+
+# --- 1×1 mixer -------------------------------------------------------------
+
+CANVAS = "c => [...c.getContext('2d').getImageData(0, 0, 96, 96).data]"
+
+
+def planes(place) -> list[torch.Tensor]:
+    """The pictures of the mixer: colours, three channels, and the output."""
+    canvases = place.locator("canvas").all()
+    pixels = [torch.tensor(c.evaluate(CANVAS)) for c in canvases]
+    return [p.reshape(96, 96, 4)[:, :, :3].float() / 255 for p in pixels]
+
+
+def test_the_mixer_shows_a_convolution(open_widget):
+    _, place = open_widget("mixer")
+    for example, weights, bias in [
+        ("grey, as on television", [0.3, 0.59, 0.11], 0),
+        ("red minus blue", [1, 0, -1], 0),
+        ("negative", [-0.33, -0.33, -0.33], 1),
+    ]:
+        place.get_by_role("button", name=example).press("Enter")
+        colours, *channels, output = planes(place)
+        for c, channel in enumerate(channels):
+            assert torch.equal(channel[:, :, 0], colours[:, :, c])
+        X = colours.permute(2, 0, 1)[None]
+        W = torch.tensor(weights, dtype=torch.float32).reshape(1, 3, 1, 1)
+        Y = nn.functional.conv2d(X, W) + bias
+        assert (output[:, :, 0] - Y[0, 0].clamp(0, 1)).abs().max() < 1 / 255
+
+
+def test_the_mixer_tells_the_sum_at_a_pixel(open_widget):
+    _, place = open_widget("mixer")
+    place.get_by_role("button", name="red alone").click()
+    place.get_by_label("green weight").press("End")
+    place.get_by_label("bias").press("Home")
+    place.get_by_label("pixel row").press("Home")
+    place.get_by_label("pixel column").press("Home")
+    red, green, blue = planes(place)[0][0, 0].tolist()
+    told = place.locator(".mixer-sum").inner_text().replace("−", "-")
+    assert told == (
+        f"Pixel at row 0, column 0: 1.00·{red:.2f} + 2.00·{green:.2f}"
+        f" + 0.00·{blue:.2f} + -2.00 = {red + 2 * green - 2:.2f}"
+    )
+
+
+# --- Depth -----------------------------------------------------------------
+
+
+def test_depth_shows_the_means_of_the_record(open_widget, tmp_path):
+    _, place = open_widget("depth")
+    runs = study.load("depth", folder=tmp_path)  # the packaged runs alone
+    assert str(len(runs)) in place.locator(".credit").inner_text()
+    for normed, button in ((True, "with batch norm"), (False, "without")):
+        place.get_by_role("button", name=button).press("Enter")
+        for measure in live.MEASURES:
+            place.get_by_label("Show").select_option(measure)
+            shown = place.locator("tbody tr").all()
+            for row in shown:
+                network = row.locator("th").inner_text()
+                own = runs[
+                    (runs.network == network) & (runs.batch_norm == normed)
+                ]
+                cells = row.locator("td").all_inner_texts()
+                numbers = own.assign(**{measure: own[measure].astype(float)})
+                groups = [g[measure] for _, g in numbers.groupby("layers")]
+                for cell, values in zip(cells, groups, strict=True):
+                    assert agrees(cell, values), (network, measure, cell)
+            assert (
+                len(shown) == runs[runs.batch_norm == normed].network.nunique()
+            )
+
+
+def agrees(cell: str, values) -> bool:
+    lost = len(values) - sum(map(math.isfinite, values))
+    if lost:
+        return cell == f"{lost} of {len(values)} runs broke off"
+    mean, half = study.interval(values)
+    shown = [float(part) for part in cell.split(" ± ")]
+    return shown == pytest.approx([mean, half], rel=0.006, abs=0.0006)
+
+
+def test_depth_draws_a_dot_for_every_run(open_widget, tmp_path):
+    _, place = open_widget("depth")
+    runs = study.load("depth", folder=tmp_path)
+    dots = place.locator(".depth-chart circle")
+    assert dots.count() == runs[runs.batch_norm].train_error.notna().sum()
+
+
+@pytest.mark.parametrize("width, scheme", [(1440, "dark"), (390, "light")])
+@pytest.mark.parametrize("widget", widgets_in_use())
+def test_a_widget_is_sound_and_accessible_in_the_other_views(
+    widget, width, scheme, open_widget
+):
+    seen, _ = open_widget(widget, width, scheme)
+    sound_and_accessible(seen)

@@ -1,0 +1,73 @@
+"""The script from which a page runs the compact NiN."""
+
+import base64
+import json
+from array import array
+
+import torch
+from safetensors.torch import load_file
+from torch.nn import functional as F
+
+from onebyone.models import load_compact_nin
+from tools import live
+
+
+def test_tensors_are_read_as_safetensors_reads_them():
+    ours, theirs = live.read_safetensors(live.WEIGHTS), load_file(live.WEIGHTS)
+    floats = {k: v for k, v in theirs.items() if v.dtype == torch.float32}
+    assert ours.keys() == floats.keys()
+    for name, (shape, values) in ours.items():
+        assert torch.equal(torch.tensor(values).reshape(shape), theirs[name])
+
+
+def test_the_folded_network_gives_the_same_class_maps():
+    torch.manual_seed(0)
+    X = torch.randn(4, 1, 28, 28)
+    maps = X
+    layers = live.convolutions(live.read_safetensors(live.WEIGHTS))
+    for i, ((shape, weight), (_, bias)) in enumerate(layers):
+        if i in (3, 6):
+            maps = F.max_pool2d(maps, 2)
+        W = torch.tensor(weight).reshape(shape)
+        maps = F.conv2d(maps, W, torch.tensor(bias), padding="same")
+        if i < len(layers) - 1:
+            maps = F.relu(maps)
+    with torch.no_grad():
+        assert torch.allclose(maps, load_compact_nin()[:-2](X), atol=1e-4)
+
+
+def test_the_script_holds_every_weight_and_ten_garments():
+    text = live.script()
+    start = "OneByOne.ninData = "
+    assert text.startswith(start) and text.endswith(";\n")
+    data = json.loads(text[len(start) : -2])
+    values = array("f")
+    values.frombytes(base64.b64decode(data["weights"]))
+    assert len(values) == sum(o * i * k * k + o for o, i, k in data["layers"])
+    assert len(data["names"]) == len(data["images"]) == 10
+    assert all(len(base64.b64decode(code)) == 784 for code in data["images"])
+
+
+RECORD = """\
+network,batch_norm,layers,seed,test_error,train_loss,train_error,\
+first_gradient,last_gradient,outcome
+plain,True,20,0,0.3,0.7,0.25,1.5,0.2,ok
+plain,True,8,0,0.2,0.6,0.15,0.5,0.1,ok
+plain,True,20,1,0.9,nan,0.90,1.7,0.4,non-finite loss at step 3
+"""
+
+
+def test_a_record_is_grouped_by_network_and_depth(tmp_path):
+    record = tmp_path / "depth.csv"
+    record.write_text(RECORD)
+    text = live.depth_script(record)
+    data = json.loads(text.removeprefix("OneByOne.depthData = ")[:-2])
+    shallow, deep = data["groups"]
+    assert data["runs"] == 3
+    assert shallow["layers"] == 8 and shallow["train_error"] == [0.15]
+    assert deep["layers"] == 20 and deep["batch_norm"] is True
+    assert deep["train_loss"] == [0.7, None]
+
+
+def test_without_a_record_there_is_no_script(tmp_path):
+    assert live.depth_script(tmp_path / "depth.csv") is None

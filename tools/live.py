@@ -1,0 +1,154 @@
+"""What pages need to show networks live, made without torch.
+
+``script()`` turns the packaged weights into a classic script, which a page
+can load from a disk too. Batch norm is folded into the convolution before it,
+so that ten convolutions are left. ``depth_script()`` does the same for the
+record of the study *depth*. ``python -m tools.live`` picks the garments anew
+that a page offers, from Fashion-MNIST's test set.
+"""
+
+import base64
+import csv
+import json
+import math
+import struct
+from array import array
+from pathlib import Path
+
+RECORDED = Path(__file__).resolve().parent.parent / "onebyone" / "recorded"
+WEIGHTS = RECORDED / "compact_nin-fashion-mnist.safetensors"
+GARMENTS = RECORDED / "garments.json"
+EPSILON = 1e-5  # of nn.BatchNorm2d
+SOURCE = (
+    "Fashion-MNIST, the first test image of each class;"
+    " MIT licence, copyright 2017 Zalando SE"
+)
+
+Tensor = tuple[list[int], array]  # shape and values
+
+
+def read_safetensors(file: Path) -> dict[str, Tensor]:
+    """The float32 tensors of a file by name; others are left out."""
+    content = file.read_bytes()
+    (length,) = struct.unpack_from("<Q", content)
+    header = json.loads(content[8 : 8 + length])
+    tensors = {}
+    for name, entry in header.items():
+        if entry.get("dtype") == "F32":
+            start, end = (8 + length + at for at in entry["data_offsets"])
+            values = array("f")
+            values.frombytes(content[start:end])
+            tensors[name] = entry["shape"], values
+    return tensors
+
+
+def convolutions(tensors: dict[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Weight and bias of each convolution in order, batch norm folded in."""
+    layers = []
+    for name, (shape, weight) in tensors.items():
+        if not name.endswith(".weight") or len(shape) != 4:
+            continue
+        bias = tensors[f"{name[:-7]}.bias"][1]
+        norm = behind(name[:-7])
+        if f"{norm}.running_var" in tensors:
+            weight, bias = folded(tensors, norm, weight, bias)
+        layers.append((place(name), (shape, weight), ([shape[0]], bias)))
+    return [layer[1:] for layer in sorted(layers, key=lambda x: x[0])]
+
+
+def place(name: str) -> list[int]:
+    return [int(part) for part in name.split(".") if part.isdigit()]
+
+
+def behind(layer: str) -> str:
+    """The name of the layer that follows in the same block."""
+    block, _, index = layer.rpartition(".")
+    return f"{block}.{int(index) + 1}" if block else ""
+
+
+def folded(
+    tensors: dict[str, Tensor], norm: str, weight: array, bias: array
+) -> tuple[array, array]:
+    """Weight and bias of a convolution that does its batch norm as well."""
+    gamma, beta, mean, variance = (
+        tensors[f"{norm}.{part}"][1]
+        for part in ("weight", "bias", "running_mean", "running_var")
+    )
+    scale = [g / math.sqrt(v + EPSILON) for g, v in zip(gamma, variance)]
+    each = len(weight) // len(scale)
+    scaled = array("f", (w * scale[i // each] for i, w in enumerate(weight)))
+    moved = ((b - m) * s for b, m, s in zip(bias, mean, scale))
+    return scaled, array("f", (x + y for x, y in zip(moved, beta)))
+
+
+def script() -> str:
+    """Weights, garments and layers as a classic script."""
+    layers, values = [], array("f")
+    for (shape, weight), (_, bias) in convolutions(read_safetensors(WEIGHTS)):
+        layers.append(shape[:3])  # out, in, kernel size
+        values += weight
+        values += bias
+    garments = json.loads(GARMENTS.read_text(encoding="utf-8"))
+    data = {
+        "layers": layers,
+        "weights": base64.b64encode(values.tobytes()).decode(),
+        **garments,
+    }
+    return f"OneByOne.ninData = {json.dumps(data)};\n"
+
+
+MEASURES = (
+    "train_error",
+    "test_error",
+    "train_loss",
+    "first_gradient",
+    "last_gradient",
+)
+
+
+def depth_script(record: Path = RECORDED / "depth.csv") -> str | None:
+    """Every run of the study *depth*, as a script; None without a record."""
+    if not record.is_file():
+        return None
+    with record.open(newline="", encoding="utf-8") as stream:
+        runs = list(csv.DictReader(stream))
+    groups: dict[tuple, dict] = {}
+    for run in sorted(runs, key=lambda run: int(run["layers"])):
+        setting = {
+            "network": run["network"],
+            "batch_norm": run["batch_norm"] == "True",
+            "layers": int(run["layers"]),
+        }
+        group = groups.setdefault(
+            tuple(setting.values()), setting | {name: [] for name in MEASURES}
+        )
+        for name in MEASURES:
+            value = float(run[name])
+            group[name].append(value if math.isfinite(value) else None)
+    data = {"runs": len(runs), "groups": list(groups.values())}
+    return f"OneByOne.depthData = {json.dumps(data)};\n"
+
+
+def main() -> None:
+    """Write the garments file."""
+    from onebyone.data import FashionMNIST
+
+    data = FashionMNIST(batch_size=1, device="cpu")
+    labels = data.test_labels.tolist()
+    images = [data.test_images[labels.index(k)] for k in range(10)]
+    garments = {
+        "source": SOURCE,
+        "mean": float(data.mean),
+        "std": float(data.std),
+        "names": list(data.class_names),
+        "images": [
+            base64.b64encode(bytes(image.flatten().tolist())).decode()
+            for image in images
+        ],
+    }
+    text = json.dumps(garments, indent=1) + "\n"
+    GARMENTS.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
