@@ -374,7 +374,10 @@ def load(name: str, folder: Path = OWN) -> pd.DataFrame:
     }
     columns = [*study.columns, "source"]
     text = pd.DataFrame(runs.values(), columns=columns).to_csv(index=False)
-    return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values="")
+    missing = ["", "nan"]  # and no other word: "none" may be a setting
+    return pd.read_csv(
+        io.StringIO(text), keep_default_na=False, na_values=missing
+    )
 
 
 def interval(values: pd.Series, level: float = 0.95) -> tuple[float, float]:

@@ -395,3 +395,8 @@ def test_the_learning_rate_of_depth_is_the_one_that_the_search_chose(package):
     runs = studies.load("depth-search")
     error = runs.groupby("lr")["validation_error"].mean()
     assert error.idxmin() == studies.DEPTH.recipe["lr"]
+
+
+def test_a_loss_that_was_not_finite_is_read_as_missing(package):
+    losses = studies.load("depth")["train_loss"]
+    assert losses.dtype == float and losses.isna().any()
