@@ -39,7 +39,8 @@ def notebooks() -> list[str]:
 
 def side_by_side() -> list[str]:
     """Options of pytest for two workers, where there are cores for two."""
-    return ["-n", "2", "--dist", "loadfile"] if cores() > 1 else []
+    two = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    return two if cores() > 1 else []
 
 
 def cores() -> int:
