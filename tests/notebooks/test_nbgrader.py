@@ -94,11 +94,12 @@ def points(source: Path) -> dict[str, float]:
 
 
 def answers(source: Path) -> dict[str, str]:
-    """The answer cells of a solution."""
+    """The answers in code; open questions are not autograded."""
     return {
         grade_id(cell): cell.source
         for cell in nbformat.read(source, as_version=4).cells
-        if cell.metadata.get("nbgrader", {}).get("solution")
+        if cell.cell_type == "code"
+        and cell.metadata.get("nbgrader", {}).get("solution")
     }
 
 
