@@ -483,6 +483,10 @@ def measure_depth(
 ) -> Row:
     """Train one network; errors between 0 and 1, and gradients at the start.
 
+    "loss_curve" holds the means of the loss over twenty equal parts of the
+    training, "gradients" the norm of the gradient in each convolution; both
+    are numbers in one text, see :func:`numbers`.
+
     Args:
         network, batch_norm, layers: see :func:`depth_net`.
         seed: draws the weights and the order of the images.
@@ -507,7 +511,24 @@ def measure_depth(
         "first_gradient": norms[0],
         "last_gradient": norms[-1],
         "steps": len(history.steps),
+        "loss_curve": _as_text(_parts(history.steps["loss"], count=20)),
+        "gradients": _as_text(norms),
     }
+
+
+def _parts(values: pd.Series, count: int) -> list[float]:
+    """Means over so many parts of nearly equal length; empty ones go."""
+    parts = np.array_split(values.to_numpy(), count)
+    return [part.mean() for part in parts if len(part)]
+
+
+def _as_text(values: list[float]) -> str:
+    return " ".join(f"{value:.4g}" for value in values)
+
+
+def numbers(text: str) -> list[float]:
+    """The numbers that a cell of a record holds, such as a loss curve."""
+    return [float(word) for word in text.split()]
 
 
 @cache
@@ -540,8 +561,12 @@ DEPTH_MEASUREMENTS = [
     "first_gradient",
     "last_gradient",
     "steps",
+    "loss_curve",
+    "gradients",
 ]
 DEPTH_CODE = (
+    _as_text,
+    _parts,
     depth_net,
     depth_data,
     gradient_norms,
