@@ -104,6 +104,7 @@ MEASURES = (
     "first_gradient",
     "last_gradient",
 )
+CURVES = ("loss_curve", "gradients")  # many numbers in one cell
 
 
 def depth_script(record: Path = RECORDED / "depth.csv") -> str | None:
@@ -120,13 +121,20 @@ def depth_script(record: Path = RECORDED / "depth.csv") -> str | None:
             "layers": int(run["layers"]),
         }
         group = groups.setdefault(
-            tuple(setting.values()), setting | {name: [] for name in MEASURES}
+            tuple(setting.values()),
+            setting | {name: [] for name in (*MEASURES, *CURVES)},
         )
         for name in MEASURES:
-            value = float(run[name])
-            group[name].append(value if math.isfinite(value) else None)
+            group[name].append(finite(run[name]))
+        for name in CURVES:
+            group[name].append([finite(word) for word in run[name].split()])
     data = {"runs": len(runs), "groups": list(groups.values())}
     return f"OneByOne.depthData = {json.dumps(data)};\n"
+
+
+def finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def main() -> None:

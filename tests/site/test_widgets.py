@@ -388,6 +388,24 @@ def test_depth_draws_a_dot_for_every_run(open_widget, tmp_path):
     assert dots.count() == runs[runs.batch_norm].train_error.notna().sum()
 
 
+@pytest.mark.parametrize("curve", live.CURVES)
+def test_depth_draws_a_line_for_every_run(curve, open_widget, tmp_path):
+    _, place = open_widget("depth")
+    runs = study.load("depth", folder=tmp_path)
+    place.get_by_label("Show").select_option(curve)
+    place.get_by_label("Layers").select_option("20")
+    shown = runs[runs.batch_norm & (runs.layers == 20)]
+    assert place.locator(".depth-chart path.run").count() == len(shown)
+    for row in place.locator("tbody tr").all():
+        network = row.locator("th").inner_text()
+        own = shown[shown.network == network][curve].map(study.numbers)
+        mean = [sum(values) / len(values) for values in zip(*own)]
+        places = 0, (len(mean) - 1) // 2, len(mean) - 1
+        cells = map(float, row.locator("td").all_inner_texts())
+        expected = [mean[i] for i in places]
+        assert list(cells) == pytest.approx(expected, rel=0.006, abs=0.0006)
+
+
 @pytest.mark.parametrize("width, scheme", [(1440, "dark"), (390, "light")])
 @pytest.mark.parametrize("widget", widgets_in_use())
 def test_a_widget_is_sound_and_accessible_in_the_other_views(

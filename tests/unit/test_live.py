@@ -50,10 +50,10 @@ def test_the_script_holds_every_weight_and_ten_garments():
 
 RECORD = """\
 network,batch_norm,layers,seed,test_error,train_loss,train_error,\
-first_gradient,last_gradient,outcome
-plain,True,20,0,0.3,0.7,0.25,1.5,0.2,ok
-plain,True,8,0,0.2,0.6,0.15,0.5,0.1,ok
-plain,True,20,1,0.9,nan,0.90,1.7,0.4,non-finite loss at step 3
+first_gradient,last_gradient,loss_curve,gradients,outcome
+plain,True,20,0,0.3,0.7,0.25,1.5,0.2,2.3 0.7,1.5 0.6 0.2,ok
+plain,True,8,0,0.2,0.6,0.15,0.5,0.1,2.2 0.6,0.5 0.1,ok
+plain,True,20,1,0.9,nan,0.90,1.7,0.4,2.4 nan,1.7 0.9 0.4,non-finite loss
 """
 
 
@@ -67,6 +67,8 @@ def test_a_record_is_grouped_by_network_and_depth(tmp_path):
     assert shallow["layers"] == 8 and shallow["train_error"] == [0.15]
     assert deep["layers"] == 20 and deep["batch_norm"] is True
     assert deep["train_loss"] == [0.7, None]
+    assert deep["loss_curve"] == [[2.3, 0.7], [2.4, None]]
+    assert shallow["gradients"] == [[0.5, 0.1]]
 
 
 def test_without_a_record_there_is_no_script(tmp_path):

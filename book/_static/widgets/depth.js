@@ -9,6 +9,13 @@
     first_gradient: ["gradient at the start, first convolution", true],
     last_gradient: ["gradient at the start, last convolution", true],
   };
+  // many numbers a run: what they are, on which axis, and if it is logarithmic
+  const CURVES = {
+    loss_curve: ["loss over the training", "share of the training", true],
+    gradients: [
+      "gradient at the start, every convolution", "convolution", true,
+    ],
+  };
   const LOOKS = {
     plain: ["var(--plain)", (x, y) => `M${x - 5} ${y - 5}h10v10h-10z`],
     residual: ["var(--residual)", (x, y) => `M${x - 6} ${y}a6 6 0 1 0 12 0a6 6 0 1 0-12 0`],
@@ -33,9 +40,14 @@
 
   function ticks(low, high, log) {
     if (log) {
+      const steps = high - low > 2 ? [1] : [1, 2, 5];
       const out = [];
-      for (let e = Math.ceil(low); e <= Math.floor(high); e += 1) out.push(e);
-      return out.map((e) => [e, `${Number(`1e${e}`)}`]);
+      for (let e = Math.floor(low); e <= high; e += 1) {
+        for (const step of steps) out.push(Number(`${step}e${e}`));
+      }
+      return out
+        .map((v) => [Math.log10(v), `${v}`])
+        .filter(([at]) => low <= at && at <= high);
     }
     const rough = (high - low) / 5;
     const power = 10 ** Math.floor(Math.log10(rough));
@@ -45,24 +57,16 @@
     return out.map((v) => [v, `${Number(v.toFixed(6))}`]);
   }
 
-  function chart(groups, measure) {
-    const [name, log] = MEASURES[measure];
+  // An empty chart with the scale of its vertical axis
+  function frame(name, note, all, log, xName) {
     const scale = (v) => (log ? Math.log10(v) : v);
-    const all = groups
-      .flatMap((group) => group[measure])
-      .filter((v) => v !== null);
     const low = log ? scale(Math.min(...all)) - 0.2 : 0;
     const high = scale(Math.max(...all)) + (log ? 0.2 : 0.05 * Math.max(...all));
-    const layers = groups.map((group) => group.layers);
-    const [few, many] = [Math.min(...layers), Math.max(...layers)];
-    const toX = (l) =>
-      LEFT + 30 + ((l - few) / (many - few || 1)) * (RIGHT - LEFT - 60);
     const toY = (v) =>
       BOTTOM - ((scale(v) - low) / (high - low)) * (BOTTOM - TOP);
     const svg = make("svg", {
       viewBox: "0 0 520 310", class: "depth-chart", role: "img",
-      "aria-label": `${name} by number of layers; the table below has the` +
-        " same numbers",
+      "aria-label": `${name} ${note}; the table below has numbers`,
     });
     for (const [value, label] of ticks(low, high, log)) {
       const y = BOTTOM - ((value - low) / (high - low)) * (BOTTOM - TOP);
@@ -71,16 +75,35 @@
         make("text", { x: LEFT - 8, y: y + 5, class: "end" }, label)
       );
     }
-    for (const l of new Set(layers)) {
-      svg.append(
-        make("text", { x: toX(l), y: BOTTOM + 20, class: "middle" }, `${l}`)
-      );
-    }
     svg.append(
       make("text", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 42, class: "middle" },
-        "layers"),
+        xName),
       make("path", { d: `M${LEFT} ${TOP}V${BOTTOM}H${RIGHT}`, class: "axis" })
     );
+    return [svg, toY];
+  }
+
+  function label(svg, x, text) {
+    const place = { x, y: BOTTOM + 20, class: "middle" };
+    svg.append(make("text", place, text));
+  }
+
+  function path(points, colour, more) {
+    const d = `M${points.map(([x, y]) => `${x} ${y}`).join("L")}`;
+    return make("path", { d, fill: "none", stroke: colour, ...more });
+  }
+
+  function chart(groups, measure) {
+    const [name, log] = MEASURES[measure];
+    const all = groups
+      .flatMap((group) => group[measure])
+      .filter((v) => v !== null);
+    const layers = groups.map((group) => group.layers);
+    const [few, many] = [Math.min(...layers), Math.max(...layers)];
+    const toX = (l) =>
+      LEFT + 30 + ((l - few) / (many - few || 1)) * (RIGHT - LEFT - 60);
+    const [svg, toY] = frame(name, "by number of layers", all, log, "layers");
+    for (const l of new Set(layers)) label(svg, toX(l), `${l}`);
     for (const [network, [colour, mark]] of Object.entries(LOOKS)) {
       const own = groups.filter((group) => group.network === network);
       const means = [];
@@ -94,17 +117,66 @@
         const found = OneByOne.interval(group[measure]);
         if (found) means.push([x, toY(found.mean)]);
       }
-      const line = means.map(([x, y]) => `${x} ${y}`).join("L");
       if (means.length > 1) {
-        svg.append(make("path", {
-          d: `M${line}`, fill: "none", stroke: colour, "stroke-width": 2,
-        }));
+        svg.append(path(means, colour, { "stroke-width": 2 }));
       }
       for (const [x, y] of means) {
         svg.append(make("path", { d: mark(x, y), fill: colour }));
       }
     }
     return svg;
+  }
+
+  // The mean of several runs at each of their places; null where one broke off
+  OneByOne.meanCurve = (runs) =>
+    runs[0].map((_, i) => {
+      const values = runs.map((run) => (i in run ? run[i] : null));
+      if (values.some((value) => value === null)) return null;
+      return values.reduce((a, b) => a + b, 0) / values.length;
+    });
+
+  function curves(groups, measure) {
+    const [name, xName, log] = CURVES[measure];
+    const all = groups
+      .flatMap((group) => group[measure].flat())
+      .filter((v) => v !== null);
+    const count = Math.max(...groups.map((group) => group[measure][0].length));
+    const toX = (i) => LEFT + 8 + (i / (count - 1)) * (RIGHT - LEFT - 16);
+    const note = `of networks with ${groups[0].layers} layers`;
+    const [svg, toY] = frame(name, note, all, log, xName);
+    for (const share of [0, 0.5, 1]) {
+      const at = measure === "gradients"
+        ? `${1 + Math.round(share * (count - 1))}` : `${share}`;
+      label(svg, toX(share * (count - 1)), at);
+    }
+    for (const group of groups) {
+      const [colour, mark] = LOOKS[group.network];
+      const points = (run) =>
+        run.flatMap((v, i) => (v === null ? [] : [[toX(i), toY(v)]]));
+      for (const run of group[measure]) {
+        svg.append(path(points(run), colour,
+          { "stroke-width": 1, "stroke-opacity": 0.35, class: "run" }));
+      }
+      const mean = points(OneByOne.meanCurve(group[measure]));
+      if (!mean.length) continue;
+      svg.append(path(mean, colour, { "stroke-width": 2.5 }));
+      svg.append(make("path", { d: mark(...mean.at(-1)), fill: colour }));
+    }
+    return svg;
+  }
+
+  function curveTable(groups, measure) {
+    const heads = ["network", "first", "middle", "last"];
+    return make("table", {},
+      make("thead", {}, make("tr", {},
+        ...heads.map((head) => make("th", { scope: "col" }, head)))),
+      make("tbody", {}, ...groups.map((group) => {
+        const mean = OneByOne.meanCurve(group[measure]);
+        const last = mean.length - 1;
+        return make("tr", {}, make("th", { scope: "row" }, group.network),
+          ...[0, Math.floor(last / 2), last].map((i) => make("td", {},
+            mean[i] === null ? "a run broke off" : shown(mean[i]))));
+      })));
   }
 
   function legend(networks) {
@@ -144,9 +216,15 @@
     let normed = true;
     const select = make(
       "select", { id: "depth-measure", onchange: () => update() },
-      ...Object.entries(MEASURES).map(([value, [name]]) =>
+      ...Object.entries({ ...MEASURES, ...CURVES }).map(([value, [name]]) =>
         make("option", { value }, name))
     );
+    const depths = [...new Set(record.groups.map((group) => group.layers))];
+    const depth = make(
+      "select", { "aria-label": "Layers", onchange: () => update() },
+      ...depths.map((l) => make("option", { value: l }, `${l} layers`))
+    );
+    depth.value = Math.max(...depths);
     const switches = [true, false].map((on) =>
       make("button", { type: "button", onclick: () => {
         normed = on;
@@ -162,20 +240,25 @@
       const layers = [...new Set(groups.map((group) => group.layers))];
       switches.forEach((button, i) =>
         button.setAttribute("aria-pressed", (i === 0) === normed));
-      stage.replaceChildren(
-        chart(groups, select.value), legend(networks),
-        table(groups, select.value, networks, layers));
+      const curved = select.value in CURVES;
+      depth.hidden = !curved;
+      const deep = groups.filter((g) => g.layers === Number(depth.value));
+      stage.replaceChildren(...(curved
+        ? [curves(deep, select.value), legend(networks),
+          curveTable(deep, select.value)]
+        : [chart(groups, select.value), legend(networks),
+          table(groups, select.value, networks, layers)]));
     }
 
     place.append(
       make("div", { class: "examples" },
-        make("label", { for: "depth-measure" }, "Show "), select,
+        make("label", { for: "depth-measure" }, "Show "), select, depth,
         make("span", { role: "group", "aria-label": "Batch norm" },
           ...switches)),
       stage,
       make("p", { class: "credit" },
-        `From ${record.runs} recorded runs: a small dot is one run, a large` +
-          " mark the mean. In the table, the mean with its 95 % interval.")
+        `From ${record.runs} recorded runs: a small dot or a thin line is one` +
+          " run, a large mark or a thick line the mean. ± is the 95 % interval.")
     );
     update();
   });
