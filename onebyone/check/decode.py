@@ -564,18 +564,26 @@ def counted(n, q, quantity, says, history) -> Iterator[tuple[int, Way]]:
 @functools.cache
 def known() -> tuple[list[int], dict[int, list[Way]]]:
     """All numbers in order, and the ways to each, the best one first."""
-    found: dict[int, dict[tuple, Way]] = {}
+    found: dict[int, dict[tuple, list[Way]]] = {}
     for value, way in ways():
         if value >= SMALLEST or not way.steps:
             ends = found.setdefault(value, {})
-            best = ends.setdefault((way.network, way.quantity), way)
-            if way.rank < best.rank:
-                ends[way.network, way.quantity] = way
+            best = ends.setdefault((way.network, way.quantity), [way])
+            if way.rank < best[0].rank:
+                best[:] = [way]
+            elif way.rank == best[0].rank and way != best[0]:
+                best.append(way)
     ranked = {
-        value: sorted(ends.values(), key=lambda way: way.rank)
+        value: sorted(sum(ends.values(), []), key=lambda way: way.rank)
         for value, ends in found.items()
     }
     return sorted(ranked), ranked
+
+
+@functools.cache
+def right_counts() -> list[int]:
+    values, found = known()
+    return [value for value in values if not found[value][0].steps]
 
 
 # --- The answer ------------------------------------------------------------
@@ -675,9 +683,8 @@ def nothing(value: Fraction) -> str:
         "Nothing fits. No network in this book's table has this count, and"
         " none of the known mistakes, alone or two together, leads to it."
     )
-    values, found = known()
-    rights = [v for v in values if not found[v][0].steps]
-    near = min(rights, key=lambda v: abs(v - value))
+    found = known()[1]
+    near = min(right_counts(), key=lambda right: abs(right - value))
     if abs(near - value) > Fraction(near, 10):
         return text
     way = way_text(found[near][0]).removeprefix("This is ").split(". ")[0]
