@@ -6,15 +6,20 @@ module's `progress()` shows what is done.
 
 How it works: verdicts.py shows, guard.py keeps what students write at arm's
 length, tasks.py and code.py hold the kinds of task.
+
+`check.explain(number)`, in decode.py, searches the mistakes that lead to a
+count, whatever the exercise.
 """
 
 from onebyone.check import counting, gap, inception, nin, one_by_one, residual
+from onebyone.check.decode import explain
 
 NOTEBOOKS = ("counting", "one_by_one", "nin", "gap", "inception", "residual")
 
 __all__ = [
     "NOTEBOOKS",
     "counting",
+    "explain",
     "gap",
     "inception",
     "nin",
