@@ -18,3 +18,6 @@ c.GenerateAssignment.preprocessors = [
     TagRemovePreprocessor,
     *GenerateAssignment.preprocessors.default(),
 ]
+
+# seconds for a cell: nbgrader's 30 are too few for training on a busy machine
+c.Execute.timeout = 600

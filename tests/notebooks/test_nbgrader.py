@@ -1,8 +1,10 @@
 """A made-up class, graded by nbgrader along the path that teachers take."""
 
+import csv
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,11 +16,15 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config, PyFileConfigLoader
 
+from onebyone import check
+
 EXERCISES = ROOT / "exercises"
+# as in exercises/teaching.md: a submission lies in <student>/<assignment>
+VARIANT = ".variant(Path.cwd().parent.name)"
 
 
 class Course:
-    """A course folder, set up as exercises/index.md says."""
+    """A course folder, set up as exercises/teaching.md says."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -26,7 +32,6 @@ class Course:
         loader = PyFileConfigLoader("nbgrader_config.py", path=str(folder))
         config = Config(loader.load_config())
         config.CourseDirectory.root = str(folder)
-        config.Execute.timeout = 300
         self.api = NbGraderAPI(config=config)
 
     def release(self, name: str, source: Path) -> None:
@@ -62,6 +67,16 @@ class Course:
     def feedback(self, student: str, name: str) -> str:
         page = self.folder / "feedback" / student / name / f"{name}.html"
         return page.read_text(encoding="utf-8")
+
+    def export(self) -> dict[str, float]:
+        """The points of each student."""
+        command = [sys.executable, "-m", "nbgrader", "export"]
+        subprocess.run(command, cwd=self.folder, check=True)
+        with open(self.folder / "grades.csv", encoding="utf-8") as table:
+            return {
+                row["student_id"]: float(row["score"])
+                for row in csv.DictReader(table)
+            }
 
 
 def succeed(result: dict) -> None:
@@ -132,21 +147,24 @@ def marked(kind: str, grade_id: str, points: int | None = None) -> dict:
     return {"nbgrader": {**mark, "schema_version": 3}}
 
 
-def small_solution(folder: Path) -> Path:
-    """An assignment of two tasks, in the notation of the solutions."""
+def small_solution(folder: Path, tasks: dict[str, str], call: str) -> Path:
+    """An assignment in the notation of the solutions: tasks and answers."""
     cells = [
         new_markdown_cell("# Small"),
-        new_code_cell("from onebyone import check"),
+        new_code_cell(
+            "from pathlib import Path\n\nfrom onebyone import check"
+        ),
     ]
-    for name, right in (("tuning", '"c"'), ("last_step", "1_479_178")):
+    for name, right in tasks.items():
         answer = (
             f"{name} = ...\n### BEGIN SOLUTION\n{name} = {right}\n"
             "### END SOLUTION"
         )
-        call = f"check.nin.{name}({name})"
+        shown = call.format(variant="", name=name)
+        hidden = call.format(variant=VARIANT, name=name)
         test = (
-            f"### BEGIN HIDDEN TESTS\nverdict = {call}\n"
-            f"assert verdict, verdict\n### END HIDDEN TESTS\n{call}"
+            f"### BEGIN HIDDEN TESTS\nverdict = {hidden}\n"
+            f"assert verdict, verdict\n### END HIDDEN TESTS\n{shown}"
         )
         cells += [
             new_code_cell(answer, metadata=marked("answer", name)),
@@ -157,17 +175,44 @@ def small_solution(folder: Path) -> Path:
     return path
 
 
-def test_a_teacher_can_grade_a_submission(course, tmp_path):
-    course.release("small", small_solution(tmp_path))
-    given = {"tuning": "tuning = 'c'", "last_step": "last_step = 34_790"}
-    course.submit("mia", "small", filling(given))
-    assert course.grade("mia", "small") == {
+def test_a_teacher_can_grade_a_class(course, tmp_path):
+    """All right, blank and mixed; then the table of grades."""
+    tasks = {"tuning": '"c"', "last_step": "1_479_178"}
+    source = small_solution(tmp_path, tasks, "check.nin.{name}({name})")
+    course.release("small", source)
+    mixed = {"tuning": "tuning = 'c'", "last_step": "last_step = 34_790"}
+    course.submit("ada", "small", filling(answers(source)))
+    course.submit("bob", "small")
+    course.submit("cem", "small", filling(mixed))
+
+    assert course.grade("ada", "small") == points(source)
+    assert course.grade("bob", "small") == full(points(source), [])
+    assert course.grade("cem", "small") == {
         "check_tuning": 3,
         "check_last_step": 0,
     }
-    page = course.feedback("mia", "small")
+    assert "✓ correct" in course.feedback("ada", "small")
+    assert "not attempted" in course.feedback("bob", "small")
+    page = course.feedback("cem", "small")
     assert "not yet · The paper's last block" in page
     assert "reduces to the classes at once" in page
+    assert course.export() == {"ada": 6, "bob": 0, "cem": 3}
+
+
+def test_every_student_can_have_numbers_of_their_own(course, tmp_path):
+    """The hidden test takes the name from the folder of the submission."""
+    source = small_solution(
+        tmp_path,
+        {"last_step": "1_479_178"},
+        "check.nin{variant}.{name}({name})",
+    )
+    course.release("small", source)
+    task = check.nin.variant("ada").last_step
+    own = {"last_step": f"last_step = {task.right(**task.given)}"}
+    course.submit("ada", "small", filling(own))
+    course.submit("bob", "small", filling(own))
+    assert course.grade("ada", "small") == points(source)
+    assert course.grade("bob", "small") == full(points(source), [])
 
 
 # --- A class ---------------------------------------------------------------
