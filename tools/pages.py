@@ -350,6 +350,11 @@ def write_data(app: Sphinx, exception: Exception | None) -> None:
             file.write_text(text, encoding="utf-8")
 
 
+# the theme's button that opens a part of the contents has no name
+TOGGLE = '<summary><span class="toctree-toggle"'
+NAMED_TOGGLE = TOGGLE.replace(">", ' aria-label="Pages below">', 1)
+
+
 def slim_site(app: Sphinx, exception: Exception | None) -> None:
     """Leave out what no page uses, once the site is written."""
     if exception is not None or app.builder.format != "html":
@@ -358,7 +363,7 @@ def slim_site(app: Sphinx, exception: Exception | None) -> None:
     out = Path(app.outdir)
     for page in out.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        slim = unused.sub("", text)
+        slim = unused.sub("", text).replace(TOGGLE, NAMED_TOGGLE)
         if slim != text:
             page.write_text(slim, encoding="utf-8")
     for sheet in (out / "_static" / "styles").glob("pydata*.css"):
