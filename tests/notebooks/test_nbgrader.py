@@ -199,6 +199,7 @@ def test_a_teacher_can_grade_a_class(course, tmp_path):
     assert course.export() == {"ada": 6, "bob": 0, "cem": 3}
 
 
+@pytest.mark.long
 def test_every_student_can_have_numbers_of_their_own(course, tmp_path):
     """The hidden test takes the name from the folder of the submission."""
     source = small_solution(
