@@ -393,7 +393,7 @@ def test_depth_draws_a_line_for_every_run(curve, open_widget, tmp_path):
     _, place = open_widget("depth")
     runs = study.load("depth", folder=tmp_path)
     place.get_by_label("Show").select_option(curve)
-    place.get_by_label("Layers").select_option("20")
+    place.get_by_label("Layers", exact=True).select_option("20")
     shown = runs[runs.batch_norm & (runs.layers == 20)]
     assert place.locator(".depth-chart path.run").count() == len(shown)
     for row in place.locator("tbody tr").all():
