@@ -1,0 +1,62 @@
+"""Studies: configurations × seeds, recorded run by run.
+
+    python -m onebyone.study list
+    python -m onebyone.study run NAME [--seeds N]   go on where it stopped
+    python -m onebyone.study status NAME
+    python -m onebyone.study table NAME
+    python -m onebyone.study publish NAME           into the package
+
+``--scale paper`` behind a name means the study on networks of the papers'
+size, at 224×224, which need a GPU. ``run NAME --scheduler ADDRESS`` hands
+the runs to the workers of a Dask cluster.
+
+Each finished run is one line of ``./studies/NAME.csv``, appended at once
+with what produced it, so a study that is killed goes on where it was. A run
+that fails is a line too. :func:`load` joins the record that the package
+carries with the runs made here.
+
+A study is a :class:`Study` in a module of its own, listed in
+``catalogue.py``; ``depth.py`` is a good one to start from.
+"""
+
+from onebyone.study import bake_off
+from onebyone.study.catalogue import PAPER, STUDIES, find
+from onebyone.study.declaration import Study, StudyError
+from onebyone.study.depth import DEPTH, depth_net
+from onebyone.study.reading import (
+    Difference,
+    difference,
+    interval,
+    load,
+    numbers,
+    status,
+    summary,
+    table,
+)
+from onebyone.study.record import Record, own_record, packaged_record
+from onebyone.study.running import publish, run, run_one
+
+__all__ = [
+    "DEPTH",
+    "Difference",
+    "PAPER",
+    "Record",
+    "STUDIES",
+    "Study",
+    "StudyError",
+    "bake_off",
+    "depth_net",
+    "difference",
+    "find",
+    "interval",
+    "load",
+    "numbers",
+    "own_record",
+    "packaged_record",
+    "publish",
+    "run",
+    "run_one",
+    "status",
+    "summary",
+    "table",
+]

@@ -1,0 +1,80 @@
+"""The command line of the studies; see :mod:`onebyone.study`."""
+
+import argparse
+import sys
+
+from onebyone.data import DataUnavailable
+from onebyone.study.catalogue import PAPER, SCALES, STUDIES, find
+from onebyone.study.declaration import StudyError
+from onebyone.study.reading import status, table
+from onebyone.study.running import publish, run
+
+COMMANDS = {
+    "run": "make the runs that are missing; stop it whenever you like",
+    "status": "how much is recorded",
+    "table": "means with 95 %% t-intervals over the seeds",
+    "publish": "move the runs made here into the package",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out one command; 0 if all went well."""
+    options = _parser().parse_args(arguments)
+    if options.command == "list":
+        for name, study in STUDIES.items():
+            scales = "quick, paper" if name in PAPER else "quick"
+            print(f"{name} ({scales}): {study.question}")
+        return 0
+    try:
+        study = find(options.name, options.scale)
+        if options.command == "run":
+            made = run(study, options.seeds, scheduler=options.scheduler)
+            print(f"runs made: {made}")
+        elif options.command == "publish":
+            print(f"runs moved into the package: {publish(study)}")
+        elif options.command == "table":
+            print(table(study).to_string(index=False))
+        else:
+            print(status(study))
+    except KeyError as error:  # a study without that scale
+        print(error.args[0], file=sys.stderr)
+        return 2
+    except (StudyError, DataUnavailable) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. The same command goes on from here.")
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m onebyone.study",
+        description="Run studies and show what they recorded.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="the studies there are")
+    for command, text in COMMANDS.items():
+        subparser = commands.add_parser(command, help=text)
+        subparser.add_argument("name", choices=STUDIES)
+        subparser.add_argument("--scale", choices=SCALES, default="quick")
+        if command == "run":
+            subparser.add_argument("--seeds", type=_whole, metavar="N")
+            subparser.add_argument(
+                "--scheduler",
+                metavar="ADDRESS",
+                help="of a Dask scheduler, such as tcp://10.0.0.1:8786",
+            )
+    return parser
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

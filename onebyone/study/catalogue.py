@@ -1,0 +1,58 @@
+"""All studies, by name."""
+
+from onebyone.study import (
+    bake_off,
+    depth,
+    head,
+    inception_branches,
+    initialisation,
+    remove_1x1,
+)
+from onebyone.study.declaration import Study
+
+SCALES = ("quick", "paper")
+STUDIES = {
+    study.name: study
+    for study in (
+        remove_1x1.SEARCH,
+        remove_1x1.STUDY,
+        initialisation.SEARCH,
+        initialisation.STUDY,
+        head.SEARCH,
+        head.STUDY,
+        inception_branches.SEARCH,
+        inception_branches.STUDY,
+        depth.DEPTH_SEARCH,
+        depth.DEPTH,
+        bake_off.SEARCH,
+        bake_off.STUDY,
+    )
+}
+PAPER = {
+    study.name.removesuffix("-paper"): study
+    for study in (
+        remove_1x1.PAPER,
+        initialisation.PAPER,
+        head.PAPER,
+        inception_branches.PAPER,
+        depth.PAPER,
+        bake_off.PAPER,
+    )
+}
+
+
+def find(name: str, scale: str = "quick") -> Study:
+    """The study of that name at that scale.
+
+    Raises:
+        KeyError: there is none; the message lists those there are.
+    """
+    studies = {"quick": STUDIES, "paper": PAPER}
+    if scale not in studies:
+        raise KeyError(f"scale must be one of {', '.join(SCALES)}")
+    if name not in studies[scale]:
+        raise KeyError(
+            f"there is no study {name!r} at {scale} scale; there are "
+            f"{', '.join(studies[scale])}"
+        )
+    return studies[scale][name]

@@ -1,0 +1,86 @@
+"""What a study is: configurations × seeds, and what is recorded of each."""
+
+import ast
+import hashlib
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+PROVENANCE = ["torch", "device", "threads", "seconds", "commit", "code"]
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is run and what is recorded.
+
+    Attributes:
+        name: of the study and of its CSV.
+        question: that it answers, in one line.
+        configurations: what is compared; all have the same keys.
+        recipe: what all of them share.
+        measure: called with a configuration, a seed and the recipe as
+            keyword arguments; returns the measurements, and an "outcome"
+            if that is not "ok".
+        measurements: the names of what ``measure`` returns.
+        shown: the measurements that the table shows.
+        seeds: how many seeds a configuration gets unless told otherwise.
+        code: functions, classes and modules that decide the results.
+    """
+
+    name: str
+    question: str
+    configurations: list[Row]
+    measure: Callable[..., Row]
+    measurements: list[str]
+    shown: list[str]
+    recipe: Row = field(default_factory=dict)
+    seeds: int = 5
+    code: tuple = ()
+
+    @property
+    def factors(self) -> list[str]:
+        """The names of what a configuration sets."""
+        return list(self.configurations[0])
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the study's CSV."""
+        measured = [*self.measurements, "outcome"]
+        return [*self.factors, "seed", *measured, *PROVENANCE]
+
+    def key(self, row: Row) -> tuple[str, ...]:
+        """What tells one run from another, as text."""
+        return tuple(str(row[name]) for name in [*self.factors, "seed"])
+
+    @cached_property
+    def code_version(self) -> str:
+        """Fingerprint of the code and the recipe that decide the results.
+
+        Comments, docstrings, annotations and layout do not count. It is
+        taken once, so files may change while a study runs.
+        """
+        parts = [_essence(part) for part in (self.measure, *self.code)]
+        text = "\n".join([*parts, repr(self.recipe)])
+        return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+class StudyError(RuntimeError):
+    """A record that must not be continued; the message says what to do."""
+
+
+def _essence(part: object) -> str:
+    """Source code without comments, docstrings, annotations, layout."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(part)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        documented = isinstance(node, ast.FunctionDef | ast.ClassDef)
+        if documented and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)

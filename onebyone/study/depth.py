@@ -1,0 +1,227 @@
+"""The study *depth*: plain and residual networks, shallow and deep."""
+
+import copy
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from onebyone import variants
+from onebyone.data import FashionMNIST, ImageData
+from onebyone.models import residual
+from onebyone.study import harness
+from onebyone.study.declaration import Row, Study
+from onebyone.training import Trainer, evaluate
+
+
+def depth_net(network: str, batch_norm: bool, layers: int) -> nn.Module:
+    """One of the networks that the study *depth* compares.
+
+    Shortcuts have no parameters, so plain and residual have equally many.
+
+    Args:
+        network: "plain", "residual", or "zero start", which is residual
+            with branches that begin as zero.
+        batch_norm: whether there is any.
+        layers: 8, 14, 20 and so on, in steps of six.
+    """
+    net = residual.compact_resnet(
+        blocks=(layers - 2) // 6, shortcut=residual.ZeroPadding
+    )
+    if not batch_norm:
+        variants.without_batch_norm(net)
+    variants.kaiming(net)
+    if network == "zero start":
+        residual.start_as_identity(net)
+    if network == "plain":
+        variants.plain(net)
+    return net
+
+
+def gradient_norms(net: nn.Module, X: Tensor, y: Tensor) -> list[float]:
+    """Norm of the loss's gradient in each convolution, first to last.
+
+    X is (B, C, H, W), y is (B,). Batch norm uses the batch's statistics.
+    """
+    net.train()
+    weights = [m.weight for m in net.modules() if isinstance(m, nn.Conv2d)]
+    loss = F.cross_entropy(net(X), y)
+    gradients = torch.autograd.grad(loss, weights)
+    return [gradient.norm().item() for gradient in gradients]
+
+
+def measure_depth(
+    network: str,
+    batch_norm: bool,
+    layers: int,
+    seed: int,
+    lr: float,
+    epochs: int,
+    data: ImageData | None = None,
+) -> Row:
+    """Train one network; errors between 0 and 1, and gradients at the start.
+
+    "loss_curve" holds the means of the loss over twenty equal parts of the
+    training, "gradients" the norm of the gradient in each convolution; both
+    are numbers in one text, see
+    :func:`onebyone.study.numbers`.
+
+    Args:
+        network, batch_norm, layers: see :func:`depth_net`.
+        seed: draws the weights and the order of the images.
+        lr: peak of the one-cycle schedule.
+        epochs: passes over the training images.
+        data: the study's own Fashion-MNIST unless given.
+    """
+    data = data or depth_data()
+    torch.manual_seed(seed)
+    net = depth_net(network, batch_norm, layers).to(data.device)
+    X = data.normalise(data.train_images[:100])
+    norms = gradient_norms(copy.deepcopy(net), X, data.train_labels[:100])
+    trainer = Trainer(epochs, lr=lr, precision="float32", seed=seed)
+    history = trainer.fit(net, data)
+    seen = data.get_dataloader(train=True)
+    train_loss, train_accuracy = evaluate(net, seen, precision="float32")
+    return {
+        "outcome": history.stopped or "ok",
+        "train_loss": train_loss,
+        "train_error": 1 - train_accuracy,
+        "test_error": 1 - evaluate(net, data, precision="float32")[1],
+        "first_gradient": norms[0],
+        "last_gradient": norms[-1],
+        "steps": len(history.steps),
+        "loss_curve": _as_text(_parts(history.steps["loss"], count=20)),
+        "gradients": _as_text(norms),
+    }
+
+
+def _parts(values: pd.Series, count: int) -> list[float]:
+    """Means over so many parts of nearly equal length; empty ones go."""
+    parts = np.array_split(values.to_numpy(), count)
+    return [part.mean() for part in parts if len(part)]
+
+
+def _as_text(values: list[float]) -> str:
+    return " ".join(f"{value:.4g}" for value in values)
+
+
+@cache
+def depth_data(**options: int) -> FashionMNIST:
+    """3,000 of the training images, balanced, at 14×14 pixels."""
+    return FashionMNIST(batch_size=32, resize=14, fraction=0.05, **options)
+
+
+def measure_depth_search(validation: int, **setting: object) -> Row:
+    """As :func:`measure_depth`, tested on held-out training images."""
+    data = depth_data(validation=validation)
+    measured = measure_depth(**setting, data=data)
+    measured["validation_error"] = measured.pop("test_error")
+    return measured
+
+
+DEPTH_NETWORKS = [
+    {"network": network, "batch_norm": batch_norm}
+    for network, batch_norm in (
+        ("plain", True),
+        ("residual", True),
+        ("plain", False),
+        ("residual", False),
+        ("zero start", False),
+    )
+]
+DEPTH_MEASUREMENTS = [
+    "train_loss",
+    "train_error",
+    "first_gradient",
+    "last_gradient",
+    "steps",
+    "loss_curve",
+    "gradients",
+]
+DEPTH_CODE = (
+    _as_text,
+    _parts,
+    depth_net,
+    depth_data,
+    gradient_norms,
+    residual.compact_resnet,
+    residual.ResidualBlock,
+    residual.ZeroPadding,
+    residual.start_as_identity,
+    variants.kaiming,
+    variants.plain,
+    variants.without_batch_norm,
+)
+DEPTH_SEARCH = Study(
+    name="depth-search",
+    question="Which learning rate serves the networks of depth best?",
+    configurations=[
+        {**network, "lr": lr}
+        for lr in (0.01, 0.03, 0.1)
+        for network in DEPTH_NETWORKS
+    ],
+    recipe={"layers": 20, "epochs": 3, "validation": 3_000},
+    seeds=1,
+    measure=measure_depth_search,
+    measurements=["validation_error", *DEPTH_MEASUREMENTS],
+    shown=["train_error", "validation_error"],
+    code=(measure_depth, *DEPTH_CODE),
+)
+DEPTH = Study(
+    name="depth",
+    question="Does a deeper network train worse, with and without shortcuts?",
+    configurations=[
+        {**network, "layers": layers}
+        for layers in (8, 20, 38)
+        for network in DEPTH_NETWORKS
+    ],
+    recipe={"lr": 0.01, "epochs": 3},
+    measure=measure_depth,
+    measurements=["test_error", *DEPTH_MEASUREMENTS],
+    shown=["train_error", "test_error", "first_gradient", "last_gradient"],
+    code=DEPTH_CODE,
+)
+
+
+def measure_paper(
+    network: str, layers: int, seed: int, lr: float, epochs: int
+) -> Row:
+    """ResNet-18 or 34 at 224×224, or its plain twin."""
+    torch.manual_seed(seed)
+    net = residual.resnet(layers, in_channels=1, num_classes=10)
+    if network == "plain":
+        variants.plain(net)
+    data = harness.fashion_mnist(resize=224)
+    measured = harness.train_and_test(net, data, seed, lr, epochs)
+    return {
+        **measured,
+        "train_error": 1 - harness.seen_accuracy(net, data),
+        "test_error": 1 - measured["test_accuracy"],
+    }
+
+
+PAPER = Study(
+    name="depth-paper",
+    question=DEPTH.question,
+    configurations=[
+        {"network": network, "layers": layers}
+        for layers in (18, 34)
+        for network in ("plain", "residual")
+    ],
+    recipe={"lr": 0.1, "epochs": 3},
+    seeds=3,
+    measure=measure_paper,
+    measurements=[*harness.MEASUREMENTS, "train_error", "test_error"],
+    shown=["train_error", "test_error"],
+    code=(
+        residual.resnet,
+        residual.ResidualBlock,
+        residual.projection,
+        variants.plain,
+        harness.train_and_test,
+        harness.seen_accuracy,
+    ),
+)

@@ -1,0 +1,142 @@
+"""What the studies on whole training sets share: train, then test once."""
+
+import time
+from collections.abc import Callable, Iterable
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+from onebyone.cost import macs, parameters
+from onebyone.data import FashionMNIST, ImageData
+from onebyone.study.declaration import Row
+from onebyone.training import Trainer, best_precision, evaluate
+
+RATES = (0.03, 0.1, 0.3)  # that every learning-rate search tries
+VALIDATION = 10_000  # training images that a search holds out
+MEASUREMENTS = [
+    "test_accuracy",
+    "test_loss",
+    "train_loss",
+    "parameters",
+    "macs",
+    "steps",
+    "cpu_seconds",
+    "precision",
+]
+SEARCHED = ["validation_accuracy", *MEASUREMENTS[1:]]
+
+
+class TrainingPart:
+    """A data module without its test images, which training never sees."""
+
+    def __init__(self, data: ImageData) -> None:
+        self._data = data
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._data, name)
+
+    def val_dataloader(self) -> None:
+        """Nothing, so that the trainer evaluates nothing."""
+
+
+def train_and_test(
+    net: nn.Module, data: ImageData, seed: int, lr: float, epochs: int
+) -> Row:
+    """Train, and test once, after the last epoch.
+
+    Args:
+        net: (B, 1, H, W) -> (B, 10) logits, with its weights drawn.
+        data: what to train and test on.
+        seed: draws the order of the images, and what dropout drops.
+        lr: peak of the one-cycle schedule.
+        epochs: passes over the training images.
+
+    Returns:
+        What ``MEASUREMENTS`` names: accuracies between 0 and 1; the mean
+        training loss of the last tenth of the steps; the cost of the
+        network; the seconds of CPU time that training took, summed over
+        threads; the number format of the forward pass.
+    """
+    X = data.normalise(data.train_images[:1])
+    cost = {"parameters": parameters(net), "macs": macs(net, X.shape[1:])}
+    net.to(data.device)
+    trainer = Trainer(epochs, lr=lr, seed=seed)
+    start = time.process_time()
+    history = trainer.fit(net, TrainingPart(data))
+    seconds = time.process_time() - start
+    losses = history.steps["loss"].to_numpy()
+    test_loss, test_accuracy = evaluate(net, data)
+    return {
+        "outcome": history.stopped or "ok",
+        "test_accuracy": test_accuracy,
+        "test_loss": test_loss,
+        "train_loss": losses[-max(1, len(losses) // 10) :].mean().item(),
+        **cost,
+        "steps": len(losses),
+        "cpu_seconds": seconds,
+        "precision": str(best_precision(data.device)).removeprefix("torch."),
+    }
+
+
+def seen_accuracy(net: nn.Module, data: ImageData) -> float:
+    """Accuracy on the training images, or on the first 10,000 of them."""
+    return evaluate(net, _seen(data, 10_000))[1]
+
+
+def _seen(data: ImageData, limit: int) -> Iterable[tuple[Tensor, Tensor]]:
+    images, labels = data.train_images[:limit], data.train_labels[:limit]
+    for X, y in zip(images.split(256), labels.split(256), strict=True):
+        yield data.normalise(X), y
+
+
+@cache
+def fashion_mnist(**options: object) -> FashionMNIST:
+    """The images, read once in a process, in batches of 128."""
+    return FashionMNIST(**{"batch_size": 128} | options)
+
+
+def as_search(measured: Row) -> Row:
+    """The same, where the tested images were held-out training images."""
+    measured["validation_accuracy"] = measured.pop("test_accuracy")
+    return measured
+
+
+def widest(
+    build: Callable[[int], nn.Module],
+    cost: Callable[[nn.Module], int],
+    budget: int,
+    least: int = 1,
+    step: int = 1,
+) -> int:
+    """The largest width that a budget allows.
+
+    Args:
+        build: makes a network of a width; wider ones cost more.
+        cost: what is limited, such as :func:`onebyone.parameters`.
+        budget: the limit of that cost.
+        least: the smallest width.
+        step: between one width and the next.
+
+    Raises:
+        ValueError: the narrowest network costs more than the budget.
+    """
+
+    def affordable(steps: int) -> bool:
+        with torch.random.fork_rng(devices=[]):  # not from the run's numbers
+            return cost(build(least + step * steps)) <= budget
+
+    if not affordable(0):
+        raise ValueError(f"the narrowest network costs more than {budget:,}")
+    low, high = 0, 1
+    while affordable(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if affordable(middle) else (low, middle)
+    return least + step * low
+
+
+def image_macs(net: nn.Module, size: int = 28) -> int:
+    """Multiply-accumulates for one grey image of so many pixels a side."""
+    return macs(net, (1, size, size))

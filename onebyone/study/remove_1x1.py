@@ -1,0 +1,146 @@
+"""The study *remove-1x1*: what do the 1×1 convolutions of NiN pay?
+
+More 1×1 layers also mean more parameters and more MACs. So each network
+with another number of them is run as it is, and, made wider or narrower, at
+the parameters and at the MACs of the network with two.
+"""
+
+import torch
+from torch import nn
+
+from onebyone import variants
+from onebyone.cost import parameters
+from onebyone.data import ImageData
+from onebyone.models.nin import initialise, nin, nin_block, with_batch_norm
+from onebyone.study import harness
+from onebyone.study.declaration import Row, Study
+
+WIDTH = 96  # of the last block; the others have a third and two thirds
+
+
+def network(num_1x1: int, batch_norm: bool, width: int = WIDTH) -> nn.Module:
+    """The strided compact NiN with its weights drawn for ReLUs."""
+    channels = max(1, round(width / 3)), round(2 * width / 3), width
+    net = variants.strided_nin(num_1x1, channels, batch_norm)
+    return initialise(net, "kaiming")
+
+
+def width_at(num_1x1: int, batch_norm: bool, equal: str) -> int:
+    """The largest width that costs no more than two 1×1 layers do.
+
+    Args:
+        num_1x1, batch_norm: as for :func:`network`.
+        equal: "depth" for the width as it is, or what shall be equal,
+            "parameters" or "MACs".
+    """
+    if equal == "depth":
+        return WIDTH
+    cost = {"parameters": parameters, "MACs": harness.image_macs}[equal]
+    budget = cost(network(2, batch_norm))
+    return harness.widest(
+        lambda width: network(num_1x1, batch_norm, width), cost, budget
+    )
+
+
+def measure(
+    num_1x1: int,
+    batch_norm: bool,
+    equal: str,
+    lr: float,
+    seed: int,
+    epochs: int,
+    data: ImageData | None = None,
+) -> Row:
+    """Train one network; see :func:`width_at` and :mod:`.harness`."""
+    width = width_at(num_1x1, batch_norm, equal)
+    torch.manual_seed(seed)
+    net = network(num_1x1, batch_norm, width)
+    data = data or harness.fashion_mnist()
+    measured = harness.train_and_test(net, data, seed, lr, epochs)
+    return {"width": width, **measured}
+
+
+def measure_search(validation: int, **setting: object) -> Row:
+    """As :func:`measure`, tested on held-out training images."""
+    data = harness.fashion_mnist(validation=validation)
+    return harness.as_search(measure(**setting, data=data))
+
+
+ARMS = [
+    {"num_1x1": num_1x1, "batch_norm": batch_norm, "equal": "depth"}
+    for batch_norm in (True, False)
+    for num_1x1 in (0, 1, 2, 3)
+] + [
+    {"num_1x1": num_1x1, "batch_norm": True, "equal": equal}
+    for equal in ("parameters", "MACs")
+    for num_1x1 in (0, 1, 3)
+]
+CODE = (
+    network,
+    width_at,
+    variants.strided_nin,
+    nin_block,
+    with_batch_norm,
+    initialise,
+    harness.train_and_test,
+    harness.widest,
+)
+SEARCH = Study(
+    name="remove-1x1-search",
+    question="Which learning rate serves each network of remove-1x1 best?",
+    configurations=[{**arm, "lr": lr} for lr in harness.RATES for arm in ARMS],
+    recipe={"epochs": 1, "validation": harness.VALIDATION},
+    seeds=1,
+    measure=measure_search,
+    measurements=["width", *harness.SEARCHED],
+    shown=["validation_accuracy"],
+    code=(measure, *CODE),
+)
+CHOSEN: dict[tuple, float] = {}
+STUDY = Study(
+    name="remove-1x1",
+    question="What do 0, 1, 2, 3 1×1 layers a block do to accuracy?",
+    configurations=[
+        {**arm, "lr": CHOSEN.get(tuple(arm.values()), 0.1)} for arm in ARMS
+    ],
+    recipe={"epochs": 2},
+    seeds=10,
+    measure=measure,
+    measurements=["width", *harness.MEASUREMENTS],
+    shown=["width", "test_accuracy", "parameters", "macs"],
+    code=CODE,
+)
+
+
+def measure_paper(
+    num_1x1: int, batch_norm: bool, seed: int, lr: float, epochs: int
+) -> Row:
+    """The paper-size NiN, its last ReLU dropped, at 224×224."""
+    torch.manual_seed(seed)
+    net = variants.paper_nin(num_1x1, batch_norm=batch_norm)
+    initialise(net, "kaiming")
+    data = harness.fashion_mnist(resize=224)
+    return harness.train_and_test(net, data, seed, lr, epochs)
+
+
+PAPER = Study(
+    name="remove-1x1-paper",
+    question=STUDY.question,
+    configurations=[
+        {"num_1x1": num_1x1, "batch_norm": batch_norm}
+        for batch_norm in (True, False)
+        for num_1x1 in (0, 1, 2, 3)
+    ],
+    recipe={"lr": 0.03, "epochs": 5},
+    seeds=3,
+    measure=measure_paper,
+    measurements=harness.MEASUREMENTS,
+    shown=["test_accuracy", "parameters", "macs"],
+    code=(
+        variants.paper_nin,
+        nin,
+        nin_block,
+        initialise,
+        harness.train_and_test,
+    ),
+)
