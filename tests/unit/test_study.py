@@ -8,13 +8,19 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from scipy import stats
 
+import onebyone
 from onebyone import study as studies
-from onebyone.study import Record, Study, StudyError
+from onebyone.data import DataUnavailable
+from onebyone.study import Record, Study, StudyError, record, running
+from onebyone.study.__main__ import main
+from onebyone.study.declaration import _essence
 
 MADE = []  # the runs that the tiny study made, in order
 
@@ -54,13 +60,13 @@ def sandbox(tmp_path, monkeypatch):
     """An empty package of records and an empty folder, with one study."""
     MADE.clear()
     (tmp_path / "recorded").mkdir()
-    monkeypatch.setattr(studies, "PACKAGED", tmp_path / "recorded")
+    monkeypatch.setattr(record, "PACKAGED", tmp_path / "recorded")
     monkeypatch.setitem(studies.STUDIES, "tiny", tiny())
     monkeypatch.chdir(tmp_path)
 
 
 def own_file():
-    return studies.OWN / "tiny.csv"
+    return record.OWN / "tiny.csv"
 
 
 def lines():
@@ -98,8 +104,8 @@ def test_a_row_says_what_produced_it():
     studies.run(tiny(), seeds=1)
     row = next(csv.DictReader(lines()))
     assert list(row) == tiny().columns
-    assert row["torch"] == studies.torch.__version__
-    assert row["threads"] == str(studies.torch.get_num_threads())
+    assert row["torch"] == torch.__version__
+    assert row["threads"] == str(torch.get_num_threads())
     assert float(row["seconds"]) >= 0
     assert row["device"] and row["commit"]
     assert row["code"] == tiny().code_version
@@ -116,9 +122,9 @@ def test_a_failure_is_a_row_and_is_not_repeated():
 
 def test_without_images_nothing_is_recorded():
     def unavailable(power, cut, seed):
-        raise studies.DataUnavailable("no images here")
+        raise DataUnavailable("no images here")
 
-    with pytest.raises(studies.DataUnavailable):
+    with pytest.raises(DataUnavailable):
         studies.run(tiny(unavailable))
     assert not own_file().exists()
 
@@ -159,12 +165,13 @@ SLOW_STUDY = """
     import sys, time
     from pathlib import Path
     from onebyone import study as studies
+    from onebyone.study import record
 
     def measure(power, seed):
         time.sleep(0.05)
         return {"value": float(power)}
 
-    studies.PACKAGED = Path("recorded")
+    record.PACKAGED = Path("recorded")
     slow = studies.Study(
         "slow", "?", [{"power": p} for p in range(10)], measure, ["value"],
         ["value"], seeds=1,
@@ -177,7 +184,7 @@ def test_a_study_that_is_killed_loses_and_repeats_nothing(tmp_path):
     script = tmp_path / "slow.py"
     script.write_text(textwrap.dedent(SLOW_STUDY))
     command = [sys.executable, str(script)]
-    file = studies.OWN / "slow.csv"
+    file = record.OWN / "slow.csv"
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     while not file.exists() or len(file.read_text().splitlines()) < 4:
         assert first.poll() is None
@@ -193,21 +200,21 @@ def test_a_study_that_is_killed_loses_and_repeats_nothing(tmp_path):
 
 
 def test_a_run_that_two_processes_made_is_recorded_once():
-    record = studies.own_record(tiny())
+    own = studies.own_record(tiny())
     row = studies.run_one(tiny(), {"power": 1, "cut": True, "seed": 0})
-    assert record.append(row)
-    assert not record.append(row)
+    assert own.append(row)
+    assert not own.append(row)
     assert len(lines()) == 2
 
 
 def test_a_full_disk_leaves_no_half_line(monkeypatch):
-    record = studies.own_record(tiny())
+    own = studies.own_record(tiny())
     row = studies.run_one(tiny(), {"power": 1, "cut": True, "seed": 0})
-    record.append(row)
+    own.append(row)
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, text: write(fd, text[:9]))
     with pytest.raises(OSError, match="no room"):
-        record.append(row | {"seed": 1})
+        own.append(row | {"seed": 1})
     assert len(lines()) == 2 and own_file().read_text().endswith("\n")
 
 
@@ -233,9 +240,7 @@ def test_comments_and_docstrings_are_not():
     def other(x):
         return 2 * x
 
-    versions = [
-        studies._essence(f).replace("other", "one") for f in (one, other)
-    ]
+    versions = [_essence(f).replace("other", "one") for f in (one, other)]
     assert versions[0] == versions[1]
 
 
@@ -257,7 +262,7 @@ def test_publishing_moves_the_runs_into_the_package():
     assert studies.publish(tiny()) == 4
     assert len(studies.load("tiny")) == 8
     assert studies.publish(tiny()) == 0
-    assert [p.name for p in studies.PACKAGED.iterdir()] == ["tiny.csv"]
+    assert [p.name for p in record.PACKAGED.iterdir()] == ["tiny.csv"]
 
 
 def test_a_publication_that_was_interrupted_can_be_repeated():
@@ -318,36 +323,36 @@ def test_a_summary_has_one_row_a_group():
 
 
 def test_the_commands_run_show_and_publish(capsys):
-    assert studies.main(["run", "tiny", "--seeds", "2"]) == 0
+    assert main(["run", "tiny", "--seeds", "2"]) == 0
     assert "runs made: 8" in capsys.readouterr().out
-    assert studies.main(["status", "tiny"]) == 0
+    assert main(["status", "tiny"]) == 0
     assert capsys.readouterr().out == (
         "tiny: 8 runs recorded, 8 of them here, 2 not ok\n"
         "0 of 8 declared are missing\n"
     )
-    assert studies.main(["table", "tiny"]) == 0
+    assert main(["table", "tiny"]) == 0
     assert "2.05 ± 0.64" in capsys.readouterr().out
-    assert studies.main(["publish", "tiny"]) == 0
-    assert studies.main(["list"]) == 0
-    assert "tiny: How fast do powers grow?" in capsys.readouterr().out
+    assert main(["publish", "tiny"]) == 0
+    assert main(["list"]) == 0
+    assert "tiny (quick): How fast do powers grow?" in capsys.readouterr().out
 
 
 def test_an_unknown_study_is_named(capsys):
     with pytest.raises(SystemExit):
-        studies.main(["run", "nothing"])
+        main(["run", "nothing"])
     assert "invalid choice: 'nothing'" in capsys.readouterr().err
 
 
 def test_zero_seeds_are_refused(capsys):
     with pytest.raises(SystemExit):
-        studies.main(["run", "tiny", "--seeds", "0"])
+        main(["run", "tiny", "--seeds", "0"])
     assert "at least 1" in capsys.readouterr().err
 
 
 def test_a_refusal_is_one_sentence_and_no_traceback(capsys, monkeypatch):
     studies.run(tiny())
     monkeypatch.setitem(studies.STUDIES, "tiny", tiny(other_measure))
-    assert studies.main(["run", "tiny", "--seeds", "3"]) == 1
+    assert main(["run", "tiny", "--seeds", "3"]) == 1
     error = capsys.readouterr().err
     assert "must not be mixed" in error and "Traceback" not in error
 
@@ -359,7 +364,7 @@ def test_ctrl_c_keeps_the_runs_made(capsys, monkeypatch):
         return {"value": 1.0}
 
     monkeypatch.setitem(studies.STUDIES, "tiny", tiny(interrupted))
-    assert studies.main(["run", "tiny"]) == 130
+    assert main(["run", "tiny"]) == 130
     assert "goes on from here" in capsys.readouterr().out
     assert len(lines()) == 3
 
@@ -369,8 +374,8 @@ def test_ctrl_c_keeps_the_runs_made(capsys, monkeypatch):
 
 @pytest.fixture
 def package(monkeypatch):
-    folder = os.path.join(os.path.dirname(studies.__file__), "recorded")
-    monkeypatch.setattr(studies, "PACKAGED", studies.Path(folder))
+    folder = Path(onebyone.__file__).parent / "recorded"
+    monkeypatch.setattr(record, "PACKAGED", folder)
 
 
 def test_a_packaged_record_is_whole_and_of_this_code(package):
@@ -387,7 +392,7 @@ def recorded_runs(study):
 def assert_whole_and_of_this_code(study):
     runs = recorded_runs(study)
     assert {run["code"] for run in runs} == {study.code_version}
-    declared = studies._declared(study, study.seeds)
+    declared = running.declared(study, study.seeds)
     assert {study.key(run) for run in runs} >= set(map(study.key, declared))
 
 
