@@ -357,10 +357,9 @@ def test_temporary_folder_of_another_user_is_not_used(
     obstacle = tmp_path / "file"
     obstacle.write_text("no folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(obstacle))
-    planted = module._cache_folders()[1]
-    planted.mkdir()
-    monkeypatch.setattr(os, "getuid", lambda: planted.stat().st_uid + 1)
-    planted.rename(planted.with_name(f"onebyone-{os.getuid()}"))
+    another = os.getuid() + 1
+    (tmp_path / "tmp" / f"onebyone-{another}").mkdir()
+    monkeypatch.setattr(os, "getuid", lambda: another)
     with pytest.warns(UserWarning, match="could not be kept"):
         load_data(device="cpu")
     assert files_under(tmp_path / "tmp") == []
