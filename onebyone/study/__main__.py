@@ -6,7 +6,7 @@ import sys
 from onebyone.data import DataUnavailable
 from onebyone.study.catalogue import PAPER, SCALES, STUDIES, find
 from onebyone.study.declaration import StudyError
-from onebyone.study.reading import status, table
+from onebyone.study.reading import runs_of, status, table
 from onebyone.study.running import publish, run
 
 COMMANDS = {
@@ -22,8 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.command == "list":
         for name, study in STUDIES.items():
-            scales = "quick, paper" if name in PAPER else "quick"
-            print(f"{name} ({scales}): {study.question}")
+            scales = [study, PAPER[name]] if name in PAPER else [study]
+            recorded = ", ".join(
+                f"{scale} scale {len(runs_of(of)) or 'no'} runs"
+                for scale, of in zip(SCALES, scales, strict=False)
+            )
+            print(f"{name}: {study.question}\n    recorded: {recorded}")
         return 0
     try:
         study = find(options.name, options.scale)

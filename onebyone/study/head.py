@@ -98,12 +98,22 @@ SEARCH = Study(
     shown=["validation_accuracy"],
     code=(measure, *CODE),
 )
-CHOSEN: dict[tuple, float] = {}
+CHOSEN = {  # by the search, of 0.03, 0.1, 0.3
+    ("GAP", 0.01): 0.3,
+    ("FC", 0.01): 0.3,
+    ("FC, dropout", 0.01): 0.3,
+    ("GAP", 0.1): 0.3,
+    ("FC", 0.1): 0.1,
+    ("FC, dropout", 0.1): 0.03,
+    ("GAP", 1.0): 0.3,
+    ("FC", 1.0): 0.3,
+    ("FC, dropout", 1.0): 0.1,
+}
 STUDY = Study(
     name="head",
     question="GAP or fully connected, with 1, 10 and 100 % of the images?",
     configurations=[
-        {**arm, "lr": CHOSEN.get(tuple(arm.values()), 0.1)} for arm in ARMS
+        {**arm, "lr": CHOSEN[tuple(arm.values())]} for arm in ARMS
     ],
     measure=measure,
     measurements=[*harness.MEASUREMENTS, "train_accuracy", "gap"],

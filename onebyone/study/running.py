@@ -16,6 +16,8 @@ from onebyone.data import DataUnavailable, best_device
 from onebyone.study.declaration import Row, Study, StudyError
 from onebyone.study.record import OWN, own_record, packaged_record
 
+SECONDS_TO_CONNECT = 20  # to a Dask scheduler
+
 
 def run(
     study: Study,
@@ -128,7 +130,7 @@ def _rows_from_cluster(
             "--scheduler needs Dask: pip install dask distributed"
         ) from None
     try:
-        client = Client(address, timeout=20)
+        client = Client(address, timeout=SECONDS_TO_CONNECT)
     except (OSError, ValueError) as error:
         raise StudyError(
             f"no Dask scheduler answers at {address} ({error}): start one "

@@ -12,8 +12,13 @@ from checks import ROOT, Chapter
 
 from tools import claims
 
-MODELS = ROOT / "onebyone" / "models"
-MODULES = ("nin", "inception", "residual")
+PACKAGE = ROOT / "onebyone"
+MODULES = (
+    "models/nin",
+    "models/inception",
+    "models/residual",
+    "study/bake_off",
+)
 
 # what a chapter teaches, and hence defines, in front of the reader
 TAUGHT = {
@@ -38,6 +43,13 @@ TAUGHT = {
         "compact_resnet",
         "start_as_identity",
     ),
+    "bake_off": (
+        "vgg",
+        "network_in_network",
+        "inception_branches",
+        "bottleneck",
+        "skeleton",
+    ),
 }
 
 Definition = ast.FunctionDef | ast.ClassDef
@@ -52,12 +64,11 @@ def definitions(source: str) -> list[Definition]:
 
 
 def shipped() -> dict[str, Definition]:
-    """Public names in onebyone.models with their definitions."""
+    """Public names in what the package ships, with their definitions."""
     return {
         node.name: node
         for module in MODULES
-        if (MODELS / f"{module}.py").exists()
-        for node in definitions((MODELS / f"{module}.py").read_text("utf-8"))
+        for node in definitions((PACKAGE / f"{module}.py").read_text("utf-8"))
         if not node.name.startswith("_")
     }
 
@@ -117,7 +128,8 @@ def test_chapters_and_package_define_the_same():
 
 @pytest.mark.parametrize("module", TAUGHT)
 def test_the_package_ships_what_is_taught(module):
-    source = (MODELS / f"{module}.py").read_text(encoding="utf-8")
+    file = next(m for m in MODULES if m.endswith(f"/{module}"))
+    source = (PACKAGE / f"{file}.py").read_text(encoding="utf-8")
     names = {node.name for node in definitions(source)}
     assert names >= set(TAUGHT[module])
 

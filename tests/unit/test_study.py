@@ -334,7 +334,11 @@ def test_the_commands_run_show_and_publish(capsys):
     assert "2.05 ± 0.64" in capsys.readouterr().out
     assert main(["publish", "tiny"]) == 0
     assert main(["list"]) == 0
-    assert "tiny (quick): How fast do powers grow?" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "tiny: How fast do powers grow?\n    recorded: quick scale 8" in (
+        listed
+    )
+    assert "paper scale no runs" in listed
 
 
 def test_an_unknown_study_is_named(capsys):

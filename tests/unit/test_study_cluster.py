@@ -1,0 +1,183 @@
+"""Studies on a Dask cluster of two real worker processes."""
+
+import csv
+import os
+import signal
+import sys
+import threading
+import time
+
+import cloudpickle
+import dask
+import pytest
+from dask.distributed import Client, LocalCluster
+
+from onebyone.study import Study, StudyError, record, running
+from onebyone.study.__main__ import main
+
+
+def measure(number, seed, pause=0.1):
+    """Stands for training, and says in which process it ran."""
+    time.sleep(pause)
+    return {"value": 2.0 * number, "process": os.getpid()}
+
+
+def fatal_for_three(number, seed):
+    if number == 3:
+        os._exit(1)
+    return {"value": 2.0 * number, "process": os.getpid()}
+
+
+def tiny(measure=measure, **changes):
+    options = {
+        "name": "tiny",
+        "question": "Does every run come back?",
+        "configurations": [{"number": n} for n in range(8)],
+        "measure": measure,
+        "measurements": ["value", "process"],
+        "shown": ["value"],
+        "seeds": 2,
+    }
+    return Study(**options | changes)
+
+
+@pytest.fixture(autouse=True)
+def sandbox(tmp_path, monkeypatch):
+    """Empty records; functions of this module travel with their code."""
+    (tmp_path / "recorded").mkdir()
+    monkeypatch.setattr(record, "PACKAGED", tmp_path / "recorded")
+    monkeypatch.chdir(tmp_path)
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    yield
+    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    settings = {
+        "distributed.scheduler.allowed-failures": 1,
+        "distributed.scheduler.worker-saturation": 1.0,  # no run waits in one
+        "distributed.worker.memory.terminate": False,
+    }
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0"
+        ) as cluster,
+    ):
+        yield cluster
+
+
+def rows():
+    with open(record.OWN / "tiny.csv") as file:
+        return list(csv.DictReader(file))
+
+
+def assert_every_run_is_recorded_once(recorded):
+    keys = sorted((int(row["number"]), int(row["seed"])) for row in recorded)
+    assert keys == [(n, seed) for n in range(8) for seed in range(2)]
+    assert all(
+        float(row["value"]) == 2 * int(row["number"]) for row in recorded
+    )
+
+
+def test_both_workers_share_the_runs(cluster, capsys):
+    address = cluster.scheduler_address
+    assert running.run(tiny(), scheduler=address) == 16
+    assert_every_run_is_recorded_once(rows())
+    processes = {row["process"] for row in rows()}
+    assert len(processes) == 2 and str(os.getpid()) not in processes
+    assert "16/16 number" in capsys.readouterr().out
+
+
+def test_a_worker_killed_mid_run_loses_and_repeats_nothing(cluster):
+    address = cluster.scheduler_address
+    with Client(address) as client:
+        victim = next(iter(client.run(os.getpid).values()))
+
+    def kill_when_under_way():
+        while not (record.OWN / "tiny.csv").exists():
+            time.sleep(0.02)
+        os.kill(victim, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_when_under_way)
+    killer.start()
+    try:
+        study = tiny(recipe={"pause": 0.4})
+        assert running.run(study, scheduler=address) == 16
+    finally:
+        killer.join()
+    assert_every_run_is_recorded_once(rows())
+    with pytest.raises(ProcessLookupError):
+        os.kill(victim, 0)
+
+
+def test_what_is_recorded_is_not_sent_again(cluster):
+    running.run(tiny(), seeds=1)  # here, without the cluster
+    assert running.run(tiny(), scheduler=cluster.scheduler_address) == 8
+    assert_every_run_is_recorded_once(rows())
+
+
+def test_a_run_that_kills_its_workers_is_given_up_and_said(cluster):
+    study = tiny(fatal_for_three, seeds=1)
+    with pytest.raises(StudyError, match="given up"):
+        running.run(study, scheduler=cluster.scheduler_address)
+    recorded = {int(row["number"]) for row in rows()}
+    assert recorded == {0, 1, 2, 4, 5, 6, 7}
+
+
+def test_workers_with_other_code_are_refused(cluster, monkeypatch):
+    def replaced(study):
+        other = tiny()
+        other.__dict__["code_version"] = "other"
+        return other
+
+    monkeypatch.setattr(running, "replace", replaced)
+    with pytest.raises(StudyError, match="must not be mixed"):
+        running.run(tiny(), scheduler=cluster.scheduler_address)
+    assert not (record.OWN / "tiny.csv").exists()
+
+
+# --- Clusters that cannot make the runs ------------------------------------
+
+
+def test_a_worker_with_several_threads_is_refused():
+    with (
+        LocalCluster(
+            n_workers=1,
+            threads_per_worker=2,
+            processes=False,
+            dashboard_address=":0",
+        ) as cluster,
+        pytest.raises(StudyError, match="--nthreads 1"),
+    ):
+        running.run(tiny(), scheduler=cluster.scheduler_address)
+
+
+def test_a_scheduler_without_workers_is_refused():
+    with (
+        LocalCluster(n_workers=0, dashboard_address=":0") as cluster,
+        pytest.raises(StudyError, match="has no workers"),
+    ):
+        running.run(tiny(), scheduler=cluster.scheduler_address)
+
+
+def test_an_address_where_nobody_answers_is_named(monkeypatch):
+    monkeypatch.setattr(running, "SECONDS_TO_CONNECT", 1)
+    with pytest.raises(StudyError, match="answers at tcp://127.0.0.1:9"):
+        running.run(tiny(), scheduler="tcp://127.0.0.1:9")
+
+
+def test_without_dask_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dask.distributed", None)
+    with pytest.raises(StudyError, match="pip install"):
+        running.run(tiny(), scheduler="tcp://127.0.0.1:9")
+
+
+def test_the_command_line_hands_the_runs_over(cluster, capsys, monkeypatch):
+    from onebyone.study import catalogue
+
+    monkeypatch.setitem(catalogue.STUDIES, "tiny", tiny(seeds=1))
+    address = cluster.scheduler_address
+    assert main(["run", "tiny", "--scheduler", address]) == 0
+    assert "runs made: 8" in capsys.readouterr().out
