@@ -25,7 +25,7 @@ export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/pycache
 
 .DEFAULT_GOAL := help
 .PHONY: help book pdf zip test test-long execute exercises lint serve weights \
-	constraints repository clean
+	plain links constraints repository clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' \
@@ -62,6 +62,17 @@ serve: book  ## show the rendered book on http://localhost:8000
 
 weights: $(VENV)/.test  ## train the packaged compact NiN again
 	$(PY) -m onebyone.recorded
+
+plain: $(VENV)/.book  ## the book by plain Sphinx, without Jupyter Book
+	$(PY) -m tools.plain_sphinx
+	$(PY) -m uv venv --quiet --allow-existing _build/plain-venv
+	$(PY) -m uv pip install --quiet --python _build/plain-venv \
+		-r requirements-plain.txt
+	_build/plain-venv/bin/python -m sphinx -b html --keep-going -n -W . \
+		_build/plain
+
+links: $(VENV)/.book  ## ask every address in the book whether it answers
+	$(VENV)/bin/jupyter-book build . --all --builder linkcheck
 
 constraints: $(VENV)/bin/uv  ## compile constraints.txt from the requirements
 	$(PY) -m tools.constraints

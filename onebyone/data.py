@@ -23,6 +23,7 @@ import os
 import string
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 import warnings
@@ -378,6 +379,7 @@ def _split(
 # --- Fashion-MNIST: found, verified, downloaded --------------------------
 
 _DOWNLOAD_TIMEOUT = 20.0  # seconds without a byte
+_LARGEST = 64 * 2**20  # bytes; the largest official file has 26,421,880
 _GZIP_MAGIC = b"\x1f\x8b"
 
 # MD5 of the official files without their .gz, as torchvision unpacks them
@@ -450,7 +452,8 @@ def _download(name: str, md5: str) -> bytes:
             if _md5(content) != md5:
                 raise OSError(f"it arrived damaged, {_mismatch(content, md5)}")
             return content
-        except (OSError, HTTPException) as error:
+        # ValueError: a redirection to an address that cannot be parsed
+        except (OSError, HTTPException, ValueError) as error:
             failures.append(f"{mirror}{name} ({_reason(error)})")
     raise _unavailable("cannot download " + " or ".join(failures))
 
@@ -472,6 +475,8 @@ def _fetch(url: str, name: str) -> bytes:
                     "the answer is no gzip file but perhaps the page of a "
                     "proxy or a log-in"
                 )
+            if len(content) > _LARGEST:
+                raise OSError(f"it sends more than {_LARGEST:,} bytes")
     if expected is not None and len(content) < expected:
         raise OSError(
             f"it broke off after {len(content):,} of {expected:,} bytes"
@@ -485,7 +490,8 @@ def _reason(error: Exception) -> str:
     cause = getattr(error, "reason", error)
     if isinstance(cause, TimeoutError):
         return f"no answer for {_DOWNLOAD_TIMEOUT:g} seconds"
-    return getattr(cause, "strerror", None) or str(cause)
+    text = getattr(cause, "strerror", None) or str(cause)
+    return " ".join(text.split())[:200]  # a server may have had a say in it
 
 
 def _unavailable(cause: str) -> DataUnavailable:
@@ -529,15 +535,27 @@ def _progress(total: int | None, description: str, unit: str) -> tqdm:
 
 # --- the cache -----------------------------------------------------------
 
+_ABANDONED = 24 * 3600  # seconds, after which nobody writes any more
+
 
 def _cache_folders() -> list[Path]:
     """Return the user's cache, then a stand-in where it cannot be written."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    stand_in = Path(tempfile.gettempdir(), f"onebyone-{user}")
+    folders = [Path(tempfile.gettempdir(), f"onebyone-{user}")]
+    if _belongs_to_somebody_else(folders[0]):
+        folders = []
+    with suppress(RuntimeError):  # there is no home folder
+        folders.insert(0, _user_cache() / "onebyone")
+    return folders
+
+
+def _belongs_to_somebody_else(folder: Path) -> bool:
+    """Whether another user made it, in a folder that all may write to."""
     try:
-        return [_user_cache() / "onebyone", stand_in]
-    except RuntimeError:  # there is no home folder
-        return [stand_in]
+        made = os.lstat(folder)
+    except OSError:
+        return False
+    return hasattr(os, "getuid") and made.st_uid != os.getuid()
 
 
 def _user_cache() -> Path:
@@ -552,15 +570,25 @@ def _user_cache() -> Path:
 
 def _store(name: str, content: bytes) -> None:
     """Keep a file in the first cache folder that takes it."""
+    obstacle = "there is no folder for it"
     for folder in _cache_folders():
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sweep(folder)
             _write(folder / name, content)
         except OSError as error:
             obstacle = error
         else:
             return
     warnings.warn(f"{name} could not be kept: {obstacle}", stacklevel=2)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed left half written."""
+    for part in folder.glob("*.part"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > _ABANDONED:
+                part.unlink()
 
 
 def _write(path: Path, content: bytes) -> None:

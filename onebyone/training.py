@@ -128,7 +128,8 @@ class Trainer(d2l.Trainer):
         Raises:
             ValueError: before training starts, when the model, the data or
                 the two together cannot be trained.
-            RuntimeError: out of memory.
+            RuntimeError: out of memory; the message names a batch size for
+                which there is enough, where there is one.
         """
         if self.seed is not None:
             torch.manual_seed(self.seed)
@@ -136,6 +137,7 @@ class Trainer(d2l.Trainer):
         self.prepare_model(model)
         self.history = History(self.num_train_batches)
         self.epoch = self.train_batch_idx = 0
+        out_of_memory = False
         try:
             while self.train_batch_idx < self.num_steps:
                 self.fit_epoch()
@@ -145,14 +147,13 @@ class Trainer(d2l.Trainer):
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
-            raise RuntimeError(
-                f"out of memory at batch size {self.batch_size}: try "
-                f"{max(1, self.batch_size // 2)}, or smaller images"
-            ) from None
+            out_of_memory = True  # the error itself keeps tensors alive
         finally:
             model.eval().to(memory_format=torch.contiguous_format)
             if isinstance(model, d2l.Module):
                 model.board.display = self.board_display
+        if out_of_memory:
+            raise RuntimeError(self._explain_out_of_memory())
         self.history.message = self._explain_end()
         if self.history.message:
             print(self.history.message)
@@ -283,6 +284,46 @@ class Trainer(d2l.Trainer):
                 or os.environ.get("ONEBYONE_PROGRESS", "1") == "0"
             ),
         )
+
+    def _explain_out_of_memory(self) -> str:
+        """What to do about it; smaller batches are tried to find that out."""
+        self.optim.zero_grad(set_to_none=True)
+        self.model.to(memory_format=self.numerics.memory_format).train()
+        size = self.batch_size // 2
+        while size and not self._fits(size):
+            size //= 2
+        self.model.eval().to(memory_format=torch.contiguous_format)
+        if not size:
+            return (
+                "out of memory, even with one image at a time: take a "
+                "smaller network or smaller images"
+            )
+        return (
+            f"out of memory at batch size {self.batch_size}: try {size}, for "
+            "which there was enough just now, or smaller images"
+        )
+
+    def _fits(self, size: int) -> bool:
+        """Whether there is memory for a step with so many images."""
+        if self.numerics.device.type == "cuda":
+            torch.cuda.empty_cache()
+        buffers = [buffer.clone() for buffer in self.model.buffers()]
+        try:
+            X, y = self.prepare_batch(p[:size] for p in self.first_batch)
+            self.loss(self.numerics.logits(self.model, X), y).backward()
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            return False
+        except ValueError:  # batch norm refuses a single image
+            return False
+        finally:
+            self.optim.zero_grad(set_to_none=True)
+            for buffer, value in zip(
+                self.model.buffers(), buffers, strict=True
+            ):
+                buffer.copy_(value)  # what batch norm has seen
+        return True
 
     def _explain_end(self) -> str:
         """What to know about how training ended; empty when all is well."""
@@ -620,7 +661,12 @@ def _try_out(net: nn.Module, X: Tensor, numerics: Numerics) -> int:
     try:
         with torch.no_grad():
             shape = tuple(numerics.logits(net, X).shape)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, MemoryError) as error:
+        if _is_out_of_memory(error):
+            raise RuntimeError(
+                f"out of memory with {len(X)} images already: take a smaller "
+                "network or smaller images"
+            ) from None
         raise ValueError(
             f"the network cannot take images of shape {tuple(X.shape[1:])} "
             f"and type {X.dtype}: {str(error).splitlines()[0]}"

@@ -180,7 +180,12 @@ def test_a_teacher_can_grade_a_class(course, tmp_path):
     tasks = {"tuning": '"c"', "last_step": "1_479_178"}
     source = small_solution(tmp_path, tasks, "check.nin.{name}({name})")
     course.release("small", source)
-    mixed = {"tuning": "tuning = 'c'", "last_step": "last_step = 34_790"}
+    process = tmp_path / "process"
+    tell = f"import os\nPath({str(process)!r}).write_text(str(os.getpid()))"
+    mixed = {
+        "tuning": f"{tell}\ntuning = 'c'",
+        "last_step": "last_step = 34_790",
+    }
     course.submit("ada", "small", filling(answers(source)))
     course.submit("bob", "small")
     course.submit("cem", "small", filling(mixed))
@@ -197,6 +202,8 @@ def test_a_teacher_can_grade_a_class(course, tmp_path):
     assert "not yet · The paper's last block" in page
     assert "reduces to the classes at once" in page
     assert course.export() == {"ada": 6, "bob": 0, "cem": 3}
+    # the grader runs here, and what a student wrote ran somewhere else
+    assert int(process.read_text()) != os.getpid()
 
 
 @pytest.mark.long

@@ -1,13 +1,10 @@
 """Finding, verifying, downloading, drawing and batching the images."""
 
 import gzip
-import hashlib
 import os
 import socket
-import struct
-import threading
+import time
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,33 @@ from d2l import torch as d2l
 from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.transforms.v2.functional import resize as torchvision_resize
 
+from faults import (
+    DAMAGE,
+    FIRST_FILE,
+    TEST,
+    TRAIN,
+    announces_less,
+    announces_less_than_nothing,
+    announces_nonsense,
+    assert_one_clear_sentence,
+    breaks_a_chunk,
+    corrupted,
+    files_under,
+    hang_up,
+    never_ends,
+    not_found,
+    nothing,
+    redirect,
+    reset,
+    slow_but_alive,
+    speaks_no_http,
+    stall,
+    stall_at_once,
+    truncated,
+    truncated_without_length,
+    web_page,
+    whole,
+)
 from onebyone import data as module
 from onebyone.data import (
     Batches,
@@ -28,178 +52,7 @@ from onebyone.data import (
 )
 
 REAL_DATA = os.environ.get("ONEBYONE_DATA")
-TRAIN, TEST = 400, 90
-FIRST_FILE = "train-images-idx3-ubyte.gz"
-
-
-@pytest.fixture(autouse=True)
-def fresh_machine(tmp_path, monkeypatch):
-    """No variables, empty caches, no proxy, no progress bars."""
-    for variable in ("ONEBYONE_DATA", "ONEBYONE_DATASET"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("ONEBYONE_PROGRESS", "0")
-    monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path / "tmp"))
-
-
-@pytest.fixture
-def cache(tmp_path):
-    return tmp_path / "cache" / "onebyone"
-
-
-@pytest.fixture
-def official(monkeypatch):
-    """A small stand-in for the four official files, by name."""
-    generator = torch.Generator().manual_seed(1)
-    files = {}
-    for split, count in (("train", TRAIN), ("t10k", TEST)):
-        pixels = torch.randint(
-            256, (count, 28, 28), generator=generator, dtype=torch.uint8
-        )
-        labels = (torch.arange(count) % 10).to(torch.uint8)
-        for kind, values in (("images", pixels), ("labels", labels)):
-            header = struct.pack(
-                f">{1 + values.dim()}I", 0x0800 + values.dim(), *values.shape
-            )
-            name = f"{split}-{kind}-idx{values.dim()}-ubyte"
-            files[name] = header + values.numpy().tobytes()
-    packed = {f"{name}.gz": gzip.compress(raw) for name, raw in files.items()}
-    dataset = torchvision.datasets.FashionMNIST
-    monkeypatch.setattr(
-        dataset, "resources", [(name, md5(packed[name])) for name in packed]
-    )
-    monkeypatch.setattr(
-        module, "_UNPACKED_MD5", {name: md5(files[name]) for name in files}
-    )
-    monkeypatch.setattr(dataset, "mirrors", ["http://127.0.0.1:9/"])
-    return packed
-
-
-@pytest.fixture
-def folder(official, tmp_path, monkeypatch):
-    """A reader's own folder of the official files, in ONEBYONE_DATA."""
-    folder = tmp_path / "own"
-    folder.mkdir()
-    for name, content in official.items():
-        (folder / name).write_bytes(content)
-    monkeypatch.setenv("ONEBYONE_DATA", str(folder))
-    return folder
-
-
-@pytest.fixture
-def mirror(official, monkeypatch):
-    """A real server of the files that a test can make misbehave."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            name = self.path.lstrip("/")
-            server.requests.append(name)
-            server.answer(self, official[name])
-
-        def log_message(self, *arguments):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.answer = whole
-    server.requests = []
-    server.end_of_test = threading.Event()
-    server.url = f"http://127.0.0.1:{server.server_port}/"
-    monkeypatch.setattr(
-        torchvision.datasets.FashionMNIST, "mirrors", [server.url]
-    )
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield server
-    server.end_of_test.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def few_letters(monkeypatch):
-    monkeypatch.setattr(module, "_LETTERS_TRAIN", TRAIN)
-    monkeypatch.setattr(module, "_LETTERS_TEST", TEST)
-
-
-def md5(content):
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def send(handler, content, announced=None):
-    handler.send_response(200)
-    if announced is not None:
-        handler.send_header("Content-Length", str(announced))
-    handler.end_headers()
-    handler.wfile.write(content)
-
-
-def whole(handler, content):
-    send(handler, content, announced=len(content))
-
-
-def truncated(handler, content):
-    send(handler, content[:-10], announced=len(content))
-
-
-def truncated_without_length(handler, content):
-    send(handler, content[:-10])
-
-
-def corrupted(handler, content):
-    whole(handler, content[:50] + b"oops" + content[54:])
-
-
-def web_page(handler, content):
-    whole(handler, b"<!DOCTYPE html><title>Log in</title>")
-
-
-def nothing(handler, content):
-    whole(handler, b"")
-
-
-def not_found(handler, content):
-    handler.send_error(404)
-
-
-def reset(handler, content):
-    send(handler, content[:100], announced=len(content))
-    hard = struct.pack("ii", 1, 0)
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, hard)
-    handler.wfile.close()
-    handler.rfile.close()
-    handler.connection.close()
-
-
-def hang_up(handler, content):
-    handler.close_connection = True
-
-
-def stall(handler, content):
-    send(handler, content[:100], announced=len(content))
-    handler.server.end_of_test.wait(10)
-
-
-def stall_at_once(handler, content):
-    handler.server.end_of_test.wait(10)
-
-
-def assert_one_clear_sentence(failure):
-    message = str(failure.value)
-    assert message.startswith("Fashion-MNIST is not available: ")
-    assert message.endswith(".") and "\n" not in message
-    assert "set ONEBYONE_DATA to" in message
-    assert "ONEBYONE_DATASET=letters" in message
-    # nothing else is printed above it
-    error = failure.value
-    assert error.__context__ is None or error.__suppress_context__
-
-
-def files_under(folder):
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+pytestmark = pytest.mark.usefixtures("fresh_machine")
 
 
 class LargestTensor(TorchDispatchMode):
@@ -265,9 +118,12 @@ def test_own_folder_that_does_not_exist_is_named(official, monkeypatch):
     assert_one_clear_sentence(failure)
 
 
-def test_damaged_file_in_own_folder_is_named_and_left_alone(folder, mirror):
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_file_in_own_folder_is_named_and_left_alone(
+    damage, folder, mirror
+):
     path = folder / FIRST_FILE
-    damaged = path.read_bytes()[:-5]
+    damaged = damage(path.read_bytes())
     path.write_bytes(damaged)
     with pytest.raises(DataUnavailable, match="is damaged") as failure:
         load_data()
@@ -275,6 +131,21 @@ def test_damaged_file_in_own_folder_is_named_and_left_alone(folder, mirror):
     assert_one_clear_sentence(failure)
     assert path.read_bytes() == damaged
     assert mirror.requests == []
+
+
+def swap_splits(folder):
+    """Training images under the name of the test images, and back."""
+    train, test = folder / FIRST_FILE, folder / "t10k-images-idx3-ubyte.gz"
+    train.rename(folder / "kept")
+    test.rename(train)
+    (folder / "kept").rename(test)
+
+
+def test_swapped_files_in_own_folder_are_named(folder):
+    swap_splits(folder)
+    with pytest.raises(DataUnavailable, match="is damaged") as failure:
+        load_data()
+    assert_one_clear_sentence(failure)
 
 
 def test_unreadable_file_in_own_folder_is_named(folder, monkeypatch):
@@ -313,18 +184,36 @@ def test_download_is_cached_and_not_repeated(mirror, official, cache):
         (hang_up, "closed connection"),
         (stall, "no answer for 0.3 seconds"),
         (stall_at_once, "no answer for 0.3 seconds"),
+        (announces_less, "arrived damaged"),
+        (announces_nonsense, "arrived damaged"),
+        (announces_less_than_nothing, "arrived damaged"),
+        (never_ends, "more than 2,000,000 bytes"),
+        (breaks_a_chunk, "IncompleteRead"),
+        (speaks_no_http, "what\\?"),
+        (redirect("{path}"), "HTTP status 302"),
+        (redirect("file:///etc/hostname"), "HTTP status 302"),
+        (redirect("http://[nowhere"), "Invalid IPv6 URL"),
+        (redirect("http://127.0.0.1:port/"), "nonnumeric port"),
     ],
 )
 def test_failed_download_is_explained(
     answer, cause, mirror, cache, monkeypatch
 ):
     monkeypatch.setattr(module, "_DOWNLOAD_TIMEOUT", 0.3)
+    monkeypatch.setattr(module, "_LARGEST", 2_000_000)
     mirror.answer = answer
     with pytest.raises(DataUnavailable, match=cause) as failure:
         load_data()
     assert mirror.url + FIRST_FILE in str(failure.value)
     assert_one_clear_sentence(failure)
     assert files_under(cache.parent) == []
+
+
+@pytest.mark.parametrize("answer", [redirect("/moved{path}"), slow_but_alive])
+def test_unusual_but_honest_answer_is_accepted(answer, mirror, monkeypatch):
+    monkeypatch.setattr(module, "_DOWNLOAD_TIMEOUT", 0.3)
+    mirror.answer = answer
+    assert len(load_data(device="cpu").train_images) == TRAIN
 
 
 def test_no_server_at_all_is_explained(official, monkeypatch):
@@ -366,11 +255,7 @@ def test_interrupted_download_goes_on_with_the_missing_files(
     assert mirror.requests == [last]
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [lambda old: old[:-7], lambda old: old[:60] + b"oops" + old[64:]],
-    ids=["truncated", "corrupted"],
-)
+@pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_file_in_cache_is_named_and_replaced(
     damage, mirror, official, cache
 ):
@@ -382,6 +267,27 @@ def test_damaged_file_in_cache_is_named_and_replaced(
         load_data(device="cpu")
     assert mirror.requests == [FIRST_FILE]
     assert path.read_bytes() == official[FIRST_FILE]
+
+
+def test_swapped_files_in_cache_are_replaced(mirror, official, cache):
+    load_data(device="cpu")
+    swap_splits(cache)
+    with pytest.warns(UserWarning, match="is damaged"):
+        load_data(device="cpu")
+    for name, content in official.items():
+        assert (cache / name).read_bytes() == content
+
+
+def test_damaged_file_in_cache_is_not_used_without_a_network(mirror, cache):
+    load_data(device="cpu")
+    (cache / FIRST_FILE).write_bytes(b"")
+    mirror.answer = hang_up
+    with (
+        pytest.warns(UserWarning, match=f"{FIRST_FILE} is damaged"),
+        pytest.raises(DataUnavailable, match="closed connection") as failure,
+    ):
+        load_data()
+    assert_one_clear_sentence(failure)
 
 
 def test_interrupted_write_leaves_nothing_behind(mirror, cache, monkeypatch):
@@ -431,6 +337,32 @@ def test_missing_home_falls_back_to_a_temporary_folder(
     monkeypatch.setattr(Path, "home", homeless)
     load_data(device="cpu")
     assert files_under(tmp_path / "tmp") == sorted(official)
+
+
+def test_half_written_files_of_killed_processes_are_swept(
+    mirror, official, cache
+):
+    cache.mkdir(parents=True)
+    for name, age in (("old.part", 2 * 86_400), ("new.part", 60)):
+        (cache / name).write_text("half")
+        moment = time.time() - age
+        os.utime(cache / name, (moment, moment))
+    load_data(device="cpu")
+    assert files_under(cache) == sorted([*official, "new.part"])
+
+
+def test_temporary_folder_of_another_user_is_not_used(
+    mirror, tmp_path, monkeypatch
+):
+    obstacle = tmp_path / "file"
+    obstacle.write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(obstacle))
+    another = os.getuid() + 1
+    (tmp_path / "tmp" / f"onebyone-{another}").mkdir()
+    monkeypatch.setattr(os, "getuid", lambda: another)
+    with pytest.warns(UserWarning, match="could not be kept"):
+        load_data(device="cpu")
+    assert files_under(tmp_path / "tmp") == []
 
 
 def test_progress_bars_show_and_can_be_hidden(mirror, monkeypatch, capfd):
@@ -786,23 +718,7 @@ def test_cached_letters_are_used(few_letters, cache, monkeypatch):
     assert torch.equal(first.test_labels, second.test_labels)
 
 
-def flip_one_pixel(content):
-    middle = len(content) // 2
-    return (
-        content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
-    )
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        flip_one_pixel,
-        lambda content: content[:-100],
-        lambda content: b"",
-        lambda content: b"not an archive",
-    ],
-    ids=["one bit", "truncated", "empty", "no archive"],
-)
+@pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_letters_are_named_and_drawn_again(damage, few_letters, cache):
     first = Letters(device="cpu")
     path = cache / "letters-10-v1.npz"

@@ -3,6 +3,10 @@
 import copy
 import math
 import pickle
+import random
+import signal
+import threading
+import time
 
 import matplotlib
 import pytest
@@ -12,6 +16,7 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.nn import functional as F
 
+from faults import Nursery
 from onebyone import training
 from onebyone.training import History, Step, Trainer, evaluate, predict
 
@@ -429,6 +434,45 @@ def test_a_loss_that_is_not_finite_stops_and_is_explained_once(capsys):
     assert "lr=1e+29 instead of 1e+30" in out
 
 
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_an_image_that_is_not_finite_stops_and_is_explained(bad, capsys):
+    data = Quadrants()
+    data.X[0, 0, 0, 0] = bad
+    history = trainer(2).fit(small_net(), data)
+    assert history.stopped.startswith("non-finite loss at step ")
+    assert "infinite values" in capsys.readouterr().out
+
+
+def test_weights_that_are_not_finite_stop_at_once(capsys):
+    net = small_net()
+    nn.init.constant_(net[0].bias, math.nan)
+    history = trainer(2).fit(net, Quadrants())
+    assert history.stopped == "non-finite loss at step 1"
+    assert "Stopped at step 1 of 26" in capsys.readouterr().out
+
+
+def test_ctrl_c_at_any_moment_leaves_a_network_to_go_on_with():
+    """A real signal, at ten moments of a run."""
+    data = Quadrants(batch_size=4)
+    net = small_net()
+    chance = random.Random(0)
+    for _ in range(10):
+        alarm = threading.Timer(
+            chance.uniform(0.01, 0.3), signal.raise_signal, [signal.SIGINT]
+        )
+        alarm.start()
+        try:
+            while alarm.is_alive():
+                history = trainer(1000).fit(net, data)
+                assert history.stopped == "interrupted"
+            time.sleep(0.01)
+        except KeyboardInterrupt:  # before the first step or after the last
+            pass
+        alarm.join()
+        assert evaluate(net, data)[1] >= 0
+        assert all(p.isfinite().all() for p in net.parameters())
+
+
 def test_a_dead_network_draws_a_warning_that_says_why(capsys):
     history = trainer(2).fit(dead_net(), Quadrants())
     assert history.stopped is None
@@ -466,16 +510,122 @@ def test_low_loss_and_high_accuracy_are_not_chance():
         MemoryError(),
     ],
 )
-def test_out_of_memory_suggests_a_smaller_batch(error):
+def test_out_of_memory_names_a_batch_that_fits(error):
+    """There is room for six images: halves of 16 are tried, 8 and then 4."""
+
     class Hungry(SmallClassifier):
         def forward(self, X):
-            if self.training:
+            if self.training and len(X) > 6:
                 raise error
             return super().forward(X)
 
-    with pytest.raises(RuntimeError, match="batch size 16: try 8") as caught:
+    with pytest.raises(RuntimeError, match="batch size 16: try 4,") as caught:
         trainer().fit(Hungry(), Quadrants())
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
+
+
+def test_a_batch_that_was_named_trains():
+    net = small_net()
+    room = 6
+
+    def forward(X):
+        if net.training and len(X) > room:
+            raise MemoryError
+        return nn.Sequential.forward(net, X)
+
+    net.forward = forward
+    with pytest.raises(RuntimeError, match="try 4,"):
+        trainer().fit(net, Quadrants())
+    assert trainer().fit(net, Quadrants(batch_size=4)).stopped is None
+
+
+def test_looking_for_a_batch_that_fits_leaves_the_network_alone():
+    net = small_net()
+    before = copy.deepcopy(net.state_dict())
+
+    def forward(X):
+        if net.training and len(X) > 6:
+            raise MemoryError
+        return nn.Sequential.forward(net, X)
+
+    net.forward = forward
+    with pytest.raises(RuntimeError, match="out of memory"):
+        trainer().fit(net, Quadrants())
+    assert not net.training
+    assert all(p.grad is None for p in net.parameters())
+    for key, value in net.state_dict().items():
+        assert torch.equal(before[key], value)
+
+
+@pytest.mark.parametrize("room", [0, 2])
+def test_a_network_too_large_for_any_batch_is_told_so(room):
+    """For two images without gradients there may be room or not."""
+
+    class Huge(SmallClassifier):
+        def forward(self, X):
+            if self.training or len(X) > room:
+                raise MemoryError
+            return super().forward(X)
+
+    with pytest.raises(RuntimeError, match="take a smaller network") as caught:
+        trainer().fit(Huge(), Quadrants())
+    error = caught.value
+    assert error.__context__ is None or error.__suppress_context__
+
+
+def test_memory_that_really_runs_out_is_explained(tmp_path):
+    """The system refuses more memory to a process of its own."""
+    setup = """
+        import resource
+
+        import torch
+        from torch import nn
+
+        from onebyone.training import Trainer
+
+        class Data:
+            device = torch.device("cpu")
+
+            def __init__(self, batch_size):
+                X = torch.zeros(batch_size, 1, 8, 8)
+                y = torch.arange(batch_size) % 4
+                self.batches = [(X, y)]
+
+            def train_dataloader(self):
+                return self.batches
+
+            def val_dataloader(self):
+                return None
+
+        def fit(batch_size):
+            net = nn.Sequential(
+                nn.Upsample(scale_factor=64),
+                nn.Conv2d(1, 2, 1),  # 2 MiB for each image
+                nn.AdaptiveAvgPool2d(1),
+                nn.Flatten(),
+                nn.Linear(2, 4),
+            )
+            Trainer(1, precision="float32", progress=False).fit(
+                net, Data(batch_size)
+            )
+
+        def task():
+            torch.set_num_threads(1)
+            fit(2)  # what PyTorch itself needs
+            with open("/proc/self/statm") as file:
+                now = int(file.read().split()[0]) * resource.getpagesize()
+            limit = now + 500 * 2**20
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+            try:
+                fit(512)
+            except RuntimeError as error:
+                words = str(error).split()
+            assert words[:6] == "out of memory at batch size".split(), words
+            assert words[6:8] == ["512:", "try"], words
+            fit(int(words[8].rstrip(",")))
+    """
+    with Nursery(setup, tmp_path) as nursery:
+        assert nursery.wait(nursery.start()) == 0
 
 
 def test_other_errors_of_the_network_stay_what_they_are():
@@ -551,6 +701,24 @@ N = TRAIN + TEST
 def test_what_cannot_be_trained_is_refused_before_training(net, data, message):
     with pytest.raises(ValueError, match=message):
         trainer().fit(net, data)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "error", "message"),
+    [
+        (16, torch.full((16,), 9), IndexError, "Target 9 is out of bounds"),
+        (16, torch.zeros(15).long(), ValueError, r"\(16\) .* \(15\)"),
+    ],
+)
+def test_a_bad_batch_that_no_look_ahead_sees_is_named(X, y, error, message):
+    """The loader shows its first batch alone; PyTorch names the fault."""
+    good = (torch.rand(16, 1, 8, 8), torch.zeros(16).long())
+    data = Quadrants()
+    data.train_dataloader = lambda: [good, (torch.rand(X, 1, 8, 8), y)]
+    net = small_net()
+    with pytest.raises(error, match=message):
+        trainer().fit(net, data)
+    assert not net.training
 
 
 def test_frozen_parameters_are_no_parameters_to_train():

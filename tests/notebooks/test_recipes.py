@@ -1,0 +1,256 @@
+"""CONTRIBUTING.md's recipes, followed in a copy of the repository."""
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import nbformat
+import pytest
+from checks import ROOT
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from tools import claims
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """What git would have of this checkout, in a folder of its own."""
+    command = ["git", "ls-files", "-co", "--exclude-standard"]
+    listed = subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    for name in listed.splitlines():
+        if (ROOT / name).is_file():
+            target = tmp_path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target)
+    return tmp_path
+
+
+def run(copy, *arguments):
+    """Run a module in the copy; what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=copy,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(copy),
+            "PYTEST_ADDOPTS": "",
+            "ONEBYONE_PROGRESS": "0",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def replace(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, old
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def recipe(title):
+    """The text of a section of CONTRIBUTING.md."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+# --- A chapter -----------------------------------------------------------
+
+
+def chapter(copy):
+    """A small chapter: a title, the setup cell, a number and its proof."""
+    other = nbformat.read(copy / "book" / "nin.ipynb", as_version=4)
+    setup = next(c for c in other.cells if c.cell_type == "code")
+    return new_notebook(
+        cells=[
+            new_markdown_cell("# Shuffling channels\n\nIt is about order."),
+            new_code_cell(setup.source, metadata={"tags": ["setup"]}),
+            new_markdown_cell("A shuffle has no weights, but 4,096 tables."),
+            new_code_cell("64 * 64"),
+        ]
+    )
+
+
+def test_a_chapter_is_added_as_the_recipe_says(copy):
+    text = recipe("Write a chapter")
+    assert "_toc.yml" in text and "setup cell" in text
+    path = copy / "book" / "shuffling.ipynb"
+    nbformat.write(chapter(copy), path)
+    replace(
+        copy / "_toc.yml",
+        "      - file: book/keras\n",
+        "      - file: book/keras\n      - file: book/shuffling\n",
+    )
+    run(copy, "tools.notebooks", "execute", "book/shuffling.ipynb")
+    run(copy, "tools.claims", "book/shuffling.ipynb")
+    tests = ["test_structure.py", "test_claims.py"]
+    told = run(
+        copy,
+        "pytest",
+        "-q",
+        *(f"tests/notebooks/{name}" for name in tests),
+        "-k",
+        "shuffling or table_of_contents or same_setup",
+    )
+    assert "passed" in told
+
+
+def test_an_unproven_number_in_a_new_chapter_is_named(copy):
+    notebook = chapter(copy)
+    notebook.cells[2].source = "A shuffle has no weights, but 4,097 tables."
+    path = copy / "book" / "shuffling.ipynb"
+    nbformat.write(notebook, path)
+    run(copy, "tools.notebooks", "execute", "book/shuffling.ipynb")
+    assert claims.main([str(path)]) != 0
+
+
+# --- A task --------------------------------------------------------------
+
+TASK = """
+    linear = Number(
+        "A linear layer",
+        lambda inputs, outputs: (inputs + 1) * outputs,
+        given={"inputs": 300, "outputs": 70},
+        mistakes=[
+            Mistake(
+                lambda inputs, outputs: inputs * outputs,
+                "The biases are missing.",
+                "Each output has one.",
+            ),
+            Mistake(
+                lambda inputs, outputs: inputs * (outputs + 1),
+                "You gave a bias to each input.",
+                "A bias is added to a result.",
+            ),
+            Mistake(
+                lambda inputs, outputs: inputs + outputs,
+                "You added the two sizes.",
+                "Each output reads each input.",
+            ),
+        ],
+        hints=["How many weights has one output?", "And what else has it?"],
+    )
+
+    progress, variant = notebook(__name__)
+"""
+
+
+def marked(kind, name):
+    mark = {"grade": kind == "check", "solution": kind == "answer"}
+    mark |= {"locked": kind == "check", "task": False, "schema_version": 3}
+    if kind == "check":
+        return {"nbgrader": {**mark, "grade_id": f"check_{name}", "points": 1}}
+    return {"nbgrader": {**mark, "grade_id": name}}
+
+
+def cells_of_the_task():
+    call = "check.counting.linear(linear)"
+    explained = {"tags": ["explanation"]}
+    return [
+        new_markdown_cell("How many parameters has `nn.Linear(300, 70)`?"),
+        new_code_cell(
+            "linear = ...\n### BEGIN SOLUTION\nlinear = 301 * 70\n"
+            "### END SOLUTION",
+            metadata=marked("answer", "linear"),
+        ),
+        new_code_cell(
+            f"### BEGIN HIDDEN TESTS\nverdict = {call}\n"
+            f"assert verdict, verdict\n### END HIDDEN TESTS\n{call}",
+            metadata=marked("check", "linear"),
+        ),
+        new_markdown_cell("Its parameters are 21,070.", metadata=explained),
+        new_code_cell("assert 301 * 70 == 21_070", metadata=explained),
+    ]
+
+
+@pytest.mark.long
+def test_a_task_is_added_as_the_recipe_says(copy, some_data):
+    text = recipe("Add an exercise")
+    assert "make exercises" in text and "explanation" in text
+    replace(
+        copy / "onebyone" / "check" / "counting.py",
+        "progress, variant = notebook(__name__)\n",
+        textwrap.dedent(TASK).lstrip(),
+    )
+    path = copy / "exercises" / "solutions" / "counting.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    last = next(
+        place
+        for place, cell in enumerate(notebook.cells)
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "check_runs"
+    )
+    notebook.cells[last + 1 : last + 1] = cells_of_the_task()
+    nbformat.write(notebook, path)
+    run(copy, "tools.notebooks", "execute", str(path))
+    run(copy, "tools.exercises")
+    run(copy, "tools.claims", str(path))
+    student = copy / "exercises" / "counting.ipynb"
+    told = student.read_text(encoding="utf-8")
+    assert "check.counting.linear(linear)" in told and "21,070" not in told
+    run(copy, "pytest", "-q", "tests/unit/test_check_tasks.py", "-k", "linear")
+    run(
+        copy,
+        "pytest",
+        "-q",
+        "tests/notebooks/test_exercises.py",
+        "tests/notebooks/test_structure.py",
+        "-k",
+        "counting or what_the_solutions_give",
+    )
+
+
+# --- A study -------------------------------------------------------------
+
+STUDY = '''
+    """The study *thirds*: does a third of a seed show?"""
+
+    from onebyone.study.declaration import Row, Study
+
+
+    def measure(part: int, seed: int) -> Row:
+        """A number that depends on the seed a little."""
+        return {"value": part + seed / 3}
+
+
+    STUDY = Study(
+        name="thirds",
+        question="Does a third of a seed show?",
+        configurations=[{"part": part} for part in (1, 2)],
+        measure=measure,
+        measurements=["value"],
+        shown=["value"],
+    )
+'''
+COMMANDS = """
+    from onebyone import study
+    from onebyone.study.__main__ import main
+
+    for command in ("run", "publish", "status", "table"):
+        assert main([command, "thirds"]) == 0
+    assert len(study.load("thirds")) == 10
+"""
+
+
+def test_a_study_is_added_as_the_recipe_says(copy):
+    text = recipe("Add a study")
+    assert "catalogue.py" in text and "publish" in text
+    folder = copy / "onebyone" / "study"
+    (folder / "thirds.py").write_text(textwrap.dedent(STUDY).lstrip())
+    catalogue = folder / "catalogue.py"
+    replace(catalogue, "    remove_1x1,\n", "    remove_1x1,\n    thirds,\n")
+    last = "        bake_off.STUDY,\n"
+    replace(catalogue, last, f"{last}        thirds.STUDY,\n")
+    (copy / "commands.py").write_text(textwrap.dedent(COMMANDS))
+    told = run(copy, "commands")
+    assert "runs moved into the package: 10" in told
+    assert "0 of 10 declared are missing" in told
+    assert (copy / "onebyone" / "recorded" / "thirds.csv").is_file()
+    tests = ["tests/unit/test_study.py", "-k", "packaged_record"]
+    run(copy, "pytest", "-q", *tests)
+    run(copy, "ruff", "check", "onebyone")
+    run(copy, "ruff", "format", "--check", "onebyone")

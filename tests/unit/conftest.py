@@ -1,0 +1,117 @@
+"""A small stand-in for Fashion-MNIST, in a folder and behind a server."""
+
+import gzip
+import struct
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+import torchvision
+
+import faults
+from onebyone import data as module
+
+
+@pytest.fixture
+def fresh_machine(tmp_path, monkeypatch):
+    """No variables, empty caches, no proxy, no progress bars."""
+    for variable in ("ONEBYONE_DATA", "ONEBYONE_DATASET"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("ONEBYONE_PROGRESS", "0")
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path / "tmp"))
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "cache" / "onebyone"
+
+
+def small_files(train=faults.TRAIN, test=faults.TEST):
+    """Random images in the official format, unpacked, by name."""
+    generator = torch.Generator().manual_seed(1)
+    files = {}
+    for split, count in (("train", train), ("t10k", test)):
+        pixels = torch.randint(
+            256, (count, 28, 28), generator=generator, dtype=torch.uint8
+        )
+        labels = (torch.arange(count) % 10).to(torch.uint8)
+        for kind, values in (("images", pixels), ("labels", labels)):
+            header = struct.pack(
+                f">{1 + values.dim()}I", 0x0800 + values.dim(), *values.shape
+            )
+            name = f"{split}-{kind}-idx{values.dim()}-ubyte"
+            files[name] = header + values.numpy().tobytes()
+    return files
+
+
+@pytest.fixture
+def official(monkeypatch):
+    """A small stand-in for the four official files, by name."""
+    files = small_files()
+    packed = {f"{name}.gz": gzip.compress(raw) for name, raw in files.items()}
+    dataset = torchvision.datasets.FashionMNIST
+    monkeypatch.setattr(
+        dataset,
+        "resources",
+        [(name, faults.md5(packed[name])) for name in packed],
+    )
+    monkeypatch.setattr(
+        module,
+        "_UNPACKED_MD5",
+        {name: faults.md5(files[name]) for name in files},
+    )
+    monkeypatch.setattr(dataset, "mirrors", ["http://127.0.0.1:9/"])
+    return packed
+
+
+@pytest.fixture
+def folder(official, tmp_path, monkeypatch):
+    """A reader's own folder of the official files, in ONEBYONE_DATA."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for name, content in official.items():
+        (folder / name).write_bytes(content)
+    monkeypatch.setenv("ONEBYONE_DATA", str(folder))
+    return folder
+
+
+@pytest.fixture
+def mirror(official, monkeypatch):
+    """A real server of the files that a test can make misbehave."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            name = self.path.rpartition("/")[2]
+            server.requests.append(name)
+            server.answer(self, official[name])
+
+        def log_message(self, *arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.handle_error = lambda *client: None  # readers may be killed
+    server.answer = faults.whole
+    server.requests = []
+    server.end_of_test = threading.Event()
+    server.url = f"http://127.0.0.1:{server.server_port}/"
+    monkeypatch.setattr(
+        torchvision.datasets.FashionMNIST, "mirrors", [server.url]
+    )
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield server
+    server.end_of_test.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def few_letters(monkeypatch):
+    monkeypatch.setattr(module, "_LETTERS_TRAIN", faults.TRAIN)
+    monkeypatch.setattr(module, "_LETTERS_TEST", faults.TEST)

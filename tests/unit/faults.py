@@ -1,0 +1,249 @@
+"""Servers that misbehave, and processes that can be killed.
+
+The tests of faults use them, in `test_data.py` and the files beside it.
+"""
+
+import hashlib
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+TRAIN, TEST = 400, 90  # images of the small stand-in for Fashion-MNIST
+FIRST_FILE = "train-images-idx3-ubyte.gz"
+
+
+def md5(content):
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def files_under(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def assert_one_clear_sentence(failure):
+    message = str(failure.value)
+    assert message.startswith("Fashion-MNIST is not available: ")
+    assert message.endswith(".") and "\n" not in message
+    assert "set ONEBYONE_DATA to" in message
+    assert "ONEBYONE_DATASET=letters" in message
+    # nothing else is printed above it
+    error = failure.value
+    assert error.__context__ is None or error.__suppress_context__
+
+
+# --- damage to a file ----------------------------------------------------
+
+
+def cut_short(content):
+    return content[:-7]
+
+
+def one_bit_flipped(content):
+    middle = len(content) // 2
+    flipped = bytes([content[middle] ^ 1])
+    return content[:middle] + flipped + content[middle + 1 :]
+
+
+def emptied(content):
+    return b""
+
+
+def replaced_by_a_page(content):
+    return b"<!DOCTYPE html><title>Log in</title>"
+
+
+DAMAGE = [cut_short, one_bit_flipped, emptied, replaced_by_a_page]
+
+
+# --- what a server may answer --------------------------------------------
+
+
+def send(handler, content, announced=None):
+    handler.send_response(200)
+    if announced is not None:
+        handler.send_header("Content-Length", str(announced))
+    handler.end_headers()
+    handler.wfile.write(content)
+
+
+def whole(handler, content):
+    send(handler, content, announced=len(content))
+
+
+def truncated(handler, content):
+    send(handler, content[:-10], announced=len(content))
+
+
+def truncated_without_length(handler, content):
+    send(handler, content[:-10])
+
+
+def corrupted(handler, content):
+    whole(handler, content[:50] + b"oops" + content[54:])
+
+
+def web_page(handler, content):
+    whole(handler, replaced_by_a_page(content))
+
+
+def nothing(handler, content):
+    whole(handler, b"")
+
+
+def announces_less(handler, content):
+    send(handler, content, announced=len(content) - 10)
+
+
+def announces_nonsense(handler, content):
+    send(handler, content[:-10], announced="many")
+
+
+def announces_less_than_nothing(handler, content):
+    send(handler, content[:-10], announced=-1)
+
+
+def never_ends(handler, content):
+    send(handler, content)
+    while not handler.server.end_of_test.is_set():
+        handler.wfile.write(content)
+
+
+def breaks_a_chunk(handler, content):
+    handler.protocol_version = "HTTP/1.1"
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b"64\r\n" + content[:100] + b"\r\nno number\r\n")
+    handler.close_connection = True
+
+
+def speaks_no_http(handler, content):
+    handler.wfile.write(b"\x00\x01\x02 what?\r\n\r\n")
+
+
+def not_found(handler, content):
+    handler.send_error(404)
+
+
+def reset(handler, content):
+    send(handler, content[:100], announced=len(content))
+    hard = struct.pack("ii", 1, 0)
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, hard)
+    handler.wfile.close()
+    handler.rfile.close()
+    handler.connection.close()
+
+
+def hang_up(handler, content):
+    handler.close_connection = True
+
+
+def stall(handler, content):
+    send(handler, content[:100], announced=len(content))
+    handler.server.end_of_test.wait(10)
+
+
+def stall_at_once(handler, content):
+    handler.server.end_of_test.wait(10)
+
+
+def slow_but_alive(handler, content):
+    send(handler, content[:100], announced=len(content))
+    for start in range(100, len(content), 1 + len(content) // 4):
+        handler.wfile.flush()
+        handler.server.end_of_test.wait(0.1)
+        handler.wfile.write(content[start : start + 1 + len(content) // 4])
+
+
+def redirect(target):
+    """Send the reader elsewhere; {path} stands for what was asked for."""
+
+    def answer(handler, content):
+        if handler.path.startswith("/moved/"):
+            return whole(handler, content)
+        handler.send_response(302)
+        handler.send_header("Location", target.format(path=handler.path))
+        handler.end_headers()
+
+    return answer
+
+
+# --- processes that can be killed ----------------------------------------
+
+LOOP = """
+import os
+import sys
+import traceback
+
+
+def live(arguments):
+    try:
+        task(*arguments)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+for line in sys.stdin:
+    order, *arguments = line.split()
+    if order == "start":
+        pid = os.fork()
+        if pid == 0:
+            live(arguments)
+        print(pid, flush=True)
+    else:
+        status = os.waitpid(int(arguments[0]), 0)[1]
+        print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+class Nursery:
+    """A process that forks a child for each start, so imports happen once.
+
+    `setup` is code that defines `task`, which is called in each child with
+    the words given to `start`.
+    """
+
+    def __init__(self, setup, folder):
+        script = Path(folder, "nursery.py")
+        script.write_text(textwrap.dedent(setup) + LOOP)
+        root = str(Path(__file__).resolve().parents[2])
+        self.process = subprocess.Popen(
+            [sys.executable, str(script)],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def start(self, *words):
+        """The process id of a new child."""
+        return int(self._order("start", *words))
+
+    def kill(self, child):
+        """Kill it, whatever it is doing; whether it was still alive."""
+        os.kill(child, signal.SIGKILL)
+        return self.wait(child) == -signal.SIGKILL
+
+    def wait(self, child):
+        """The exit status of a child."""
+        return int(self._order("wait", child))
+
+    def _order(self, *words):
+        print(*words, file=self.process.stdin, flush=True)
+        return self.process.stdout.readline()

@@ -1,0 +1,230 @@
+"""What the course never does: unpickle, phone home, trust an answer."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torchvision
+from torch import nn
+
+import check_examples
+from onebyone import cost
+from onebyone import data as module
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = sorted(
+    path
+    for name in ("onebyone", "tools")
+    for path in ROOT.glob(f"{name}/**/*.py")
+)
+NOTEBOOKS = sorted(ROOT.glob("book/*.ipynb")) + sorted(
+    ROOT.glob("exercises/**/*.ipynb")
+)
+
+
+def code_of(path):
+    """The syntax trees of a module, or of the code cells of a notebook."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        return [ast.parse(text)]
+    cells = json.loads(text)["cells"]
+    sources = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+    return [ast.parse(without_magics(source)) for source in sources]
+
+
+def without_magics(source):
+    lines = source.splitlines()
+    indents = [line[: len(line) - len(line.lstrip())] for line in lines]
+    return "\n".join(
+        f"{indent}pass" if line.lstrip().startswith(("%", "!")) else line
+        for line, indent in zip(lines, indents, strict=True)
+    )
+
+
+def imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
+
+
+def calls(tree):
+    """Each call as `name.of.function` with its keyword arguments."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            options = {k.arg: ast.unparse(k.value) for k in node.keywords}
+            yield ast.unparse(node.func), options
+
+
+def everywhere():
+    for path in (*MODULES, *NOTEBOOKS):
+        for tree in code_of(path):
+            yield path, tree
+
+
+# --- Nothing is unpickled ------------------------------------------------
+
+PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve"}
+PICKLES |= {"marshal"}
+
+
+def opens_a_pickle(call, options):
+    name = call.rpartition(".")[2]
+    if call in ("torch.load", "torch.jit.load") or name == "read_pickle":
+        return options.get("weights_only") != "True"
+    if call in ("np.load", "numpy.load"):
+        return options.get("allow_pickle") != "False"
+    if call == "yaml.load":
+        return "Safe" not in options.get("Loader", "")
+    return call in ("eval", "exec", "os.system") or "shell" in options
+
+
+def test_nothing_is_unpickled_and_no_text_becomes_code():
+    for path, tree in everywhere():
+        assert not PICKLES & set(imports(tree)), path
+        found = [call for call in calls(tree) if opens_a_pickle(*call)]
+        assert not found, (path, found)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "torch.load(file)",
+        "torch.load(file, weights_only=False)",
+        "np.load(file)",
+        "np.load(file, allow_pickle=True)",
+        "pd.read_pickle(file)",
+        "yaml.load(text, Loader=yaml.Loader)",
+        "eval(text)",
+        "subprocess.run(text, shell=True)",
+    ],
+)
+def test_a_pickle_would_be_seen(source):
+    (call,) = calls(ast.parse(source))
+    assert opens_a_pickle(*call)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "torch.load(file, weights_only=True)",
+        "np.load(file, allow_pickle=False)",
+        "yaml.safe_load(text)",
+        "net.eval()",
+        "safetensors.torch.load_file(file)",
+    ],
+)
+def test_what_opens_no_pickle_is_left_alone(source):
+    (call,) = calls(ast.parse(source))
+    assert not opens_a_pickle(*call)
+
+
+def test_packaged_weights_are_safetensors():
+    packaged = {path.suffix for path in ROOT.glob("onebyone/recorded/*.*")}
+    assert packaged <= {".py", ".csv", ".json", ".safetensors"}
+
+
+# --- Nothing phones home -------------------------------------------------
+
+NETWORK = {"urllib", "http", "socket", "ssl", "ftplib", "smtplib", "asyncio"}
+NETWORK |= {"requests", "httpx", "aiohttp", "websocket", "websockets"}
+NETWORK |= {"socketserver", "xmlrpc", "telnetlib", "dask", "distributed"}
+ALLOWED = {
+    "onebyone/data.py": {"urllib", "http"},  # four files, pinned by MD5
+    "onebyone/study/running.py": {"dask"},  # a cluster that one names
+    "tools/pages.py": {"urllib"},  # urllib.parse opens nothing
+    "tools/pdf.py": {"urllib"},
+}
+
+
+def test_only_the_data_and_a_cluster_use_the_network():
+    for path, tree in everywhere():
+        allowed = ALLOWED.get(path.relative_to(ROOT).as_posix(), set())
+        assert set(imports(tree)) & NETWORK <= allowed, path
+
+
+def test_importing_and_checking_connects_to_nowhere():
+    """Python itself tells of every connection and every name looked up."""
+    source = """
+        import sys
+
+        def watch(event, arguments):
+            if event in ("socket.connect", "socket.getaddrinfo",
+                         "socket.gethostbyname", "urllib.Request"):
+                raise SystemExit(f"{event}: {arguments}")
+
+        sys.addaudithook(watch)
+        import torch
+        import onebyone, onebyone.check, onebyone.plots, onebyone.study
+        from onebyone import check, models
+
+        assert check.nin.tuning("c")
+        assert not check.nin.last_step(34_790)
+        check.nin.progress()
+        onebyone.cost.parameters(models.nin())
+        models.compact_nin()(torch.zeros(1, 1, 28, 28))
+    """
+    body = "\n".join(line[8:] for line in source.splitlines())
+    done = subprocess.run(
+        [sys.executable, "-c", body],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_file_that_is_downloaded_has_a_pinned_hash():
+    """The official mirror speaks plain HTTP, so the hash must say it all."""
+    resources = torchvision.datasets.FashionMNIST.resources
+    assert dict(resources) == {
+        "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+        "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+        "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+    }
+    unpacked = {name.removesuffix(".gz") for name, _ in resources}
+    assert set(module._UNPACKED_MD5) == unpacked
+
+
+def test_no_chapter_downloads_weights():
+    """Networks of other libraries are built without their weights."""
+    for path, tree in everywhere():
+        for call, options in calls(tree):
+            assert options.get("pretrained", "False") == "False", (path, call)
+            library = call.startswith(("torchvision.models", "keras.app"))
+            if library:
+                assert options.get("weights", "None") == "None", (path, call)
+
+
+# --- What a student writes stays text -------------------------------------
+
+
+MARKUP = "<img src=x onerror=alert(1)>"
+
+
+class Markup:
+    def __repr__(self):
+        return MARKUP
+
+
+@pytest.mark.parametrize(
+    "task", check_examples.all_tasks(), ids=lambda task: task.path
+)
+def test_no_repr_of_an_answer_puts_html_on_the_page(task):
+    """Every check of the book, asked with objects that show as HTML."""
+    for answer in (Markup(), MARKUP, [Markup()], type(MARKUP, (), {})):
+        for count in (1, len(getattr(task, "parts", [1]))):
+            page = task(*[answer] * count)._repr_html_()
+            assert "<img" not in page
+
+
+def test_names_of_layers_put_no_html_on_the_page():
+    net = nn.Sequential(type(MARKUP, (nn.Linear,), {})(4, 2))
+    page = cost.layer_table(net, (4,))._repr_html_()
+    assert "<img" not in page and "&lt;img" in page

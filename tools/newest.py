@@ -1,0 +1,38 @@
+"""Take the version pins away, to try the newest of everything.
+
+    python -m tools.newest
+
+A weekly workflow does this in a checkout of its own, then runs `make test`.
+Two pins stay: Jupyter Book below 2, which reads other configuration files,
+and d2l, which is finished.
+"""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = ("requirements.txt", "requirements-book.txt")
+KEPT = {"jupyter-book": "jupyter-book<2"}
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==\S+")
+
+
+def without_pins(text: str) -> str:
+    """The lines of a requirement file, each name with any version."""
+    lines = []
+    for line in text.splitlines():
+        if line.startswith("-c "):
+            continue
+        pin = PIN.match(line)
+        lines.append(KEPT.get(pin[1], pin[1]) if pin else line)
+    return "\n".join(lines) + "\n"
+
+
+def main(root: Path = ROOT) -> None:
+    """Rewrite the requirement files in place."""
+    for name in FILES:
+        path = root / name
+        path.write_text(without_pins(path.read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
