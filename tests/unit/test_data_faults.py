@@ -93,9 +93,13 @@ def assert_nothing_bad_is_cached(folder, files):
             assert path.is_dir() or path.suffix == ".part"
 
 
-@pytest.mark.parametrize("name", ["fashion-mnist", "letters"])
 @pytest.mark.parametrize(
-    "moments", [4, pytest.param(50, marks=pytest.mark.long)]
+    ("moments", "name"),
+    [
+        (4, "fashion-mnist"),
+        pytest.param(50, "fashion-mnist", marks=pytest.mark.long),
+        pytest.param(50, "letters", marks=pytest.mark.long),
+    ],
 )
 def test_a_reader_killed_at_any_moment_leaves_no_bad_cache(
     moments, name, readers, files, tmp_path
