@@ -464,7 +464,9 @@ def test_ctrl_c_at_any_moment_leaves_a_network_to_go_on_with():
         try:
             while alarm.is_alive():
                 history = trainer(1000).fit(net, data)
-                assert history.stopped == "interrupted"
+                # None: it came behind the last step, or in a destructor,
+                # where Python drops every exception
+                assert history.stopped in ("interrupted", None)
             time.sleep(0.01)
         except KeyboardInterrupt:  # before the first step or after the last
             pass
