@@ -86,11 +86,7 @@ def strided_nin_to_classes(
 
 
 def _blocks(blocks: list[nn.Sequential], batch_norm: bool) -> list[nn.Module]:
-    return (
-        [with_batch_norm(block) for block in blocks]
-        if batch_norm
-        else (blocks)
-    )
+    return [with_batch_norm(b) for b in blocks] if batch_norm else blocks
 
 
 def paper_nin(
@@ -101,8 +97,8 @@ def paper_nin(
     Shapes: (B, 1, 224, 224) -> (B, 10) logits.
     """
     net = nin(num_1x1=num_1x1)
-    for i in (0, 2, 4, 7):
-        if batch_norm:
+    if batch_norm:
+        for i in (0, 2, 4, 7):
             net[i] = with_batch_norm(net[i])
     if not final_relu:
         net[7] = net[7][:-1]

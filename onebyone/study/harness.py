@@ -137,6 +137,6 @@ def widest(
     return least + step * low
 
 
-def image_macs(net: nn.Module, size: int = 28) -> int:
-    """Multiply-accumulates for one grey image of so many pixels a side."""
-    return macs(net, (1, size, size))
+def image_macs(net: nn.Module) -> int:
+    """Multiply-accumulates for one grey image of 28×28 pixels."""
+    return macs(net, (1, 28, 28))
