@@ -119,7 +119,7 @@ STUDY = Study(
         {**arm, "lr": CHOSEN[tuple(arm.values())]} for arm in ARMS
     ],
     recipe={"epochs": 2},
-    seeds=5,
+    seeds=10,
     measure=measure,
     measurements=["width", *harness.MEASUREMENTS],
     shown=["width", "test_accuracy", "parameters", "macs"],
