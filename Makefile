@@ -24,8 +24,8 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf zip test test-long execute exercises lint serve weights \
-	plain links constraints repository clean
+.PHONY: help book pdf zip test test-long bench bench-long tables execute \
+	exercises lint serve weights plain links constraints repository clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' \
@@ -46,6 +46,19 @@ test: $(VENV)/.test  ## prove everything: lint, tests, every notebook, the book
 
 test-long: $(VENV)/.test  ## the slow proofs (a weekly workflow runs them)
 	$(PY) -m pytest -m long tests
+
+bench: $(VENV)/.test  ## measure the course against d2l, side by side
+	$(PY) -m benchmarks.throughput
+	$(PY) -m benchmarks.ladder
+	$(PY) -m benchmarks.time_to_accuracy
+	$(PY) -m benchmarks.tables
+
+bench-long: $(VENV)/.test  ## the recipe of fifteen minutes, with five seeds
+	$(PY) -m benchmarks.long_run
+	$(PY) -m benchmarks.tables
+
+tables: $(VENV)/.test  ## write the recorded results into the book's pages
+	$(PY) -m benchmarks.tables
 
 execute: $(VENV)/.test  ## re-run every chapter and solution, and normalise it
 	$(PY) -m tools.notebooks execute $(NOTEBOOKS)

@@ -24,7 +24,9 @@ What proves a claim in a notebook:
   `math.log(10)`, in the test of an `assert` of the same notebook, in ignored
   cells too, but not inside a function or class, which might never run;
 - an entry of book/quoted.yml.
-A page (.md) has no outputs: entries of book/quoted.yml alone prove it.
+- on a page (.md), a number in a block of recorded results, which
+  benchmarks/tables.py writes and a test compares; else a page has no outputs,
+  and entries of book/quoted.yml alone prove it.
 
 When a number proves a claim. Rounded to the digits shown, it equals the
 claim. K, M, G, million, % and so on scale: 26,214,400 proves 26M, 0.9596
@@ -730,8 +732,24 @@ def read_page(path: Path, entries: Iterable[Quoted] | None = None) -> Page:
     known = [proof for entry in entries for proof in quoted_proofs(entry)]
     if path.suffix == ".ipynb":
         return _read_notebook(path, known)
-    text = Text("page", path.read_text(encoding="utf-8"))
-    return Page(path, [text], Proofs(known), {0: Proofs(known)})
+    return _read_markdown(path, known)
+
+
+RESULTS = re.compile(
+    r"<!-- results: [a-z0-9-]+ -->.*?<!-- end of results -->", re.DOTALL
+)
+
+
+def _read_markdown(path: Path, known: list[Proof]) -> Page:
+    """Read a page; blocks of recorded results are its outputs."""
+    texts, proofs = [], [[]]
+    for piece in _split_at_headings(path.read_text(encoding="utf-8")):
+        if HEADING.match(piece):
+            proofs.append([])
+        for block in RESULTS.findall(piece):
+            proofs[-1] += printed(block)
+        texts.append(Text("page", RESULTS.sub("", piece), len(proofs) - 1))
+    return _page(path, texts, proofs, known)
 
 
 def _read_notebook(path: Path, known: list[Proof]) -> Page:
@@ -747,6 +765,16 @@ def _read_notebook(path: Path, known: list[Proof]) -> Page:
         elif cell.cell_type == "code":
             proofs[-1] += cell_proofs(cell)
             texts += _figure_texts(cell, where, len(proofs) - 1)
+    return _page(path, texts, proofs, known)
+
+
+def _page(
+    path: Path,
+    texts: list[Text],
+    proofs: list[list[Proof]],
+    known: list[Proof],
+) -> Page:
+    """A page from its texts and the proofs of each of its sections."""
     every = [proof for section in proofs for proof in section]
     sections = {n: Proofs(found + known) for n, found in enumerate(proofs)}
     return Page(path, texts, Proofs(every + known), sections)

@@ -92,7 +92,7 @@ def run_one(study: Study, configuration: Row) -> Row:
         "device": _device_name(),
         "threads": torch.get_num_threads(),
         "seconds": f"{seconds:.1f}",
-        "commit": _commit(),
+        "commit": commit(),
         "code": study.code_version,
     }
 
@@ -192,7 +192,7 @@ def _device_name() -> str:
 
 
 @cache
-def _commit() -> str:
+def commit() -> str:
     """Of the package, with a + if files have changed since; or none."""
 
     def git(*arguments: str) -> str:

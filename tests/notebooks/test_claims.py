@@ -318,6 +318,19 @@ def test_a_page_is_proven_by_quoted_figures_alone(tmp_path):
     assert claims.used_entries(page) == {"4.25"}
 
 
+def test_a_block_of_recorded_results_proves_claims_of_its_page(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text(
+        "# One\n3.25 times as fast, 4.75 with more threads, for 7 images.\n"
+        "# Two\n<!-- results: speed-cpu -->\n| ours | 3.25× | 7 |\n"
+        "<!-- end of results -->\n",
+        encoding="utf-8",
+    )
+    page = claims.read_page(path, ())
+    found = [f.claim.text for f in claims.unproven(page)]
+    assert found == ["4.75", "7"]  # the 7 is short, and stands elsewhere
+
+
 def test_captions_and_alt_texts_are_prose(tmp_path):
     figure = {"image": {"alt": "a 4.25"}, "figure": {"caption": "an 8.5"}}
     cell = new_code_cell("1", metadata={"mystnb": figure})

@@ -23,7 +23,7 @@ RUNNER = f"""
         time.sleep(0.001)
         return {{"value": float(power)}}
 
-    running._commit = lambda: "none"  # asking git takes longer than a run
+    running.commit = lambda: "none"  # asking git takes longer than a run
     record.PACKAGED = Path("recorded")
     quick = studies.Study(
         "quick", "?", [{{"power": p}} for p in range({RUNS // 2})], measure,

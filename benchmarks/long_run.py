@@ -1,0 +1,44 @@
+"""The accuracy of a fixed recipe of about fifteen minutes on two cores.
+
+    python -m benchmarks.long_run [--seeds N]
+
+Each run is recorded as it ends; the same command goes on from there.
+"""
+
+import argparse
+import statistics
+
+from benchmarks import record
+from benchmarks.recipes import LONG
+
+
+def recorded() -> list[dict[str, float]]:
+    """The runs of this recipe that are there already."""
+    path = record.file("long-run")
+    if not path.exists():
+        return []
+    before = record.load(path)
+    if before["recipe"] != record.plain(vars(LONG)):
+        raise SystemExit(
+            f"{path.name} holds runs of another recipe: move it away first"
+        )
+    return before["runs"]
+
+
+def main() -> None:
+    """Make the runs that are missing, one seed after the other."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    seeds = parser.parse_args().seeds
+    runs = recorded()
+    for seed in range(len(runs), seeds):
+        runs.append(LONG.run(seed))
+        print("{accuracy:.4f} in {seconds:.0f} s".format(**runs[-1]))
+        measured = {"recipe": vars(LONG), **LONG.cost(), "runs": runs}
+        record.save("long-run", measured)
+    accuracies = [run["accuracy"] for run in runs]
+    print(f"mean of {len(runs)} seeds: {statistics.mean(accuracies):.4f}")
+
+
+if __name__ == "__main__":
+    main()

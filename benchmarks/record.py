@@ -1,0 +1,94 @@
+"""The machine that a benchmark ran on, and the file of its results."""
+
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from onebyone.data import best_device
+from onebyone.study.running import commit
+from onebyone.training import best_precision
+
+RESULTS = Path(__file__).parent / "results"
+FLAGS = (  # of the processor, that decide how fast a convolution is
+    "avx2",
+    "avx512f",
+    "avx512_bf16",
+    "amx_bf16",
+    "asimd",
+    "bf16",
+)
+
+
+def machine() -> dict[str, object]:
+    """Processor or GPU, threads, memory, and the versions in use."""
+    device = best_device()
+    flags = _cpuinfo("flags", "Features").split()
+    described = {
+        "processor": _cpuinfo("model name") or platform.machine(),
+        "flags": [flag for flag in FLAGS if flag in flags],
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "memory_gib": _memory_gib(),
+        "device": device.type,
+        "precision": str(best_precision(device)).removeprefix("torch."),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": version("torchvision"),
+        "d2l": version("d2l"),
+        "commit": commit(),
+    }
+    if device.type == "cuda":
+        described["gpu"] = torch.cuda.get_device_name(device)
+    return described
+
+
+def _cpuinfo(*fields: str) -> str:
+    """The first value of one of the fields in Linux's list; else empty."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.strip() in fields:
+            return value.strip()
+    return ""
+
+
+def _memory_gib() -> int | None:
+    try:
+        pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+    return round(pages / 2**30)
+
+
+def file(name: str, device: str | None = None) -> Path:
+    """Where the results of a benchmark on a kind of device lie."""
+    return RESULTS / f"{name}-{device or best_device().type}.json"
+
+
+def save(name: str, measured: dict[str, object]) -> Path:
+    """Write the results with their machine, whole or not at all."""
+    path = file(name)
+    partial = path.with_suffix(".partial")
+    text = json.dumps({"machine": machine(), **measured}, indent=1)
+    path.parent.mkdir(exist_ok=True)
+    partial.write_text(text + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+def plain(values: object) -> object:
+    """The same as a results file gives it back: tuples become lists."""
+    return json.loads(json.dumps(values))
+
+
+def load(path: Path) -> dict[str, object]:
+    """Read the results of a benchmark."""
+    return json.loads(path.read_text(encoding="utf-8"))
