@@ -28,7 +28,7 @@ from onebyone.study.harness import RATES, VALIDATION, TrainingPart
 from onebyone.training import MOMENTUM, WEIGHT_DECAY, best_precision
 
 EPOCHS = 2  # of the runs that take the accuracy
-IMAGES, WARM_UP_IMAGES = 128 * 30, 128 * 4  # of a measurement of speed
+IMAGES, WARM_UP_IMAGES = 128 * 40, 128 * 10  # of a measurement of speed
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "compact NiN": compact_nin,
     "with stride": variants.strided_nin,

@@ -150,17 +150,23 @@ def training_flops(net: nn.Module, shape: Sequence[int]) -> int:
     return counter.get_total_flops() // len(X)
 
 
-SHORT = Recipe("small", ("VGG-like", 64), 4, 0.3)
+SHORT = Recipe("small", ("VGG-like", 32), 5, 0.1)
 LONG = Recipe("large", (32, 1), 20, 0.3, augmentation="flip and shift")
 CANDIDATES = {
     "short": [
-        Recipe("small", (block, width), epochs, lr, batch_size)
-        for block, width in (("VGG-like", 64), ("residual", 64))
-        for epochs in (3, 4)
+        Recipe("small", ("VGG-like", width), epochs, lr)
+        for width, epochs in ((32, 5), (48, 3), (64, 2), (64, 3))
         for lr in (0.1, 0.3)
-        for batch_size in (128, 256)
+    ]
+    + [
+        Recipe("small", ("residual", width), epochs, lr)
+        for width, epochs in ((32, 5), (64, 3))
+        for lr in (0.1, 0.3)
     ],
-    "long": [],
+    "long": [
+        Recipe("large", (32, 1), 5, 0.3, augmentation=augmentation)
+        for augmentation in ("none", "flip", "flip and shift")
+    ],
 }
 
 
