@@ -33,7 +33,9 @@ def main() -> None:
     runs = recorded()
     for seed in range(len(runs), seeds):
         runs.append(LONG.run(seed))
-        print("{accuracy:.4f} in {seconds:.0f} s".format(**runs[-1]))
+        print(
+            "{accuracy:.4f} in {seconds:.0f} s".format(**runs[-1]), flush=True
+        )
         measured = {"recipe": vars(LONG), **LONG.cost(), "runs": runs}
         record.save("long-run", measured)
     accuracies = [run["accuracy"] for run in runs]

@@ -45,50 +45,52 @@ def machine_text(results: dict) -> str:
 
 
 def throughput_tables(results: dict) -> str:
-    """A row a way of training, a column a network: rate and ratio."""
+    """The rates of every way of training, and the ratios that matter."""
     networks = results["networks"]
-    names = list(networks)
-    rows = []
-    for way in throughput.WAYS:
-        cells = []
-        for name in names:
-            rates = networks[name]["images_per_second"]
-            rate = statistics.median(rates[way])
-            median, _, _ = throughput.ratio(rates, way)
-            cells.append(f"{rate:,.0f} ({median:.2f}×)")
-        rows.append([way, *cells])
-    side = [networks[name]["side"] for name in names]
-    head = [
-        "images per second (times d2l)",
-        *(f"{n}, {s}×{s}" for n, s in zip(names, side, strict=True)),
-    ]
-    spread = []
-    for name in names:
-        rates = networks[name]["images_per_second"]
-        spread.append(
-            [
-                name,
-                *(
-                    f"{m:.2f} ({low:.2f} to {high:.2f})"
-                    for m, low, high in (
-                        throughput.ratio(rates, throughput.OURS),
-                        throughput.ratio(rates, "ours, float32"),
-                        throughput.ratio(
-                            rates, throughput.OURS, throughput.BY_HAND
-                        ),
-                    )
-                ),
-            ]
-        )
-    ratios = [
-        "median ratio (smallest to largest)",
-        "ours / d2l",
-        "ours in float32 / d2l",
-        "ours / by hand",
-    ]
     return "\n".join(
-        [table(head, rows), table(ratios, spread), machine_text(results)]
+        [rates_table(networks), ratios_table(networks), machine_text(results)]
     )
+
+
+def rates_table(networks: dict) -> str:
+    """A row a way of training, a column a network."""
+    head = ["images per second"] + [
+        f"{name}, {of['side']}×{of['side']}" for name, of in networks.items()
+    ]
+    rows = [
+        [way]
+        + [
+            f"{statistics.median(of['images_per_second'][way]):,.0f}"
+            for of in networks.values()
+        ]
+        for way in throughput.WAYS
+    ]
+    return table(head, rows)
+
+
+RATIOS = {  # how many times as fast the first is as the second
+    "ours to d2l": (throughput.OURS, throughput.REFERENCE),
+    "ours in float32 to d2l": (throughput.FLOAT32, throughput.REFERENCE),
+    "our data to d2l's, its trainer": (
+        throughput.OUR_DATA,
+        throughput.REFERENCE,
+    ),
+    "ours to the loop by hand": (throughput.OURS, throughput.BY_HAND),
+}
+
+
+def ratios_table(networks: dict) -> str:
+    """Medians over the rounds, with the smallest and the largest."""
+    rows = []
+    for label, (way, reference) in RATIOS.items():
+        cells = []
+        for of in networks.values():
+            median, low, high = throughput.ratio(
+                of["images_per_second"], way, reference
+            )
+            cells.append(f"{median:.2f} ({low:.2f} to {high:.2f})")
+        rows.append([label, *cells])
+    return table(["ratio (smallest to largest)", *networks], rows)
 
 
 def ladder_table(results: dict) -> str:
@@ -119,11 +121,18 @@ def accuracy_table(results: dict) -> str:
     accuracies = [100 * run["accuracy"] for run in ours["runs"]]
     mean, half = interval(accuracies)
     seconds = [run["seconds"] for run in ours["runs"]]
+    (block, width), epochs = ours["recipe"]["arguments"], theirs["epochs"]
     sides = [
+        ["network", f"{block}, {width} channels", theirs["network"]],
+        ["images", "28×28", f"{theirs['side']}×{theirs['side']}"],
         ["parameters", f"{ours['parameters']:,}", f"{theirs['parameters']:,}"],
         ["MACs of an image", f"{ours['macs']:,}", f"{theirs['macs']:,}"],
-        ["epochs", str(ours["recipe"]["epochs"]), str(theirs["epochs"])],
-        ["training FLOPs", f"{of['flops']:.2e}", f"{of['their_flops']:.2e}"],
+        ["epochs", str(ours["recipe"]["epochs"]), str(epochs)],
+        [
+            "training FLOPs",
+            power_of_ten(of["flops"]),
+            power_of_ten(of["their_flops"]),
+        ],
         [
             "seconds",
             f"{of['seconds']:.1f} ({min(seconds):.1f} to {max(seconds):.1f})",
@@ -149,6 +158,15 @@ def accuracy_table(results: dict) -> str:
             machine_text(results),
         ]
     )
+
+
+def power_of_ten(value: float) -> str:
+    """With three digits, as 4.51×10¹²."""
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    raised = str(int(exponent)).translate(
+        str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+    )
+    return f"{mantissa}×10{raised}"
 
 
 def long_table(results: dict) -> str:

@@ -86,11 +86,10 @@ WAYS = {  # what trains, and on whose data
     "ours, float32": (by_us_in_float32, "ours"),
     "a loop by hand, our data": (by_hand, "ours"),
 }
-REFERENCE, OURS, BY_HAND = (
-    "d2l's trainer, d2l's data",
-    "ours",
-    "a loop by hand, our data",
-)
+REFERENCE = "d2l's trainer, d2l's data"
+OUR_DATA = "d2l's trainer, our data"
+OURS, FLOAT32 = "ours", "ours, float32"
+BY_HAND = "a loop by hand, our data"
 
 
 def images_per_second(

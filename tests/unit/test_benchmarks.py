@@ -1,6 +1,7 @@
 """The benchmarks measure what they say; none of this depends on speed."""
 
 import json
+import statistics
 from dataclasses import asdict
 
 import pytest
@@ -185,7 +186,15 @@ def test_the_recorded_recipes_are_those_of_the_code():
 
 
 @pytest.mark.parametrize("which, chosen", [("short", SHORT), ("long", LONG)])
-def test_a_recipe_is_among_those_that_the_search_tried(which, chosen):
+def test_a_recipe_is_the_one_that_the_search_found_best(which, chosen):
     search = record.load(record.RESULTS / f"search-{which}-cpu.json")
-    tried = [candidate["recipe"] for candidate in search["tried"]]
-    assert record.plain(vars(chosen)) in tried
+    best = max(
+        search["tried"],
+        key=lambda candidate: statistics.mean(
+            run["accuracy"] for run in candidate["runs"]
+        ),
+    )
+    recipe = record.plain(vars(chosen))
+    if which == "long":  # its candidates had fewer epochs
+        recipe["epochs"] = best["recipe"]["epochs"]
+    assert recipe == best["recipe"]
