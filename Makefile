@@ -14,6 +14,12 @@ else
 INSTALLER := $(PY) -m uv pip install --quiet --python $(PY)
 endif
 
+# without a home folder to write to, installers and Jupyter get one of ours
+ifneq ($(shell test -w "$$HOME" || echo no),)
+export HOME := $(CURDIR)/$(VENV)/home
+$(shell mkdir -p "$(HOME)")
+endif
+
 NOTEBOOKS := $(wildcard book/*.ipynb exercises/solutions/*.ipynb)
 # every page each time: a changed style sheet reaches pages that did not change
 SPHINX := $(VENV)/bin/jupyter-book build . --all --keep-going -n -W

@@ -136,7 +136,7 @@ def complete_page(
     )
     # roles of the bibliography that mean nothing to a screen reader
     body = re.sub(r' role="(?:doc-biblioentry|list)"', "", body)
-    if app.env.doc2path(pagename).endswith(".ipynb"):
+    if Path(app.env.doc2path(pagename)).suffix == ".ipynb":
         bar = run_bar(app, pagename, context, doctree)
         body = body.replace("</h1>", f"</h1>\n{bar}", 1)
     context["body"] = body

@@ -157,8 +157,8 @@ def _rows_from_cluster(
             client.cancel(futures)
     if lost:
         raise StudyError(
-            f"{lost} runs were given up, since each took several workers "
-            "with it (out of memory?): the same command tries them again"
+            f"runs given up: {lost}, since each took several workers with "
+            "it (out of memory?); the same command tries them again"
         )
 
 

@@ -156,7 +156,7 @@ def slow_but_alive(handler, content):
     send(handler, content[:100], announced=len(content))
     for start in range(100, len(content), 1 + len(content) // 4):
         handler.wfile.flush()
-        handler.server.end_of_test.wait(0.1)
+        handler.server.end_of_test.wait(0.2)
         handler.wfile.write(content[start : start + 1 + len(content) // 4])
 
 

@@ -212,7 +212,7 @@ def test_failed_download_is_explained(
 
 @pytest.mark.parametrize("answer", [redirect("/moved{path}"), slow_but_alive])
 def test_unusual_but_honest_answer_is_accepted(answer, mirror, monkeypatch):
-    monkeypatch.setattr(module, "_DOWNLOAD_TIMEOUT", 0.3)
+    monkeypatch.setattr(module, "_DOWNLOAD_TIMEOUT", 0.7)
     mirror.answer = answer
     assert len(load_data(device="cpu").train_images) == TRAIN
 
