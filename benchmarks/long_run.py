@@ -2,7 +2,8 @@
 
     python -m benchmarks.long_run [--seeds N]
 
-Each run is recorded as it ends; the same command goes on from there.
+Each run is recorded as it ends; the same command goes on from there, on the
+same machine.
 """
 
 import argparse
@@ -13,15 +14,16 @@ from benchmarks.recipes import LONG
 
 
 def recorded() -> list[dict[str, float]]:
-    """The runs of this recipe that are there already."""
+    """The runs of this recipe on this machine that are there already."""
     path = record.file("long-run")
     if not path.exists():
         return []
     before = record.load(path)
-    if before["recipe"] != record.plain(vars(LONG)):
-        raise SystemExit(
-            f"{path.name} holds runs of another recipe: move it away first"
-        )
+    here = record.plain(record.machine())
+    same_machine = before["machine"] | {"commit": here["commit"]} == here
+    if not same_machine or before["recipe"] != record.plain(vars(LONG)):
+        print("The recorded runs are of another recipe or machine: afresh")
+        return []
     return before["runs"]
 
 

@@ -30,6 +30,11 @@ def table(head: list[str], rows: Iterable[list[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def unbroken(text: str) -> str:
+    """The same, kept on one line of a narrow cell."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def machine_text(results: dict) -> str:
     """On what and with what it was measured, in one sentence."""
     of = results["machine"]
@@ -88,7 +93,8 @@ def ratios_table(networks: dict) -> str:
             median, low, high = throughput.ratio(
                 of["images_per_second"], way, reference
             )
-            cells.append(f"{median:.2f} ({low:.2f} to {high:.2f})")
+            spread = f"({low:.2f} to {high:.2f})"
+            cells.append(f"{median:.2f} {unbroken(spread)}")
         rows.append([label, *cells])
     return table(["ratio (smallest to largest)", *networks], rows)
 
@@ -135,12 +141,14 @@ def accuracy_table(results: dict) -> str:
         ],
         [
             "seconds",
-            f"{of['seconds']:.1f} ({min(seconds):.1f} to {max(seconds):.1f})",
+            f"{of['seconds']:.1f} "
+            + unbroken(f"({min(seconds):.1f} to {max(seconds):.1f})"),
             f"{of['their_seconds']:,.0f} (computed)",
         ],
         [
             "test accuracy",
-            f"{mean:.2f} ± {half:.2f} % ({len(accuracies)} seeds)",
+            unbroken(f"{mean:.2f} ± {half:.2f} %")
+            + f" ({len(accuracies)} seeds)",
             f"{100 * results['goal']:.1f} % (reported)",
         ],
     ]

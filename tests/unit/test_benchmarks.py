@@ -9,7 +9,7 @@ import torch
 from d2l import torch as d2l
 from torch import nn
 
-from benchmarks import ladder, record, tables, throughput, timing
+from benchmarks import ladder, long_run, record, tables, throughput, timing
 from benchmarks.recipes import LONG, SHORT, random_flip, training_flops
 from benchmarks.time_to_accuracy import effects
 from onebyone import macs
@@ -127,6 +127,17 @@ def test_a_flip_mirrors_whole_images():
     mirrored = (X.flip(3) == Y).flatten(1).all(1)
     assert (same ^ mirrored).all()
     assert 16 < mirrored.sum() < 48
+
+
+def test_the_long_run_goes_on_only_on_the_same_machine(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+    assert long_run.recorded() == []
+    runs = [{"seed": 0, "accuracy": 0.5}]
+    record.save("long-run", {"recipe": vars(LONG), "runs": runs})
+    assert long_run.recorded() == runs
+    here = record.machine()
+    monkeypatch.setattr(record, "machine", lambda: {**here, "threads": 64})
+    assert long_run.recorded() == []
 
 
 # --- what is recorded ------------------------------------------------------
