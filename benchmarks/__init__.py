@@ -8,6 +8,7 @@ there the machine that it ran on:
 - ``python -m benchmarks.time_to_accuracy``: seconds and FLOPs to 90.9 %
 - ``python -m benchmarks.long_run``: the accuracy of fifteen minutes
 
-Both sides of a ratio are measured in one run. ``make bench`` runs the first
+The recipes of the last two, and the search that chose them, are in
+``benchmarks.recipes``. Both sides of a ratio are measured in one run. ``make bench`` runs the first
 three, and ``benchmarks.tables`` writes them into the page of the book.
 """
