@@ -9,6 +9,7 @@ there the machine that it ran on:
 - ``python -m benchmarks.long_run``: the accuracy of fifteen minutes
 
 The recipes of the last two, and the search that chose them, are in
-``benchmarks.recipes``. Both sides of a ratio are measured in one run. ``make bench`` runs the first
-three, and ``benchmarks.tables`` writes them into the page of the book.
+``benchmarks.recipes``. Both sides of a ratio are measured in one run.
+``make bench`` runs the first three, and ``benchmarks.tables`` writes them
+into the pages of the book.
 """
