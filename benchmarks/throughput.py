@@ -10,6 +10,7 @@ taken within a round, and what counts is the median over the rounds.
 import argparse
 import statistics
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -50,14 +51,9 @@ def by_d2l(model: Classifier, data: TimedData) -> None:
     d2l.Trainer(max_epochs=1, num_gpus=gpus).fit(model, data)
 
 
-def by_us(model: Classifier, data: TimedData) -> None:
+def by_us(model: Classifier, data: TimedData, precision: str = "auto") -> None:
     """Train as this book does."""
-    Trainer(1, schedule="constant", progress=False).fit(model, data)
-
-
-def by_us_in_float32(model: Classifier, data: TimedData) -> None:
-    """Train as this book does on processors without bfloat16."""
-    Trainer(1, schedule="constant", precision="float32", progress=False).fit(
+    Trainer(1, schedule="constant", precision=precision, progress=False).fit(
         model, data
     )
 
@@ -83,7 +79,7 @@ WAYS = {  # what trains, and on whose data
     "d2l's trainer, our data": (by_d2l, "ours"),
     "our trainer, d2l's data": (by_us, "d2l"),
     "ours": (by_us, "ours"),
-    "ours, float32": (by_us_in_float32, "ours"),
+    "ours, float32": (partial(by_us, precision="float32"), "ours"),
     "a loop by hand, our data": (by_hand, "ours"),
 }
 REFERENCE = "d2l's trainer, d2l's data"

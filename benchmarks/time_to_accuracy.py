@@ -37,7 +37,7 @@ def measure(seeds: int, rounds: int) -> dict[str, object]:
             **theirs,
             "network": THEIRS,
             "epochs": EPOCHS,
-            "images_seen": EPOCHS * cost["images_seen"] // SHORT.epochs,
+            "images_seen": EPOCHS * len(SHORT.data().train_labels),
             "training_flops_per_image": training_flops(nin(), (1, SIDE, SIDE)),
         },
     }
