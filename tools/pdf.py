@@ -1,9 +1,8 @@
 """The whole book as one PDF: ``make pdf``.
 
 The rendered pages are put into one document, in the order of the contents,
-and printed by the Chromium of this machine. It is printed twice: the first
-time tells on which page each section falls, the second time the table of
-contents says so.
+and printed by the Chromium of this machine. It is printed twice: the draft
+tells on which page each section falls, and then the table of contents says so.
 """
 
 import html
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 
 import yaml
 from bs4 import BeautifulSoup, Tag
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from pypdf import PdfReader
 
 from tools import chromium
@@ -60,6 +59,10 @@ body { background: #fff; padding: 0; }
 FOOT = """<div style="font: 8pt sans-serif; width: 100%; padding: 0 16mm;
 display: flex; justify-content: space-between; color: #444">
 <span>One by One</span><span class="pageNumber"></span></div>"""
+
+# the numbers of the draft, into the table of contents
+FILL_IN = """numbers => document.querySelectorAll("[data-page]").forEach(
+  link => link.dataset.page = numbers[link.getAttribute("href").slice(1)])"""
 
 
 @dataclass
@@ -129,7 +132,7 @@ def relink(link: Tag, page: str, printed: set[str]) -> None:
     link.attrs.pop("title", None)
 
 
-def document(chapters: list[Chapter], numbers: dict[str, int]) -> str:
+def document(chapters: list[Chapter]) -> str:
     """The whole book as one HTML document."""
     static = SITE / "_static"
     links = "\n".join(
@@ -154,17 +157,16 @@ def document(chapters: list[Chapter], numbers: dict[str, int]) -> str:
 <body><main class="bd-article">
 <div class="cover"><img src="{(static / "logo.svg").as_uri()}" alt="">
 <h1>{html.escape(title)}</h1><p>{first.get_text()}</p></div>
-<nav class="book-contents"><h1>Contents</h1>{contents(chapters, numbers)}</nav>
+<nav class="book-contents"><h1>Contents</h1>{contents(chapters)}</nav>
 {body}</main></body></html>"""
 
 
-def contents(chapters: list[Chapter], numbers: dict[str, int]) -> str:
-    """The table of contents, with page numbers where they are known."""
+def contents(chapters: list[Chapter]) -> str:
+    """The table of contents, with 888 in the place of every page number."""
 
     def entry(anchor: str, title: str) -> str:
-        page = numbers.get(anchor, 888)
         return (
-            f'<a href="#{anchor}" data-page="{page}">'
+            f'<a href="#{anchor}" data-page="888">'
             f'{html.escape(title)}<span class="dots"></span></a>'
         )
 
@@ -182,10 +184,8 @@ def contents(chapters: list[Chapter], numbers: dict[str, int]) -> str:
     return f"<ol>{''.join(lines)}</ol>"
 
 
-def printed_once(browser: Browser, text: str, target: Path) -> None:
-    """Print a document; all formulas and pictures are waited for."""
-    source = target.with_suffix(".html")
-    source.write_text(text, encoding="utf-8")
+def opened(browser: Browser, source: Path) -> Page:
+    """Open a document; all formulas and pictures are waited for."""
     page = browser.new_page()
     page.set_default_timeout(300_000)
     page.goto(source.as_uri())
@@ -194,6 +194,11 @@ def printed_once(browser: Browser, text: str, target: Path) -> None:
     page.evaluate(
         "Promise.all([...document.images].map(i => i.decode().catch(() => 0)))"
     )
+    return page
+
+
+def printed(page: Page, target: Path) -> None:
+    """Print an open page, with tags for screen readers and bookmarks."""
     page.pdf(
         path=target,
         format="A4",
@@ -205,8 +210,6 @@ def printed_once(browser: Browser, text: str, target: Path) -> None:
         outline=True,
         margin={"top": "18mm", "bottom": "20mm"},
     )
-    page.close()
-    source.unlink()
 
 
 def page_numbers(file: Path) -> dict[str, int]:
@@ -218,14 +221,25 @@ def page_numbers(file: Path) -> dict[str, int]:
     }
 
 
-def write(target: Path, browser: Browser) -> int:
-    """Print the rendered book, and return its number of pages."""
-    listed = pages()
-    printed = {page for page, _ in listed}
-    chapters = [chapter(page, part, printed) for page, part in listed]
-    draft = target.with_suffix(".partial")
-    printed_once(browser, document(chapters, {}), draft)
-    printed_once(browser, document(chapters, page_numbers(draft)), draft)
+def write(
+    target: Path, browser: Browser, listed: list[tuple[str, str]] | None = None
+) -> int:
+    """Print the rendered book, or the listed pages of it.
+
+    Returns the number of printed pages. Links to pages that are not listed
+    become plain text.
+    """
+    listed = listed or pages()
+    names = {page for page, _ in listed}
+    source, draft = target.with_suffix(".html"), target.with_suffix(".partial")
+    chapters = [chapter(page, part, names) for page, part in listed]
+    source.write_text(document(chapters), encoding="utf-8")
+    page = opened(browser, source)
+    printed(page, draft)
+    page.evaluate(FILL_IN, page_numbers(draft))
+    printed(page, draft)
+    page.close()
+    source.unlink()
     draft.replace(target)
     return len(PdfReader(target).pages)
 

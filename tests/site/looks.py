@@ -119,15 +119,16 @@ RULES = [
 
 # --- axe-core --------------------------------------------------------------
 
-AXE = """async () => {
-  const all = await axe.run(document, {
-    resultTypes: ["violations"],
+# preload: axe would fetch the style sheets anew, which a file may not
+AXE = """async within => {
+  const all = await axe.run({include: [within]}, {
+    resultTypes: ["violations"], preload: false,
     rules: {"color-contrast": {enabled: false}},
   });
   // the colours of code are the same on every page: they have their own test
-  const prose = {include: ["html"], exclude: [".highlight"]};
+  const prose = {include: [within], exclude: [".highlight"]};
   const contrast = await axe.run(prose, {
-    resultTypes: ["violations"], runOnly: ["color-contrast"],
+    resultTypes: ["violations"], preload: false, runOnly: ["color-contrast"],
   });
   return [...all.violations, ...contrast.violations].map(v =>
     v.id + ": " + v.help + " " + v.nodes.slice(0, 3).map(
@@ -141,7 +142,7 @@ CODE_CONTRAST = """async () => {
     if (token.textContent.trim() && !kinds.has(token.className))
       kinds.set(token.className, token);
   const found = await axe.run({include: [...kinds.values()]}, {
-    resultTypes: ["violations"], runOnly: ["color-contrast"],
+    resultTypes: ["violations"], preload: false, runOnly: ["color-contrast"],
   });
   const faults = found.violations.flatMap(v => v.nodes.map(n => n.html));
   return [kinds.size, faults];
@@ -154,10 +155,10 @@ def axe() -> str:
     return (package / "axe.min.js").read_text(encoding="utf-8")
 
 
-def accessible(visit) -> list[str]:
-    """What axe-core finds fault with."""
+def accessible(visit, within: str = "html") -> list[str]:
+    """What axe-core finds fault with, in one place of the page or in all."""
     visit.page.evaluate(axe())
-    return visit.page.evaluate(AXE)
+    return visit.page.evaluate(AXE, within)
 
 
 def pale_code(visit) -> tuple[int, list[str]]:

@@ -47,10 +47,26 @@ def test_the_unpacked_site_works(archive, tmp_path, browser):
     page.close()
 
 
+SOME = ("book/index", "book/one_by_one", "book/references")
+
+
+@pytest.fixture(
+    scope="module",
+    params=["some", pytest.param("whole", marks=pytest.mark.long)],
+)
+def listed(request) -> list[tuple[str, str]]:
+    """The pages to print: three of the book, in the long tests all."""
+    return [
+        entry
+        for entry in pdf.pages()
+        if entry[0] in SOME or request.param == "whole"
+    ]
+
+
 @pytest.fixture(scope="module")
-def book(browser, tmp_path_factory):
+def book(listed, browser, tmp_path_factory):
     target = tmp_path_factory.mktemp("pdf") / "book.pdf"
-    pdf.write(target, browser)
+    pdf.write(target, browser, listed)
     return PdfReader(target)
 
 
@@ -64,12 +80,11 @@ def words(text: str) -> str:
     return "".join(text.replace("ﬀ", "ff").split())
 
 
-def test_the_contents_of_the_pdf_name_the_right_pages(book, texts):
+def test_the_contents_of_the_pdf_name_the_right_pages(listed, book, texts):
     places = {
         name.removeprefix("/"): book.get_destination_page_number(to)
         for name, to in book.named_destinations.items()
     }
-    listed = pdf.pages()
     printed = {page for page, _ in listed}
     first = min(places[pdf.name(page)] for page in printed)
     contents = "".join(texts[1:first])

@@ -37,9 +37,9 @@ def open_widget(visit):
     return open_one
 
 
-def sound_and_accessible(seen) -> None:
+def sound_and_accessible(seen, within: str = "html") -> None:
     faults = [fault for rule in looks.RULES for fault in rule(seen)]
-    assert not faults + looks.accessible(seen)
+    assert not faults + looks.accessible(seen, within)
 
 
 def widgets_in_use() -> list[str]:
@@ -411,5 +411,6 @@ def test_depth_draws_a_line_for_every_run(curve, open_widget, tmp_path):
 def test_a_widget_is_sound_and_accessible_in_the_other_views(
     widget, width, scheme, open_widget
 ):
+    """Those in which its page is not tested as a whole."""
     seen, _ = open_widget(widget, width, scheme)
-    sound_and_accessible(seen)
+    sound_and_accessible(seen, f'[data-widget="{widget}"]')
