@@ -1,17 +1,17 @@
 # The course on one page: `make book` renders it, `make test` proves it.
 # Everything is installed into .venv, once, and again only when a
-# requirement file changes. `make INSTALL=pip …` uses pip instead of uv.
+# requirement file changes. uv takes only files whose hash is known; `make
+# INSTALL=pip …` uses pip instead, which cannot, and takes the versions alone.
 
 PYTHON ?= python3
 INSTALL ?= uv
-UV_VERSION := 0.13.9
 
 VENV := .venv
 PY := $(VENV)/bin/python
 ifeq ($(INSTALL),pip)
 INSTALLER := $(PY) -m pip install --quiet
 else
-INSTALLER := $(PY) -m uv pip install --quiet --python $(PY)
+INSTALLER := $(PY) -m uv pip install --quiet --python $(PY) -c hashes.txt
 endif
 
 # without a home folder to write to, installers and Jupyter get one of ours
@@ -93,7 +93,7 @@ plain: $(VENV)/.book  ## the book by plain Sphinx, without Jupyter Book
 links: $(VENV)/.book  ## ask every address in the book whether it answers
 	$(VENV)/bin/jupyter-book build . --all --builder linkcheck
 
-constraints: $(VENV)/bin/uv  ## compile constraints.txt from the requirements
+constraints: $(VENV)/bin/uv  ## compile all versions and hashes anew
 	$(PY) -m tools.constraints
 
 repository: $(VENV)/.test  ## URL=https://github.com/… : move to a repository
@@ -108,14 +108,14 @@ $(VENV)/bin/uv:
 			"$(PYTHON) is $$($(PYTHON) --version 2>&1)." \
 			"Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet uv==$(UV_VERSION)
+	$(PY) -m pip install --quiet -r requirements-uv.txt
 
-$(VENV)/.book: requirements-book.txt constraints.txt | $(VENV)/bin/uv
+$(VENV)/.book: requirements-book.txt constraints.txt hashes.txt | $(VENV)/bin/uv
 	$(INSTALLER) -r requirements-book.txt
 	@touch $@
 
 $(VENV)/.test: requirements.txt requirements-book.txt requirements-d2l.txt \
-		constraints.txt pyproject.toml | $(VENV)/bin/uv
+		constraints.txt hashes.txt pyproject.toml | $(VENV)/bin/uv
 	$(INSTALLER) -r requirements.txt
 	$(INSTALLER) --no-deps -r requirements-d2l.txt
 	$(INSTALLER) --no-deps --editable .

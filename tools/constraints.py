@@ -1,7 +1,9 @@
-"""Compile constraints.txt from the requirement files (``make constraints``).
+"""Compile the versions of everything, and their hashes: ``make constraints``.
 
-The result is the full closure for Python 3.11 and newer on every platform,
-without annotations and without addresses of any package index.
+``constraints.txt`` is the full closure for Python 3.11 and newer on every
+platform, without annotations and without addresses of any package index.
+``hashes.txt`` is the same with the SHA-256 of every file, and d2l besides;
+``requirements-uv.txt`` keeps its version and gets the hashes of that.
 """
 
 import subprocess
@@ -9,31 +11,51 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("requirements-book.txt", "requirements.txt")
+WITHOUT_DEPENDENCIES = "requirements-d2l.txt"
+INSTALLER = "requirements-uv.txt"
 
 
-def direct_dependencies() -> list[str]:
+def direct_dependencies(*names: str) -> list[str]:
     """The requirement lines themselves, without options and comments."""
-    lines = []
-    for name in SOURCES:
-        for line in (ROOT / name).read_text().splitlines():
-            if line and not line.startswith(("-", "#")):
-                lines.append(line)
-    return lines
+    return [
+        line.removesuffix("\\").strip()
+        for name in names
+        for line in (ROOT / name).read_text("utf-8").splitlines()
+        if line and not line.startswith(("-", "#", " "))
+    ]
+
+
+def compiled(lines: list[str], *options: str) -> str:
+    """Pinned requirements with their hashes, as text."""
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder, "requirements.in")
+        wanted.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        result = Path(folder, "compiled.txt")
+        command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet"]
+        command += ["--universal", "--python-version", "3.11", "--no-header"]
+        command += ["--no-annotate", "--generate-hashes", *options]
+        command += ["--output-file", str(result), str(wanted)]
+        subprocess.run(command, check=True)
+        return result.read_text(encoding="utf-8")
+
+
+def without_hashes(text: str) -> str:
+    """The pins alone, a line each."""
+    lines = text.splitlines()
+    pins = [line for line in lines if not line.startswith(" ")]
+    return "".join(pin.removesuffix("\\").strip() + "\n" for pin in pins)
 
 
 def main() -> None:
-    """Resolve into a temporary file, then replace constraints.txt."""
-    with tempfile.TemporaryDirectory() as folder:
-        wanted = Path(folder, "requirements.in")
-        wanted.write_text("\n".join(direct_dependencies()) + "\n")
-        compiled = Path(folder, "constraints.txt")
-        command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet"]
-        options = ["--universal", "--python-version", "3.11", "--no-header"]
-        options += ["--no-annotate", "--output-file", str(compiled)]
-        subprocess.run([*command, *options, str(wanted)], check=True)
-        (ROOT / "constraints.txt").write_text(compiled.read_text())
+    """Resolve everything, then replace the three files."""
+    closure = compiled(direct_dependencies(*SOURCES))
+    alone = compiled(direct_dependencies(WITHOUT_DEPENDENCIES), "--no-deps")
+    uv = compiled(direct_dependencies(INSTALLER), "--no-deps")
+    (ROOT / "constraints.txt").write_text(without_hashes(closure), "utf-8")
+    (ROOT / "hashes.txt").write_text(closure + alone, "utf-8")
+    (ROOT / INSTALLER).write_text(uv, "utf-8")
 
 
 if __name__ == "__main__":
