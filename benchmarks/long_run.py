@@ -11,6 +11,7 @@ import statistics
 
 from benchmarks import record
 from benchmarks.recipes import LONG
+from onebyone.study.running import commit
 
 
 def recorded() -> list[dict[str, float]]:
@@ -34,7 +35,7 @@ def main() -> None:
     seeds = parser.parse_args().seeds
     runs = recorded()
     for seed in range(len(runs), seeds):
-        runs.append(LONG.run(seed))
+        runs.append(LONG.run(seed) | {"commit": commit()})
         print(
             "{accuracy:.4f} in {seconds:.0f} s".format(**runs[-1]), flush=True
         )

@@ -42,10 +42,13 @@ def machine_text(results: dict) -> str:
         f"{of['processor']}, {of['threads']} threads on {of['cores']} cores "
         f"({', '.join(of['flags'])}), {of['memory_gib']} GiB"
     )
+    runs = results.get("runs", [])  # each may be of a commit of its own
+    commits = {run.get("commit", of["commit"]) for run in runs}
+    code = " and ".join(sorted(commits or {of["commit"]}))
     return (
         f"Measured on: {place}; PyTorch {of['torch']}, d2l {of['d2l']}, "
         f"Python {of['python']}, {of['system']}; our number format: "
-        f"{of['precision']}; commit {of['commit']}.\n"
+        f"{of['precision']}; code: {code}.\n"
     )
 
 
