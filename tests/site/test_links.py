@@ -1,4 +1,4 @@
-"""Every link of the site, read from its files."""
+"""Every link of the site, and what else its files tell."""
 
 from functools import cache
 from pathlib import Path
@@ -93,6 +93,15 @@ def test_a_page_leads_on(page):
     assert tree.select_one(".trail [aria-current=page]")
     assert "minutes" in tree.select_one(".reading-time").get_text()
     assert tree.select_one("#pst-page-toc-nav a")
+
+
+@pytest.mark.parametrize("page", notebooks())
+def test_answers_are_folded_and_say_something(page):
+    for answer in soup(SITE / page).select("article details"):
+        assert not answer.has_attr("open")
+        question = answer.summary.get_text().strip()
+        assert question
+        assert answer.get_text().strip() != question
 
 
 def test_terms_and_papers_are_explained_where_they_are_named():

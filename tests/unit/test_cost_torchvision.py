@@ -1,6 +1,8 @@
 """Counts against the figures that torchvision publishes with its weights.
 
-Every classification model of torchvision is here; none is left out.
+Every classification model of torchvision is here; none is left out. One of
+each family is counted in `make test`, its larger and smaller sisters in
+`make test-long`.
 """
 
 from collections.abc import Iterator
@@ -15,14 +17,19 @@ from onebyone.cost import layer_table
 
 def published() -> Iterator:
     """Each model with each of its published sizes and counts, once."""
+    families = set()
     for name in models.list_models(module=models):
         seen = set()
+        family = models.get_model_builder(name).__module__
+        marks = [pytest.mark.long] if family in families else []
+        families.add(family)
         for weights in models.get_model_weights(name):
             size = weights.transforms.keywords["crop_size"]
             figures = (weights.meta["num_params"], weights.meta["_ops"])
             if (size, figures) not in seen:
                 seen.add((size, figures))
-                yield pytest.param(name, size, figures, id=f"{name}-{size}")
+                where = f"{name}-{size}"
+                yield pytest.param(name, size, figures, id=where, marks=marks)
 
 
 @pytest.fixture
