@@ -50,7 +50,7 @@ zip: book  ## the site and the notebooks as _build/one-by-one.zip
 test: $(VENV)/.test  ## prove everything: lint, tests, every notebook, the book
 	$(PY) -m tools.prove
 
-test-long: $(VENV)/.test  ## the slow proofs (a weekly workflow runs them)
+test-long: book $(VENV)/.test  ## the slow proofs (run by a weekly workflow)
 	$(PY) -m pytest -m long tests
 
 bench: $(VENV)/.test  ## measure the course against d2l, side by side
