@@ -151,8 +151,8 @@ def interrupts(*_):
     raise KeyboardInterrupt
 
 
-def recurses(*_):
-    return recurses()
+def recurses(*arguments):
+    return recurses(*arguments)
 
 
 endless = []
