@@ -125,7 +125,7 @@ AXE = """async within => {
     resultTypes: ["violations"], preload: false,
     rules: {"color-contrast": {enabled: false}},
   });
-  // the colours of code are the same on every page: they have their own test
+  // the colours of code are few: pale_code looks at one piece in each
   const prose = {include: [within], exclude: [".highlight"]};
   const contrast = await axe.run(prose, {
     resultTypes: ["violations"], preload: false, runOnly: ["color-contrast"],
