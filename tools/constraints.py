@@ -17,14 +17,18 @@ WITHOUT_DEPENDENCIES = "requirements-d2l.txt"
 INSTALLER = "requirements-uv.txt"
 
 
-def direct_dependencies(*names: str) -> list[str]:
-    """The requirement lines themselves, without options and comments."""
+def pins(text: str) -> list[str]:
+    """The requirements alone, without options, comments and hashes."""
     return [
         line.removesuffix("\\").strip()
-        for name in names
-        for line in (ROOT / name).read_text("utf-8").splitlines()
+        for line in text.splitlines()
         if line and not line.startswith(("-", "#", " "))
     ]
+
+
+def direct_dependencies(*names: str) -> list[str]:
+    """What the requirement files ask for."""
+    return [pin for name in names for pin in pins((ROOT / name).read_text())]
 
 
 def compiled(lines: list[str], *options: str) -> str:
@@ -41,19 +45,13 @@ def compiled(lines: list[str], *options: str) -> str:
         return result.read_text(encoding="utf-8")
 
 
-def without_hashes(text: str) -> str:
-    """The pins alone, a line each."""
-    lines = text.splitlines()
-    pins = [line for line in lines if not line.startswith(" ")]
-    return "".join(pin.removesuffix("\\").strip() + "\n" for pin in pins)
-
-
 def main() -> None:
     """Resolve everything, then replace the three files."""
     closure = compiled(direct_dependencies(*SOURCES))
     alone = compiled(direct_dependencies(WITHOUT_DEPENDENCIES), "--no-deps")
     uv = compiled(direct_dependencies(INSTALLER), "--no-deps")
-    (ROOT / "constraints.txt").write_text(without_hashes(closure), "utf-8")
+    versions = "\n".join(pins(closure)) + "\n"
+    (ROOT / "constraints.txt").write_text(versions, "utf-8")
     (ROOT / "hashes.txt").write_text(closure + alone, "utf-8")
     (ROOT / INSTALLER).write_text(uv, "utf-8")
 

@@ -197,7 +197,7 @@ def opened(browser: Browser, source: Path) -> Page:
     return page
 
 
-def printed(page: Page, target: Path) -> None:
+def print_page(page: Page, target: Path) -> None:
     """Print an open page, with tags for screen readers and bookmarks."""
     page.pdf(
         path=target,
@@ -235,9 +235,9 @@ def write(
     chapters = [chapter(page, part, names) for page, part in listed]
     source.write_text(document(chapters), encoding="utf-8")
     page = opened(browser, source)
-    printed(page, draft)
+    print_page(page, draft)
     page.evaluate(FILL_IN, page_numbers(draft))
-    printed(page, draft)
+    print_page(page, draft)
     page.close()
     source.unlink()
     draft.replace(target)
