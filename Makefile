@@ -31,7 +31,8 @@ export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/pycache
 
 .DEFAULT_GOAL := help
 .PHONY: help book pdf zip test test-long bench bench-long tables execute \
-	exercises lint serve weights plain links constraints repository clean
+	exercises lint serve weights plain test-plain links constraints \
+	repository clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' \
@@ -89,6 +90,11 @@ plain: $(VENV)/.book  ## the book by plain Sphinx, without Jupyter Book
 		-r requirements-plain.txt
 	_build/plain-venv/bin/python -m sphinx -b html --keep-going -n -W . \
 		_build/plain
+
+test-plain: plain $(VENV)/.test  ## put them in place of the book, and test that
+	rm -rf _build/html
+	cp -R _build/plain _build/html
+	$(PY) -m pytest tests/site
 
 links: $(VENV)/.book  ## ask every address in the book whether it answers
 	$(VENV)/bin/jupyter-book build . --all --builder linkcheck
