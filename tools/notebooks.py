@@ -12,7 +12,9 @@ notebook as it was.
 
 The normal form: unique cell ids (existing ones are kept), kernelspec
 `python3`, no timestamps, no widget state, only the metadata that the book
-uses, execution counts from 1, neighbouring stream outputs merged.
+uses, execution counts from 1, neighbouring stream outputs merged, and nothing
+that every run draws anew: no addresses of objects, and styled tables of pandas
+named after their cell.
 """
 
 import argparse
@@ -42,6 +44,8 @@ NOTEBOOK_METADATA = {
 KEPT_CELL_METADATA = {"tags", "mystnb", "nbgrader", "deletable", "editable"}
 WIDGET_TYPE = "application/vnd.jupyter.widget-view+json"
 VALID_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+ADDRESS = re.compile(r" at 0x[0-9a-f]+(?=>)")
+STYLED_TABLE = re.compile(r"""(?<=[#"])T_[0-9a-f]{5}(?=[_" ])""")
 ANSI_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -83,6 +87,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
         _normalise_metadata(cell)
         if cell.cell_type == "code":
             cell.outputs = _normalise_outputs(cell.get("outputs", []))
+            _steady(cell)
     _renumber([c for c in notebook.cells if c.cell_type == "code"])
     return notebook
 
@@ -128,6 +133,23 @@ def _normalise_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
             continue
         merged.append(output)
     return merged
+
+
+def _steady(cell: NotebookNode) -> None:
+    """Replace what differs in every run: addresses, names of styled tables."""
+    names = {}
+
+    def name(match: re.Match) -> str:
+        content = f"{cell.id} {len(names)}".encode()
+        fresh = "T_" + hashlib.sha256(content).hexdigest()[:5]
+        return names.setdefault(match.group(), fresh)
+
+    for output in cell.outputs:
+        data = output.get("data", {})
+        if "text/plain" in data:
+            data["text/plain"] = ADDRESS.sub("", data["text/plain"])
+        if "text/html" in data:
+            data["text/html"] = STYLED_TABLE.sub(name, data["text/html"])
 
 
 def _renumber(code_cells: list[NotebookNode]) -> None:

@@ -48,6 +48,24 @@ def test_execute_runs_in_an_empty_folder_without_progress(tmp_path, capsys):
     assert f"{path}: " in capsys.readouterr().out
 
 
+def test_executing_twice_gives_the_same_file(tmp_path):
+    path = write(
+        tmp_path / "a.ipynb",
+        "import pandas as pd\nfrom IPython.display import display",
+        "for n in range(2):\n    display(pd.DataFrame([[n]]).style)",
+        "object()",
+    )
+    assert notebooks.main(["execute", str(path)]) == 0
+    before = path.read_bytes()
+    assert notebooks.main(["execute", str(path)]) == 0
+    assert path.read_bytes() == before
+    _, styled, plain = code_cells(path)
+    assert plain.outputs[0].data["text/plain"] == "<object>"
+    tables = [output.data["text/html"] for output in styled.outputs]
+    ids = [set(notebooks.STYLED_TABLE.findall(table)) for table in tables]
+    assert [len(names) for names in ids] == [1, 1] and ids[0] != ids[1]
+
+
 def test_a_failing_cell_leaves_the_file_untouched(tmp_path, capsys):
     path = write(tmp_path / "a.ipynb", "print('ran')", "1 / 0")
     before = path.read_bytes()
