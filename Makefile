@@ -109,8 +109,9 @@ clean:  ## remove the rendered book (and .venv with `make clean ALL=1`)
 	rm -rf _build $(if $(ALL),$(VENV))
 
 $(VENV)/bin/uv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "This course needs Python 3.11 or newer;" \
+	@$(PYTHON) -c 'import sys; \
+		sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || { \
+		echo "This course needs Python 3.11 to 3.14;" \
 			"$(PYTHON) is $$($(PYTHON) --version 2>&1)." \
 			"Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -94,6 +96,9 @@ def test_no_weekly_job_fails_and_every_one_is_reported(weekly):
         assert job["steps"][-1]["id"] == "proof"
 
 
+PYTHON = Path(sys.executable).parent  # and python3 is there, too
+
+
 def reported(weekly, folder, holding, open_issue=""):
     """What the report asks of GitHub's program, which is a stand-in here."""
     log = folder / "asked"
@@ -111,7 +116,9 @@ def reported(weekly, folder, holding, open_issue=""):
     subprocess.run(
         ["bash", "-e", "-c", weekly["report"]["steps"][0]["run"]],
         env={
-            "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join(
+                (str(folder), str(PYTHON), os.environ["PATH"])
+            ),
             "NEEDS": json.dumps(needs),
             "RUN": "the run",
         },
