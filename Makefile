@@ -91,7 +91,7 @@ plain: $(VENV)/.book  ## the book by plain Sphinx, without Jupyter Book
 	_build/plain-venv/bin/python -m sphinx -b html --keep-going -n -W . \
 		_build/plain
 
-test-plain: plain $(VENV)/.test  ## put them in place of the book, and test that
+test-plain: plain $(VENV)/.test  ## test those pages in a browser, in place of the book
 	rm -rf _build/html
 	cp -R _build/plain _build/html
 	$(PY) -m pytest tests/site

@@ -28,7 +28,8 @@ def pins(text: str) -> list[str]:
 
 def direct_dependencies(*names: str) -> list[str]:
     """What the requirement files ask for."""
-    return [pin for name in names for pin in pins((ROOT / name).read_text())]
+    texts = [(ROOT / name).read_text("utf-8") for name in names]
+    return [pin for text in texts for pin in pins(text)]
 
 
 def compiled(lines: list[str], *options: str) -> str:

@@ -96,9 +96,6 @@ def test_no_weekly_job_fails_and_every_one_is_reported(weekly):
         assert job["steps"][-1]["id"] == "proof"
 
 
-PYTHON = Path(sys.executable).parent  # and python3 is there, too
-
-
 def reported(weekly, folder, holding, open_issue=""):
     """What the report asks of GitHub's program, which is a stand-in here."""
     log = folder / "asked"
@@ -113,12 +110,11 @@ def reported(weekly, folder, holding, open_issue=""):
         job: {"result": "success", "outputs": holding.get(job, {})}
         for job in weekly["report"]["needs"]
     }
+    folders = str(folder), str(Path(sys.executable).parent)  # gh, python3
     subprocess.run(
         ["bash", "-e", "-c", weekly["report"]["steps"][0]["run"]],
         env={
-            "PATH": os.pathsep.join(
-                (str(folder), str(PYTHON), os.environ["PATH"])
-            ),
+            "PATH": os.pathsep.join([*folders, os.environ["PATH"]]),
             "NEEDS": json.dumps(needs),
             "RUN": "the run",
         },
