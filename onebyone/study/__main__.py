@@ -20,16 +20,10 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Carry out one command; 0 if all went well."""
     options = _parser().parse_args(arguments)
-    if options.command == "list":
-        for name, study in STUDIES.items():
-            scales = [study, PAPER[name]] if name in PAPER else [study]
-            recorded = ", ".join(
-                f"{scale} scale {len(runs_of(of)) or 'no'} runs"
-                for scale, of in zip(SCALES, scales, strict=False)
-            )
-            print(f"{name}: {study.question}\n    recorded: {recorded}")
-        return 0
     try:
+        if options.command == "list":
+            _list()
+            return 0
         study = find(options.name, options.scale)
         if options.command == "run":
             made = run(study, options.seeds, scheduler=options.scheduler)
@@ -50,6 +44,16 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nStopped. The same command goes on from here.")
         return 130
     return 0
+
+
+def _list() -> None:
+    for name, study in STUDIES.items():
+        scales = [study, PAPER[name]] if name in PAPER else [study]
+        recorded = ", ".join(
+            f"{scale} scale {len(runs_of(of)) or 'no'} runs"
+            for scale, of in zip(SCALES, scales, strict=False)
+        )
+        print(f"{name}: {study.question}\n    recorded: {recorded}")
 
 
 def _parser() -> argparse.ArgumentParser:
