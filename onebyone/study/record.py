@@ -68,7 +68,7 @@ class Record:
         with other._held(), self._locked() as descriptor:
             own = self.rows()
             runs = {self.study.key(row): row for row in [*other.rows(), *own]}
-            other._replace(runs.values())
+            replace(other.file, other._text(runs.values(), header=True))
             os.ftruncate(descriptor, 0)
         return len(own)
 
@@ -81,18 +81,8 @@ class Record:
             stamped = [row for row in rows if row["code"] == was]
             for row in stamped:
                 row["code"] = code
-            self._replace(rows)
+            replace(self.file, self._text(rows, header=True))
         return len(stamped)
-
-    def _replace(self, rows: Iterable[Row]) -> None:
-        """Write a new file, then rename it: all of it or nothing."""
-        partial = self.file.with_suffix(".partial")
-        text = self._text(list(rows), header=True)
-        with open(partial, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, self.file)
 
     def _held(self) -> AbstractContextManager:
         """The lock, to replace the file; Windows replaces no open one."""
@@ -151,7 +141,7 @@ class Record:
             "file from git again"
         )
 
-    def _text(self, rows: list[Row], header: bool) -> str:
+    def _text(self, rows: Iterable[Row], header: bool) -> str:
         stream = io.StringIO()
         columns = self.study.columns
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
@@ -169,6 +159,16 @@ def own_record(study: Study, folder: Path = OWN) -> Record:
 def packaged_record(study: Study) -> Record:
     """The runs that the package carries."""
     return Record(study, PACKAGED / f"{study.name}.csv")
+
+
+def replace(file: Path, text: str) -> None:
+    """Write a new file, then rename it: all of it or nothing."""
+    partial = file.with_suffix(".partial")
+    with open(partial, "w", encoding="utf-8", newline="") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(partial, file)
 
 
 def _whole(content: bytes) -> int:

@@ -86,7 +86,7 @@ def run_one(study: Study, configuration: Row) -> Row:
         "outcome": "ok",
         **{name: _cell(value) for name, value in measured.items()},
         "torch": torch.__version__,
-        "device": _device_name(),
+        "device": device_name(),
         "threads": torch.get_num_threads(),
         "seconds": f"{seconds:.1f}",
         "commit": commit(),
@@ -190,7 +190,8 @@ def _describe(study: Study, row: Row) -> str:
     return ", ".join(f"{name} {row[name]}" for name in names)
 
 
-def _device_name() -> str:
+def device_name() -> str:
+    """Return the name of the GPU, or the kind and model of the CPU."""
     device = best_device()
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
