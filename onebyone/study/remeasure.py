@@ -21,7 +21,9 @@ def main() -> None:
     asked = json.load(sys.stdin)
     study = studies.find(asked["name"], asked["scale"])
     if study.code_version != asked["code"]:
-        sys.exit(f"it is {study.code_version}, not {asked['code']}")
+        sys.exit(
+            f"its fingerprint is {study.code_version}, not {asked['code']}"
+        )
     measured = [_measure(study, run) for run in asked["runs"]]
     json.dump(measured, sys.stdout)
 
