@@ -21,6 +21,7 @@ from torch import Tensor, nn
 import check_examples
 from onebyone import check
 from onebyone.check.code import Array, Function, Module
+from onebyone.check.guard import NotYet, TimeUp
 from onebyone.check.tasks import (
     Choice,
     Judged,
@@ -155,6 +156,99 @@ def recurses(*arguments):
     return recurses(*arguments)
 
 
+class NamelessType(type):
+    @property
+    def __name__(cls):
+        raise RuntimeError("no name")
+
+    def __repr__(cls):
+        raise RuntimeError("no repr")
+
+
+class Nameless(metaclass=NamelessType):
+    def __repr__(self):
+        raise RuntimeError("no repr")
+
+
+class NamelessError(Exception, metaclass=NamelessType):
+    pass
+
+
+class HidesItsTraceback(Exception):
+    @property
+    def __traceback__(self):
+        raise RuntimeError("no traceback")
+
+
+class NastyText(str):
+    def __str__(self):
+        return self
+
+    def __getitem__(self, key):
+        raise RuntimeError("no characters")
+
+    def split(self):
+        raise RuntimeError("no words")
+
+    __len__ = __format__ = __add__ = __getitem__
+
+
+class SaysTimeIsUp(Exception):
+    def __str__(self):
+        raise TimeUp
+
+
+class SaysNastyText(Exception):
+    def __str__(self):
+        return NastyText("text")
+
+
+def raising(error):
+    def function(*_):
+        raise error
+
+    return function
+
+
+def assigns_to_stdout(*_):
+    sys.stdout.text = None
+    print("here I am")
+
+
+def reaches_into_stdout(*_):
+    for name in vars(sys.stdout):
+        setattr(sys.stdout, name, None)
+    sys.stdout._text = None
+
+
+def prints_nasty_text(*_):
+    sys.stdout.write(NastyText("text"))
+    print(NastyText("text"))
+    raise ValueError(NastyText("text"))
+
+
+def closes_stdout(*_):
+    sys.stdout.close()
+    print("here I am")
+
+
+def takes_stdout_away(*_):
+    sys.stdout = sys.stderr = None
+    print("here I am")
+
+
+def deletes_stdout(*_):
+    del sys.stdout
+    print("here I am")
+
+
+def limits_recursion(*_):
+    for limit in range(1, 200):
+        with suppress(RecursionError):
+            sys.setrecursionlimit(limit)
+            break
+
+
 endless = []
 endless.append(endless)
 
@@ -172,6 +266,12 @@ HOSTILE = [
     *(raises, exits, interrupts, recurses, print, type, object, float),
     *(lambda: 1, lambda *a: a[0], lambda *_: Nasty(), lambda *_: NastyClass()),
     *(iter([]), (x for x in ()), check, np.random.default_rng()),
+    *(Nameless(), Nameless, NamelessError, NastyText("text"), [Nameless()]),
+    *(raising(NamelessError()), raising(HidesItsTraceback())),
+    *(raising(SaysTimeIsUp()), raising(SaysNastyText()), raising(TimeUp())),
+    *(raising(NotYet(NastyText("text"))), raising(StopIteration())),
+    *(assigns_to_stdout, reaches_into_stdout, prints_nasty_text),
+    *(closes_stdout, takes_stdout_away, deletes_stdout, limits_recursion),
 ]
 
 
