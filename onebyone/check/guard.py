@@ -30,7 +30,7 @@ from types import FrameType
 
 import numpy
 import torch
-from torch import nn
+from torch import nn, overrides
 
 LONGEST = 120  # characters of a value or an error that are shown
 MOST_OUTPUT = 2_000  # characters of printed output that are kept
@@ -130,6 +130,13 @@ def leave_autocast(depth: int) -> None:
         torch.autocast_decrement_nesting()
 
 
+def set_function_modes(modes: list[overrides.TorchFunctionMode]) -> None:
+    while overrides._get_current_function_mode_stack():
+        overrides._pop_mode()
+    for mode in modes:
+        overrides._push_mode(mode)
+
+
 def umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
@@ -187,6 +194,7 @@ STATE = [
             torch._GLOBAL_DEVICE_CONTEXT, "device_context", old
         ),
     ),
+    (overrides._get_current_function_mode_stack, set_function_modes),
     (torch.get_num_threads, torch.set_num_threads),
     (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
     (
