@@ -171,3 +171,78 @@ def test_what_builds_a_package_is_not_fetched_unseen(folder, installer):
     done, installed = install(folder, installer, line(source))
     assert done.returncode != 0 and not installed
     assert "No module named 'other'" in done.stderr
+
+
+# --- Once, and again where it must ---------------------------------------
+
+PYTHON = """#!/bin/sh
+echo "$*" >> asked
+case "$*" in
+    "-m venv .venv") mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
+    "-m uv --version") test ! -e .venv/torn ;;
+    *) test ! -e no-network ;;
+esac
+"""
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """The Makefile, with a Python that writes down what it is asked."""
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    shutil.copy(ROOT / "Makefile", folder)
+    for name in ("hashes.txt", "hashes-book.txt", "pyproject.toml"):
+        (folder / name).touch()
+    (folder / "python").write_text(PYTHON)
+    (folder / "python").chmod(0o755)
+    return folder
+
+
+def make(folder):
+    """Set up what the tests need; whether it worked and what was asked."""
+    (folder / "asked").write_text("")
+    done = subprocess.run(
+        ["make", "PYTHON=./python", ".venv/.test"],
+        cwd=folder,
+        capture_output=True,
+    )
+    return done.returncode == 0, (folder / "asked").read_text()
+
+
+with_unix = pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+
+
+@with_unix
+def test_make_installs_once(clone):
+    worked, asked = make(clone)
+    assert worked and "-r hashes.txt" in asked
+    assert make(clone) == (True, "")
+
+
+@with_unix
+def test_a_moved_clone_is_set_up_anew(clone):
+    make(clone)
+    moved = clone.rename(clone.with_name("moved"))
+    worked, asked = make(moved)
+    assert worked and "-m venv" in asked and "-r hashes.txt" in asked
+    assert make(moved) == (True, "")
+
+
+@with_unix
+def test_a_torn_environment_is_made_anew(clone):
+    (clone / ".venv" / "bin").mkdir(parents=True)
+    (clone / ".venv" / "bin" / "uv").touch()
+    (clone / ".venv" / "torn").touch()
+    worked, asked = make(clone)
+    assert worked and "-r hashes.txt" in asked
+    assert not (clone / ".venv" / "torn").exists()
+
+
+@with_unix
+def test_an_installation_that_failed_is_tried_again(clone):
+    (clone / "no-network").touch()
+    worked, _ = make(clone)
+    assert not worked
+    (clone / "no-network").unlink()
+    worked, asked = make(clone)
+    assert worked and "-r hashes.txt" in asked
