@@ -173,6 +173,18 @@ def test_what_builds_a_package_is_not_fetched_unseen(folder, installer):
     assert "No module named 'other'" in done.stderr
 
 
+@pytest.mark.parametrize("page", ["README.md", "exercises/teaching.md"])
+def test_the_recipes_for_pip_demand_hashes_too(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.findall(r"(?m)^(?:RUN | && )?(pip install .*?)(?: \\)?$", text)
+    first, everything, itself = found
+    assert first == "pip install --require-hashes -r requirements-uv.txt"
+    assert {"--require-hashes", "hashes.txt"} <= {*everything.split()}
+    assert itself.endswith((" -e .", " --editable ."))
+    for command in (everything, itself):
+        assert {"--no-deps", "--no-build-isolation"} <= {*command.split()}
+
+
 # --- Once, and again where it must ---------------------------------------
 
 PYTHON = """#!/bin/sh
