@@ -161,9 +161,17 @@ def test_the_newest_versions_have_no_pins(tmp_path):
         text = (tmp_path / name).read_text(encoding="utf-8")
         assert "==" not in text and "-c constraints.txt" not in text
         assert names(text) == before
-    assert not (tmp_path / "hashes.txt").read_text(encoding="utf-8")
     book = (tmp_path / "requirements-book.txt").read_text(encoding="utf-8")
     assert "jupyter-book<2\n" in book
+
+
+def test_the_newest_versions_are_installed_with_their_hashes(weekly):
+    runs = [step["run"] for step in weekly["newest"]["steps"] if "run" in step]
+    assert runs[:3] == [
+        "python -m tools.newest",
+        "make constraints",
+        "make test",
+    ]
 
 
 def names(text):
