@@ -40,8 +40,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser) -> Iterator[Callable[..., Visit]]:
-    """Open a page of the site from the disk, or below another base."""
-    contexts = []
+    """Open a page of the site from the disk, or below another base.
+
+    Whatever a test does there, the page's own policy must not stand in its
+    way.
+    """
+    contexts, visits = [], []
 
     def open_page(
         page: str,
@@ -56,11 +60,14 @@ def visit(browser) -> Iterator[Callable[..., Visit]]:
             **options,
         )
         contexts.append(context)
-        return Visit(context.new_page()).open(f"{base}/{page}")
+        visits.append(Visit(context.new_page()))
+        return visits[-1].open(f"{base}/{page}")
 
     yield open_page
     for context in contexts:
         context.close()
+    told = [text for seen in visits for text in seen.complaints]
+    assert not [text for text in told if "Content Security Policy" in text]
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
