@@ -14,7 +14,9 @@ import html
 import re
 import shutil
 import struct
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -305,6 +307,8 @@ def png_size(file: Path | None) -> tuple[int, int] | None:
 
 # --- The site --------------------------------------------------------------
 
+CSP = "Content-Security-Policy"
+
 # what the theme and Jupyter Book bring and no page needs
 UNUSED_TAGS = [
     r"<script[^>]*fontawesome\.js[^>]*></script>\n?",
@@ -315,12 +319,14 @@ UNUSED_TAGS = [
     r"<link[^>]*sphinx-thebe\.css[^>]*>\n?",
     r'<div id="ethical-ad-placement".*?</div>\n?',
     r'<meta name="docsearch:[^>]*>\n?',
+    rf'<meta http-equiv="{CSP}"[^>]*>\n?',  # of an earlier build
     r'(?<=/>)<meta name="viewport"[^>]*initial-scale=1" ?/>\n?',
 ]
 UNUSED_FILES = [
     "scripts/fontawesome.js*",
     "vendor/fontawesome",
     "**/*.map",
+    "*webpack-macros.html",
     "sphinx-thebe.*",
     "mathjax/*-svg*.js",
     "mathjax/*-full*.js",
@@ -330,6 +336,42 @@ UNUSED_FILES = [
     "mathjax/adaptors",
     "mathjax/output/svg*",
 ]
+
+
+# What a page may load: its own files, which Firefox and Chromium take for
+# 'self' on a disk as little as on the web without the word `file:`.
+OWN = "'self' file:"
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "base-uri 'none'",
+        f"form-action {OWN}",  # the search
+        f"connect-src {OWN}",  # the search reads the pages that it found
+        f"font-src {OWN}",
+        f"img-src {OWN} data:",  # icons stand in the style sheets
+        # MathJax, and tables of pandas, bring their styles in the page
+        f"style-src {OWN} 'unsafe-inline'",
+        f"script-src {OWN}",
+    ]
+)
+INLINE_SCRIPT = re.compile(
+    r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL
+)
+
+
+def with_policy(page: str) -> str:
+    """A page that tells the browser to load and run nothing foreign.
+
+    Scripts in the page itself run only if their SHA-256 is named.
+    """
+    digests = {
+        sha256(c.encode()).digest() for c in INLINE_SCRIPT.findall(page)
+    }
+    hashes = [f" 'sha256-{b64encode(d).decode()}'" for d in sorted(digests)]
+    content = POLICY + "".join(hashes)
+    tag = f'<meta http-equiv="{CSP}" content="{content}" />\n'
+    head = re.match(r'.*?<meta charset="utf-8" ?/>\n|', page, re.DOTALL)
+    return head[0] + tag + page[head.end() :]
 
 
 # rules of the theme's style sheet for an icon font that is not there
@@ -364,6 +406,7 @@ def slim_site(app: Sphinx, exception: Exception | None) -> None:
     for page in out.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         slim = unused.sub("", text).replace(TOGGLE, NAMED_TOGGLE)
+        slim = with_policy(slim)
         if slim != text:
             page.write_text(slim, encoding="utf-8")
     for sheet in (out / "_static" / "styles").glob("pydata*.css"):
