@@ -17,16 +17,20 @@ CITATION = "cff-version: 1.2.0\nlicense: MIT\n"
 NOTEBOOK = '{"cells": [{"source": ["repository = \\"\\"\\n", "x = 1"]}]}\n'
 
 
+def unpublished(folder):
+    """A small copy of the course, as far as an address concerns it."""
+    for name in repository.NOTEBOOKS:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / "a.ipynb").write_text(NOTEBOOK)
+    (folder / "_config.yml").write_text(CONFIG)
+    (folder / "CITATION.cff").write_text(CITATION)
+    (folder / "README.md").write_text("# A course\n")
+    return folder
+
+
 @pytest.fixture
 def tree(tmp_path):
-    """A small unpublished copy."""
-    for folder in repository.NOTEBOOKS:
-        (tmp_path / folder).mkdir(exist_ok=True)
-        (tmp_path / folder / "a.ipynb").write_text(NOTEBOOK)
-    (tmp_path / "_config.yml").write_text(CONFIG)
-    (tmp_path / "CITATION.cff").write_text(CITATION)
-    (tmp_path / "README.md").write_text("# A course\n")
-    return tmp_path
+    return unpublished(tmp_path)
 
 
 def git(folder, *arguments):
