@@ -50,7 +50,7 @@ book: $(VENV)/.book  ## render the book into _build/html (no torch needed)
 pdf: book $(VENV)/.test  ## the whole book as _build/one-by-one.pdf (Chromium)
 	$(PY) -m tools.pdf
 
-zip: book  ## the site and the notebooks as _build/one-by-one.zip
+zip: book  ## site, notebooks and package as _build/one-by-one.zip
 	$(PY) -m tools.bundle
 
 test: $(VENV)/.test  ## prove everything: lint, tests, every notebook, the book
@@ -107,8 +107,8 @@ links: $(VENV)/.book  ## ask every address in the book whether it answers
 constraints: $(VENV)/.made  ## compile all versions and hashes anew
 	$(PY) -m tools.constraints
 
-repository: $(VENV)/.test  ## URL=https://github.com/… : move to a repository
-	$(PY) -m tools.repository "$(URL)"
+repository: $(VENV)/.book  ## publish here: name this clone's own repository
+	$(PY) -m tools.repository $(if $(URL),"$(URL)")
 
 clean:  ## remove the rendered book (and .venv with `make clean ALL=1`)
 	rm -rf _build $(if $(ALL),$(VENV))

@@ -1,11 +1,12 @@
 """What the book's pages get beyond their theme: a Sphinx extension.
 
-Every page of the book gets links to report a problem in each section, links
-from the first mention of a term to the glossary, and the full reference
-behind each cited paper. A notebook's page also gets one bar with its reading
-time and the ways to run it. Pictures get their size and load late, and what
-the theme brings but no page uses (icon scripts, thebe, other builds of
-MathJax) is left out, so that the site is light and asks no other host.
+Every page of the book gets links from the first mention of a term to the
+glossary, and the full reference behind each cited paper; in a published copy
+also links to report a problem in each section. A notebook's page gets one bar
+with its reading time and the ways to run it. Pictures get their size and load
+late, and what the theme brings but no page uses (icon scripts, thebe, other
+builds of MathJax) is left out, so that the site is light and asks no other
+host.
 
 No part of this needs torch, or any package that Jupyter Book does not bring.
 """
@@ -26,7 +27,9 @@ from pybtex.database import Entry, parse_file
 from sphinx.application import Sphinx
 
 from tools import live
+from tools.repository import configured
 
+COLAB = "https://colab.research.google.com"
 GLOSSARY = "book/glossary"
 WORDS_A_MINUTE, SECONDS_A_LINE = 180, 4
 PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page
@@ -131,7 +134,8 @@ def complete_page(
     body = context["body"]
     body = add_references(body, app.bibliography)
     body = add_sizes(body, Path(app.srcdir), Path(app.outdir))
-    body = add_reports(body, app, pagename)
+    if "repository_url" in app.config.html_theme_options:
+        body = add_reports(body, app, pagename)
     # an empty cell heads nothing
     body = re.sub(
         r"<th([^>]*)>(?:\s|&nbsp;|&#160;|</?p>)*</th>", r"<td\1></td>", body
@@ -162,12 +166,13 @@ def run_bar(
 ) -> str:
     """Reading time and the ways to run a notebook, in one place."""
     options = app.config.html_theme_options
-    path = urlsplit(options["repository_url"]).path
-    branch = options["repository_branch"]
-    colab = options["launch_buttons"]["colab_url"]
-    opened = f"{colab}/github{path}/blob/{branch}/{pagename}.ipynb"
     source = context["pathto"](f"_sources/{context['sourcename']}", True)
     using = app.builder.get_relative_uri(pagename, "book/using")
+    opened = f"{using}#on-colab"  # how to do it with an unpublished copy
+    if "repository_url" in options:
+        path = urlsplit(options["repository_url"]).path
+        branch = options["repository_branch"]
+        opened = f"{COLAB}/github{path}/blob/{branch}/{pagename}.ipynb"
     name = Path(pagename).name
     return f"""\
 <div class="run-bar" role="group" aria-label="Run this notebook">
@@ -442,7 +447,12 @@ def files_of(chapters: list[dict]) -> Iterator[str]:
 
 
 def configure(app: Sphinx, config) -> None:
-    """The theme's options that Jupyter Book has no key for."""
+    """The theme's options that Jupyter Book has no key for.
+
+    Without an address in the settings, Jupyter Book puts its own there.
+    """
+    if configured(Path(app.srcdir)) is None:
+        config.html_theme_options.pop("repository_url", None)
     config.html_theme_options |= {
         "article_header_start": ["toggle-primary-sidebar", "trail"],
         "article_header_end": ["page-buttons"],

@@ -4,19 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from checks import Chapter
+from checks import ROOT, Chapter
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from onebyone.data import DataUnavailable, load_data
-from tools import notebooks, repository
+from tools import notebooks
 
-SETUP = f"""\
-# Colab, Kaggle or a downloaded notebook: fetch the companion package
-import importlib.util
-
-if importlib.util.find_spec("onebyone") is None:
-    %pip install -q --no-deps d2l==1.0.3 git+{repository.configured()}"""
+SETUP = Chapter.read(ROOT / "book" / "nin.ipynb").code[0].source
 
 
 def sound_notebook() -> NotebookNode:
