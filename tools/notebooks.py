@@ -12,7 +12,7 @@ notebook as it was.
 
 The normal form: unique cell ids (existing ones are kept), kernelspec
 `python3`, no timestamps, no widget state, only the metadata that the book
-uses, execution counts from 1, neighbouring stream outputs merged, and nothing
+uses, a wish for Colab's GPU where one is used, execution counts from 1, neighbouring stream outputs merged, and nothing
 that every run draws anew: no addresses of objects, and styled tables of pandas
 named after their cell.
 """
@@ -41,6 +41,8 @@ NOTEBOOK_METADATA = {
     },
     "language_info": {"name": "python"},
 }
+# as Colab itself writes it
+COLAB_GPU = {"accelerator": "GPU", "colab": {"gpuType": "T4"}}
 KEPT_CELL_METADATA = {"tags", "mystnb", "nbgrader", "deletable", "editable"}
 WIDGET_TYPE = "application/vnd.jupyter.widget-view+json"
 VALID_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -81,7 +83,7 @@ def write_atomically(path: Path, text: str) -> None:
 def normalise(notebook: NotebookNode) -> NotebookNode:
     """Bring a notebook into its normal form, in place, and return it."""
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    notebook.metadata = nbformat.from_dict(NOTEBOOK_METADATA)
+    notebook.metadata = notebook_metadata(notebook)
     _give_ids(notebook.cells)
     for cell in notebook.cells:
         _normalise_metadata(cell)
@@ -90,6 +92,19 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
             _steady(cell)
     _renumber([c for c in notebook.cells if c.cell_type == "code"])
     return notebook
+
+
+def notebook_metadata(notebook: NotebookNode) -> NotebookNode:
+    """Return the metadata of the whole notebook.
+
+    One that loads the images on to the training device asks Colab for a GPU.
+    """
+    code = [c.source for c in notebook.cells if c.cell_type == "code"]
+    on_device = any("load_data(" in c for c in code) and not any(
+        'device="cpu"' in c for c in code
+    )
+    wish = COLAB_GPU if on_device else {}
+    return nbformat.from_dict(NOTEBOOK_METADATA | wish)
 
 
 def _give_ids(cells: list[NotebookNode]) -> None:
