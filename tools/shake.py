@@ -25,12 +25,11 @@ import json
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from nbformat.v4 import new_code_cell
 
 from tools import notebooks, prove
@@ -71,36 +70,25 @@ PASSES = [
 def run(path: Path, way: Pass) -> dict:
     """Run one notebook; return its asserts and errors, and the seconds."""
     started = time.monotonic()
+    result = {"fingerprint": fingerprint(path), "asserts": [], "errors": []}
     notebook = notebooks.read(path)
-    with tempfile.TemporaryDirectory(prefix="onebyone-") as folder:
-        record = Path(folder) / "asserts"
-        record.touch()
-        begin = f"{str(record)!r}, {way.moved_by}, {way.float32}"
-        notebook.cells.insert(
-            0,
-            new_code_cell(f"from tools import shaken\nshaken.begin({begin})"),
-        )
-        errors = list(_errors(notebook, way))
-        asserts = [*map(json.loads, record.read_text("utf-8").splitlines())]
-    cells = {
-        cell.get("execution_count"): index - 1
-        for index, cell in enumerate(notebook.cells)
-    }
-    for row in asserts:
-        row["cell"] = cells[row.pop("count")]
-    seconds = round(time.monotonic() - started, 1)
-    return {"asserts": asserts, "errors": errors, "seconds": seconds}
-
-
-def _errors(notebook: notebooks.NotebookNode, way: Pass) -> Iterator[list]:
-    """Run all cells; yield the index and the error of those that raise."""
-    with notebooks.kernel(notebook, **way.environment()) as client:
-        for index, cell in enumerate(notebook.cells):
-            cell.execution_count = None
-            if message := notebooks.run_cell(client, cell, index):
-                yield [index - 1, message]
-                if index == 0 or message == "Kernel died":
-                    return
+    with (
+        tempfile.NamedTemporaryFile("r", encoding="utf-8") as record,
+        notebooks.kernel(notebook, **way.environment()) as client,
+    ):
+        begin = f"{record.name!r}, {way.moved_by}, {way.float32}"
+        first = f"from tools import shaken\nshaken.begin({begin})"
+        notebook.cells.insert(0, new_code_cell(first))
+        for index, cell in enumerate(notebook.cells, start=-1):
+            error = notebooks.run_cell(client, cell, index + 1)
+            rows = map(json.loads, record)
+            result["asserts"] += [{"cell": index, **row} for row in rows]
+            if error:
+                result["errors"].append((index, error))
+            if error and (index < 0 or error == "Kernel died"):
+                break
+    result["seconds"] = round(time.monotonic() - started, 1)
+    return result
 
 
 def fingerprint(path: Path) -> str:
@@ -116,7 +104,8 @@ def fingerprint(path: Path) -> str:
 
 def place(path: Path, way: Pass) -> Path:
     """Where the result of a notebook in a pass is kept."""
-    return RESULTS / way.name / path.parent.name / f"{path.stem}.json"
+    folder = path.resolve().parent.name
+    return RESULTS / way.name / folder / f"{path.stem}.json"
 
 
 def kept(path: Path, way: Pass) -> dict | None:
@@ -128,10 +117,8 @@ def kept(path: Path, way: Pass) -> dict | None:
     return result if result["fingerprint"] == fingerprint(path) else None
 
 
-def shake(path: Path, way: Pass) -> None:
-    """Run a notebook in a pass and keep what came of it."""
-    before = fingerprint(path)
-    result = {"fingerprint": before, **run(path, way)}
+def keep(path: Path, way: Pass, result: dict) -> None:
+    """Write down what came of a run, and say it in a line."""
     target = place(path, way)
     target.parent.mkdir(parents=True, exist_ok=True)
     notebooks.write_atomically(target, json.dumps(result) + "\n")
@@ -143,7 +130,7 @@ def shake(path: Path, way: Pass) -> None:
     )
 
 
-def shake_all(paths: list[Path]) -> None:
+def shake(paths: list[Path]) -> None:
     """Run what is not kept, with as many threads at once as there are cores.
 
     Four kernels at most, since each may take two gigabytes.
@@ -153,155 +140,126 @@ def shake_all(paths: list[Path]) -> None:
     cores = min(prove.cores(), 4)
     for threads in sorted({way.threads for _, way in due}):
         with ProcessPoolExecutor(max(1, cores // threads)) as pool:
-            runs = [
-                pool.submit(shake, path, way)
-                for path, way in due
-                if way.threads == threads
-            ]
+            runs = {
+                pool.submit(run, *pair): pair
+                for pair in due
+                if pair[1].threads == threads
+            }
             for done in as_completed(runs):
-                done.result()
+                keep(*runs[done], done.result())
 
 
 # --- Reading ----------------------------------------------------------------
 
-
-@dataclass
-class Margin:
-    """How near a comparison came to falling, in all passes."""
-
-    symbol: str
-    left: tuple[float, float]  # least and greatest
-    right: tuple[float, float]
-    least: float  # of the distances between the two sides
-    spread: float  # of the distances, among passes on one data set
-
-    @property
-    def in_spreads(self) -> float:
-        return self.least / self.spread if self.spread else float("inf")
-
-    def __str__(self) -> str:
-        left, right = (
-            f"{low:.5g}" if low == high else f"{low:.5g} … {high:.5g}"
-            for low, high in (self.left, self.right)
-        )
-        return f"{left} {self.symbol} {right}"
+ASSERT = ["notebook", "cell", "line"]
+COMPARISON = [*ASSERT, "spot", "link", "nth", "symbol"]
 
 
-@dataclass
-class Assert:
-    """All that was seen of one assert."""
-
-    notebook: Path
-    cell: int
-    line: int
-    text: str
-    fell: list[str] = field(default_factory=list)  # in which passes, and how
-    compared: dict = field(default_factory=lambda: defaultdict(dict))
-
-    def margin(self) -> Margin | None:
-        """The narrowest margin of those comparisons whose sides moved."""
-        margins = [m for seen in self.compared.values() for m in moved(seen)]
-        return min(margins, key=lambda m: m.in_spreads, default=None)
-
-    def where(self) -> str:
-        cell_id = notebooks.read(self.notebook).cells[self.cell].get("id")
-        return (
-            f"{self.notebook}, cell {self.cell} ({cell_id}),"
-            f" line {self.line}: {self.text}"
-        )
-
-
-def moved(seen: dict[Pass, tuple]) -> Iterator[Margin]:
-    """The margin of one comparison in its passes, if it has one and moved."""
-    symbol = next(iter(seen.values()))[0]
-    lefts, rights = zip(*(sides for _, *sides in seen.values()), strict=True)
-    if symbol not in DISTANCES or len({*zip(lefts, rights)}) == 1:  # noqa: B905
-        return
-    distances = {
-        way: DISTANCES[symbol](left, right)
-        for way, (_, left, right) in seen.items()
-    }
-    alike = [d for way, d in distances.items() if not way.letters]
-    yield Margin(
-        symbol,
-        (min(lefts), max(lefts)),
-        (min(rights), max(rights)),
-        min(distances.values()),
-        max(alike) - min(alike) if alike else 0.0,
-    )
-
-
-DISTANCES = {
-    "<": lambda left, right: right - left,
-    "<=": lambda left, right: right - left,
-    ">": lambda left, right: left - right,
-    ">=": lambda left, right: left - right,
-    "!=": lambda left, right: abs(left - right),
-}
-
-
-def asserts(path: Path, results: dict[Pass, dict]) -> list[Assert]:
-    """Every assert of a notebook with what was seen of it."""
-    found: dict[tuple, Assert] = {}
-    for way, result in results.items():
-        times = defaultdict(int)  # an assert in a loop is reached often
-        for row in result["asserts"]:
-            key = row["cell"], row["line"]
-            one = found.setdefault(key, Assert(path, *key, row["text"]))
-            _add(one, way, row, times)
-    return list(found.values())
-
-
-def _add(one: Assert, way: Pass, row: dict, times: dict[tuple, int]) -> None:
-    for spot, link, symbol, left, right in row["compared"]:
-        key = one.cell, spot, link
-        holds = symbol not in DISTANCES or DISTANCES[symbol](left, right) >= 0
-        if holds or not row["held"]:  # else another part of an `or` held
-            seen = one.compared[spot, link, times[key]]
-            seen[way] = symbol, left, right
-        times[key] += 1
-    if not row["held"]:
-        values = row["error"] or ", ".join(
-            f"{left:.5g} {symbol} {right:.5g}"
-            for _, _, symbol, left, right in row["compared"]
-        )
-        one.fell.append(f"{way.name}: {values or 'not a comparison'}")
-
-
-def report(paths: Iterable[Path]) -> tuple[str, bool]:
+def report(paths: list[Path]) -> tuple[str, bool]:
     """What came of the notebooks, as text, and whether everything held."""
-    every, raised, runs = [], [], 0
-    for path in paths:
-        results = {w: kept(path, w) for w in PASSES}
-        results = {w: result for w, result in results.items() if result}
-        runs += len(results)
-        every += asserts(path, results)
-        raised += [
-            f"{path}, cell {cell}, in {way.name}:\n{message}"
-            for way, result in results.items()
-            for cell, message in result["errors"]
-        ]
-    fell = [one for one in every if one.fell]
-    shaken = [
-        (m, one) for one in every if not one.fell and (m := one.margin())
+    results = [(p, way, kept(p, way)) for p in paths for way in PASSES]
+    results = [result for result in results if result[2]]
+    rows = pd.DataFrame(
+        (
+            {"notebook": str(path), "pass": way.name, **row}
+            for path, way, result in results
+            for row in result["asserts"]
+        ),
+        columns=[*ASSERT, "text", "pass", "held", "error", "compared"],
+    ).astype({"held": bool})
+    raised = [
+        f"{path}, cell {cell}, in {way.name}:\n{message}"
+        for path, way, result in results
+        for cell, message in result["errors"]
     ]
-    shaken.sort(key=lambda pair: pair[0].in_spreads)
-    close = sum(margin.in_spreads < CLOSE for margin, _ in shaken)
-    lines = [f"Raised: {len(raised)} cells", *raised, ""]
-    lines += [f"Fell: {len(fell)} asserts"]
-    lines += ["\n    ".join([one.where(), *one.fell]) for one in fell]
-    lines += ["", f"Moved and held: {len(shaken)} asserts"]
-    for margin, one in shaken:
-        mark = "close, " if margin.in_spreads < CLOSE else ""
-        lines.append(f"{mark}{margin.in_spreads:.1f} spreads: {one.where()}")
-        lines.append(f"    {margin}")
-    exact = len(every) - len(fell) - len(shaken)
-    summary = (
-        f"{len(every)} asserts, {runs} runs: {len(fell)} fell,"
-        f" {len(shaken)} moved and held ({close} of them close),"
-        f" {exact} never moved; {len(raised)} cells raised"
+    fell = rows[~rows["held"]]
+    fallen = {key: of for key, of in fell.groupby(ASSERT)}
+    margins = narrowest(comparisons(rows))
+    margins = margins.loc[[key not in fallen for key in margins.index]]
+    lines = [f"Raised: {len(raised)} cells", *raised]
+    lines += ["", f"Fell: {len(fallen)} asserts"]
+    for key, times in fallen.items():
+        lines.append(_where(key, times["text"].iloc[0]))
+        lines += [f"    {_how(row)}" for _, row in times.iterrows()]
+    lines += ["", f"Moved and held: {len(margins)} asserts, closest first"]
+    for key, margin in margins.iterrows():
+        mark = "close, " if margin["spreads"] < CLOSE else ""
+        where = _where(key, margin["text"])
+        lines.append(f"{mark}{margin['spreads']:.1f} spreads: {where}")
+        left, right = (_range(margin, side) for side in ("left", "right"))
+        lines.append(f"    {left} {margin['symbol']} {right}")
+    total = rows.groupby(ASSERT).ngroups
+    lines += [
+        "",
+        f"{total} asserts in {len(results)} runs: {len(fallen)} fell,"
+        f" {len(margins)} moved and held"
+        f" ({sum(margins['spreads'] < CLOSE)} of them close),"
+        f" {total - len(fallen) - len(margins)} had no numbers that moved;"
+        f" {len(raised)} cells raised",
+    ]
+    return "\n".join(lines) + "\n", not (fallen or raised)
+
+
+def comparisons(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row for each comparison of two numbers in each pass.
+
+    The column "distance" says how far it was from not holding; an equality
+    has none. "nth" counts how often a loop has come by.
+    """
+    every = rows.explode("compared", ignore_index=True)
+    every = every.dropna(subset="compared")
+    parts = ["spot", "link", "symbol", "left", "right"]
+    compared = every["compared"].tolist()
+    every = every.join(pd.DataFrame(compared, every.index, parts))
+    every["nth"] = every.groupby([*ASSERT, "spot", "link", "pass"]).cumcount()
+    less = every["symbol"].isin(["<", "<="])
+    more = every["symbol"].isin([">", ">="])
+    difference = (every["left"] - every["right"]).astype(float)
+    every["distance"] = difference.where(more, -difference.where(less))
+    # where an assert holds in spite of it, another part of an `or` held
+    return every[~(every["held"] & (every["distance"] < 0))]
+
+
+def narrowest(every: pd.DataFrame) -> pd.DataFrame:
+    """The narrowest margin of each assert whose numbers moved, in spreads.
+
+    The spread is that of the passes on one data set, so without letters.
+    """
+    alike = every["distance"].mask(every["pass"] == "letters")
+    groups = every.assign(alike=alike).groupby(COMPARISON)
+    seen = groups.agg(
+        text=("text", "first"),
+        left_low=("left", "min"),
+        left_high=("left", "max"),
+        right_low=("right", "min"),
+        right_high=("right", "max"),
+        margin=("distance", "min"),
+        spread=("alike", lambda distances: distances.max() - distances.min()),
+        moved=("distance", lambda distances: distances.nunique() > 1),
     )
-    return "\n".join([*lines, "", summary]) + "\n", not (fell or raised)
+    seen = seen[seen["moved"]]
+    spreads = (seen["margin"] / seen["spread"]).sort_values()
+    seen = seen.assign(spreads=spreads).loc[spreads.index].reset_index()
+    return seen.drop_duplicates(ASSERT).set_index(ASSERT)
+
+
+def _where(key: tuple, text: str) -> str:
+    notebook, cell, line = key
+    cell_id = notebooks.read(Path(notebook)).cells[cell].get("id")
+    return f"{notebook}, cell {cell} ({cell_id}), line {line}: {text}"
+
+
+def _how(row: pd.Series) -> str:
+    values = ", ".join(
+        f"{left:.5g} {symbol} {right:.5g}"
+        for _, _, symbol, left, right in row["compared"]
+    )
+    return f"{row['pass']}: {row['error'] or values or 'no numbers'}"
+
+
+def _range(margin: pd.Series, side: str) -> str:
+    low, high = margin[f"{side}_low"], margin[f"{side}_high"]
+    return f"{low:.5g}" if low == high else f"{low:.5g} … {high:.5g}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -309,7 +267,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK")
     options = parser.parse_args(arguments)
     paths = options.notebooks or [Path(name) for name in prove.notebooks()]
-    shake_all(paths)
+    shake(paths)
     text, holds = report(paths)
     notebooks.write_atomically(RESULTS / "report.txt", text)
     print(text, end="")
@@ -317,4 +275,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    prove.choose_data()
     sys.exit(main())

@@ -36,7 +36,7 @@ def begin(record: str, moved_by: int = 0, float32: bool = False) -> None:
     from IPython import get_ipython
 
     shell = get_ipython()
-    builtins.__shaken__ = Ledger(Path(record), lambda: shell.execution_count)
+    builtins.__shaken__ = Ledger(Path(record))
     shell.ast_transformers.append(Watched())
     if moved_by:
         move_seeds(moved_by)
@@ -47,13 +47,12 @@ def begin(record: str, moved_by: int = 0, float32: bool = False) -> None:
 class Ledger:
     """Writes each assert that is reached into a file, one line of JSON each.
 
-    A line says in which cell (by its execution count) and where in it the
-    assert stands, whether it held, and the numbers that it compared.
+    A line says where in its cell the assert stands, whether it held, and the
+    numbers that it compared.
     """
 
-    def __init__(self, path: Path, cell: Callable[[], int]) -> None:
-        self.path, self.cell = path, cell
-        self.compared = []
+    def __init__(self, path: Path) -> None:
+        self.path, self.compared = path, []
 
     def check(self, line: int, text: str, test: Callable) -> None:
         """Evaluate an assert's test and write down what came of it."""
@@ -63,7 +62,6 @@ class Ledger:
         except Exception as caught:  # whatever the notebook's own code raises
             held, error = False, f"{type(caught).__name__}: {caught}"
         row = {
-            "count": self.cell(),
             "line": line,
             "text": text,
             "held": held,
