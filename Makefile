@@ -35,7 +35,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf zip test test-long bench bench-long tables execute \
+.PHONY: help book pdf zip test test-long shake bench bench-long tables execute \
 	exercises lint serve weights plain test-plain links constraints \
 	repository clean
 
@@ -58,6 +58,10 @@ test: $(VENV)/.test  ## prove everything: lint, tests, every notebook, the book
 
 test-long: book $(VENV)/.test  ## the slow proofs (run by a weekly workflow)
 	$(PY) -m pytest -m long tests
+	$(PY) -m tools.shake $(NOTEBOOKS)
+
+shake: $(VENV)/.test  ## run the notebooks with other seeds: which asserts fall?
+	$(PY) -m tools.shake $(NOTEBOOKS)
 
 bench: $(VENV)/.test  ## measure the course against d2l, side by side
 	$(PY) -m benchmarks.throughput

@@ -25,7 +25,9 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -180,19 +182,14 @@ def _renumber(code_cells: list[NotebookNode]) -> None:
                 output.execution_count = count
 
 
-def run_cells(notebook: NotebookNode, name: str) -> None:
-    """Run all cells in a fresh kernel in an empty folder.
+@contextmanager
+def kernel(notebook: NotebookNode, **environment: str) -> Iterator:
+    """Give a notebook a fresh kernel in an empty folder, as nbclient's client.
 
-    Raises CellFailed with the name, the cell and the error.
+    Names and values of `environment` are set in the kernel's environment.
     """
     from nbclient import NotebookClient
-    from nbclient.exceptions import (
-        CellExecutionError,
-        CellTimeoutError,
-        DeadKernelError,
-    )
 
-    total = len(notebook.cells)
     with tempfile.TemporaryDirectory(prefix="onebyone-") as folder:
         client = NotebookClient(
             notebook,
@@ -203,20 +200,38 @@ def run_cells(notebook: NotebookNode, name: str) -> None:
             resources={"metadata": {"path": folder}},
         )
         client.reset_execution_trackers()
-        with client.setup_kernel(env=_kernel_environment()):
-            for index, cell in enumerate(notebook.cells):
-                try:
-                    client.execute_cell(cell, index)
-                except (
-                    CellExecutionError,
-                    CellTimeoutError,
-                    DeadKernelError,
-                ) as error:
-                    message = ANSI_ESCAPE.sub("", str(error)).strip()
-                    raise CellFailed(
-                        f"{name}, cell {index + 1} of {total}"
-                        f" (id {cell.get('id', 'none')}):\n{message}"
-                    ) from None
+        with client.setup_kernel(env=_kernel_environment() | environment):
+            yield client
+
+
+def run_cells(notebook: NotebookNode, name: str) -> None:
+    """Run all cells in a fresh kernel in an empty folder.
+
+    Raises CellFailed with the name, the cell and the error.
+    """
+    total = len(notebook.cells)
+    with kernel(notebook) as client:
+        for index, cell in enumerate(notebook.cells):
+            if message := run_cell(client, cell, index):
+                raise CellFailed(
+                    f"{name}, cell {index + 1} of {total}"
+                    f" (id {cell.get('id', 'none')}):\n{message}"
+                )
+
+
+def run_cell(client: object, cell: NotebookNode, index: int) -> str | None:
+    """Run one cell; return the error that it ended in, if it did."""
+    from nbclient.exceptions import (
+        CellExecutionError,
+        CellTimeoutError,
+        DeadKernelError,
+    )
+
+    try:
+        client.execute_cell(cell, index)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        return ANSI_ESCAPE.sub("", str(error)).strip()
+    return None
 
 
 def _kernel_environment() -> dict[str, str]:

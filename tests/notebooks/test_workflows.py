@@ -83,7 +83,8 @@ def test_commands_call_targets_and_tools_that_exist(workflow):
     for step in steps(workflow[1]):
         command = step.get("run", "").partition("#")[0].split()
         if command[:1] == ["make"]:
-            assert set(command[1:]) <= targets
+            called = {word for word in command[1:] if "=" not in word}
+            assert called and called <= targets
         if command[:2] == ["python", "-m"] and command[2] != "pip":
             assert (ROOT / f"{command[2].replace('.', '/')}.py").is_file()
 
@@ -222,7 +223,7 @@ def reported(weekly, folder, holding, open_issue=""):
 
 YES = {"holds": "yes"}
 ALL_BUT_LINKS = dict.fromkeys(
-    ("test-long", "newest", "plain-sphinx", "audit"), YES
+    ("test-long", "shake", "newest", "plain-sphinx", "audit"), YES
 )
 
 
