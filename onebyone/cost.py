@@ -209,7 +209,7 @@ def _trace_on(
     device: str, net: nn.Module, shape: Shape, training: bool
 ) -> "_Trace":
     with torch.random.fork_rng(devices=[]), torch.device(device):
-        twin = _copy(net, device).train(training)
+        twin = twin_of(net, device).train(training)
         floats = (p.dtype for p in twin.parameters() if p.is_floating_point())
         X = torch.zeros(shape, dtype=next(floats, torch.float32))
         trace = _Trace(twin)
@@ -222,8 +222,8 @@ def _trace_on(
     return trace
 
 
-def _copy(net: nn.Module, device: str) -> nn.Module:
-    """Copy `net` to `device`, without its hooks.
+def twin_of(net: nn.Module, device: str | torch.device) -> nn.Module:
+    """Return a copy of `net` on `device`, without its hooks.
 
     Attributes that are neither modules nor tensors (a trainer, a plot) are
     shared, for some can be large and some cannot be copied.
@@ -246,7 +246,9 @@ def _copy(net: nn.Module, device: str) -> nn.Module:
     return twin
 
 
-def _copy_tensor(tensor: torch.Tensor, device: str) -> torch.Tensor:
+def _copy_tensor(
+    tensor: torch.Tensor, device: str | torch.device
+) -> torch.Tensor:
     if is_lazy(tensor):
         twin = copy.copy(tensor)
         twin.data = tensor.data.to(device)

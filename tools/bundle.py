@@ -1,10 +1,15 @@
 """The book to take away: ``make zip``.
 
-One archive with the site, which works from a disk, and the notebooks. The
-same book gives the same archive, byte by byte.
+One archive with the site, which works from a disk, and the notebooks, with
+the companion package as a wheel beside them: a folder of it runs on Colab or
+Kaggle as it is. The same book gives the same archive, byte by byte.
 """
 
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,29 +17,59 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "_build" / "one-by-one.zip"
 FOLDER = "one-by-one"
-NOTEBOOKS = ("book", "exercises")
+NOTEBOOKS = ("book", "exercises", "exercises/solutions")
 BEGINNING = (1980, 1, 1, 0, 0, 0)  # the earliest time an archive can name
 
 
-def contents(root: Path = ROOT) -> Iterator[tuple[str, Path]]:
+def contents(wheel: Path, root: Path = ROOT) -> Iterator[tuple[str, Path]]:
     """Names in the archive, and the files."""
     site = root / "_build" / "html"
     for file in sorted(site.rglob("*")):
         if file.is_file() and file.name != ".buildinfo":
             yield f"{FOLDER}/{file.relative_to(site).as_posix()}", file
     for folder in NOTEBOOKS:
-        for file in sorted((root / folder).rglob("*.ipynb")):
-            if ".ipynb_checkpoints" not in file.parts:
-                place = file.relative_to(root).as_posix()
-                yield f"{FOLDER}/notebooks/{place}", file
+        for file in [*sorted((root / folder).glob("*.ipynb")), wheel]:
+            yield f"{FOLDER}/notebooks/{folder}/{file.name}", file
     yield f"{FOLDER}/LICENSE", root / "LICENSE"
+
+
+def build_wheel(folder: Path, root: Path = ROOT) -> Path:
+    """Build the companion package into `folder`; return the wheel's path.
+
+    It is built from a copy, since setuptools also packs what earlier builds
+    left in a checkout, and without a network.
+    """
+    source = folder / "source"
+    shutil.copytree(
+        root / "onebyone",
+        source / "onebyone",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, source)
+    # the same rights in the wheel whatever the umask, then and now
+    for path in source.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    pip += ["--no-index", "--no-build-isolation", "--wheel-dir"]
+    subprocess.run(
+        [*pip, folder, source],
+        env={**os.environ, "SOURCE_DATE_EPOCH": "315532800"},  # BEGINNING
+        umask=0o022,
+        check=True,
+    )
+    (wheel,) = folder.glob("*.whl")
+    return wheel
 
 
 def write(target: Path, root: Path = ROOT) -> int:
     """Write the archive, and return the number of files in it."""
     draft, count = target.with_suffix(".partial"), 0
-    with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, file in contents(root):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name, file in contents(build_wheel(Path(folder), root), root):
             entry = zipfile.ZipInfo(name, BEGINNING)
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)

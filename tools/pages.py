@@ -1,11 +1,12 @@
 """What the book's pages get beyond their theme: a Sphinx extension.
 
-Every page of the book gets links to report a problem in each section, links
-from the first mention of a term to the glossary, and the full reference
-behind each cited paper. A notebook's page also gets one bar with its reading
-time and the ways to run it. Pictures get their size and load late, and what
-the theme brings but no page uses (icon scripts, thebe, other builds of
-MathJax) is left out, so that the site is light and asks no other host.
+Every page of the book gets links from the first mention of a term to the
+glossary, and the full reference behind each cited paper; in a published copy
+also links to report a problem in each section. A notebook's page gets one bar
+with its reading time and the ways to run it. Pictures get their size and load
+late, and what the theme brings but no page uses (icon scripts, thebe, other
+builds of MathJax) is left out, so that the site is light and asks no other
+host.
 
 No part of this needs torch, or any package that Jupyter Book does not bring.
 """
@@ -14,7 +15,9 @@ import html
 import re
 import shutil
 import struct
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -24,7 +27,9 @@ from pybtex.database import Entry, parse_file
 from sphinx.application import Sphinx
 
 from tools import live
+from tools.repository import configured
 
+COLAB = "https://colab.research.google.com"
 GLOSSARY = "book/glossary"
 WORDS_A_MINUTE, SECONDS_A_LINE = 180, 4
 PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page
@@ -129,7 +134,8 @@ def complete_page(
     body = context["body"]
     body = add_references(body, app.bibliography)
     body = add_sizes(body, Path(app.srcdir), Path(app.outdir))
-    body = add_reports(body, app, pagename)
+    if "repository_url" in app.config.html_theme_options:
+        body = add_reports(body, app, pagename)
     # an empty cell heads nothing
     body = re.sub(
         r"<th([^>]*)>(?:\s|&nbsp;|&#160;|</?p>)*</th>", r"<td\1></td>", body
@@ -160,12 +166,13 @@ def run_bar(
 ) -> str:
     """Reading time and the ways to run a notebook, in one place."""
     options = app.config.html_theme_options
-    path = urlsplit(options["repository_url"]).path
-    branch = options["repository_branch"]
-    colab = options["launch_buttons"]["colab_url"]
-    opened = f"{colab}/github{path}/blob/{branch}/{pagename}.ipynb"
     source = context["pathto"](f"_sources/{context['sourcename']}", True)
     using = app.builder.get_relative_uri(pagename, "book/using")
+    opened = f"{using}#on-colab"  # how to do it with an unpublished copy
+    if "repository_url" in options:
+        path = urlsplit(options["repository_url"]).path
+        branch = options["repository_branch"]
+        opened = f"{COLAB}/github{path}/blob/{branch}/{pagename}.ipynb"
     name = Path(pagename).name
     return f"""\
 <div class="run-bar" role="group" aria-label="Run this notebook">
@@ -305,6 +312,8 @@ def png_size(file: Path | None) -> tuple[int, int] | None:
 
 # --- The site --------------------------------------------------------------
 
+CSP = "Content-Security-Policy"
+
 # what the theme and Jupyter Book bring and no page needs
 UNUSED_TAGS = [
     r"<script[^>]*fontawesome\.js[^>]*></script>\n?",
@@ -315,12 +324,14 @@ UNUSED_TAGS = [
     r"<link[^>]*sphinx-thebe\.css[^>]*>\n?",
     r'<div id="ethical-ad-placement".*?</div>\n?',
     r'<meta name="docsearch:[^>]*>\n?',
+    rf'<meta http-equiv="{CSP}"[^>]*>\n?',  # of an earlier build
     r'(?<=/>)<meta name="viewport"[^>]*initial-scale=1" ?/>\n?',
 ]
 UNUSED_FILES = [
     "scripts/fontawesome.js*",
     "vendor/fontawesome",
     "**/*.map",
+    "*webpack-macros.html",
     "sphinx-thebe.*",
     "mathjax/*-svg*.js",
     "mathjax/*-full*.js",
@@ -330,6 +341,42 @@ UNUSED_FILES = [
     "mathjax/adaptors",
     "mathjax/output/svg*",
 ]
+
+
+# What a page may load: its own files, which Firefox and Chromium take for
+# 'self' on a disk as little as on the web without the word `file:`.
+OWN = "'self' file:"
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "base-uri 'none'",
+        f"form-action {OWN}",  # the search
+        f"connect-src {OWN}",  # the search reads the pages that it found
+        f"font-src {OWN}",
+        f"img-src {OWN} data:",  # icons stand in the style sheets
+        # MathJax, and tables of pandas, bring their styles in the page
+        f"style-src {OWN} 'unsafe-inline'",
+        f"script-src {OWN}",
+    ]
+)
+INLINE_SCRIPT = re.compile(
+    r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL
+)
+
+
+def with_policy(page: str) -> str:
+    """A page that tells the browser to load and run nothing foreign.
+
+    Scripts in the page itself run only if their SHA-256 is named.
+    """
+    digests = {
+        sha256(c.encode()).digest() for c in INLINE_SCRIPT.findall(page)
+    }
+    hashes = [f" 'sha256-{b64encode(d).decode()}'" for d in sorted(digests)]
+    content = POLICY + "".join(hashes)
+    tag = f'<meta http-equiv="{CSP}" content="{content}" />\n'
+    head = re.match(r'.*?<meta charset="utf-8" ?/>\n|', page, re.DOTALL)
+    return head[0] + tag + page[head.end() :]
 
 
 # rules of the theme's style sheet for an icon font that is not there
@@ -364,6 +411,7 @@ def slim_site(app: Sphinx, exception: Exception | None) -> None:
     for page in out.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         slim = unused.sub("", text).replace(TOGGLE, NAMED_TOGGLE)
+        slim = with_policy(slim)
         if slim != text:
             page.write_text(slim, encoding="utf-8")
     for sheet in (out / "_static" / "styles").glob("pydata*.css"):
@@ -399,7 +447,12 @@ def files_of(chapters: list[dict]) -> Iterator[str]:
 
 
 def configure(app: Sphinx, config) -> None:
-    """The theme's options that Jupyter Book has no key for."""
+    """The theme's options that Jupyter Book has no key for.
+
+    Without an address in the settings, Jupyter Book puts its own there.
+    """
+    if configured(Path(app.srcdir)) is None:
+        config.html_theme_options.pop("repository_url", None)
     config.html_theme_options |= {
         "article_header_start": ["toggle-primary-sidebar", "trail"],
         "article_header_end": ["page-buttons"],

@@ -1,18 +1,20 @@
-"""Write the repository's address through to everything that names it.
+"""Write this repository's address through the tree: ``make repository``.
 
+    python -m tools.repository                        that of `origin`
     python -m tools.repository https://github.com/OWNER/NAME
 
-The address stands in `_config.yml`; the setup cells of the notebooks, the
-badges of the README and others repeat it, for Colab and GitHub Pages in forms
-of their own. All of them change, `_config.yml` last: a run that was
-interrupted can be repeated.
+An unpublished copy names no address of its own, so that nobody's machine runs
+code from a place that the publisher does not own. A published copy names its
+repository in `_config.yml`, in `CITATION.cff`, and in the setup cell of every
+notebook, which installs the companion package from there, always at the same
+commit. Colab opens the notebooks of its branch `published`. The way back is
+`git checkout`.
 """
 
 import argparse
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -20,111 +22,115 @@ import yaml
 from tools.notebooks import write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
-ADDRESS = re.compile(
-    r"https://github\.com/(?P<owner>[A-Za-z0-9][A-Za-z0-9-]*)"
-    r"/(?P<name>[\w.-]*\w)"
+BRANCH = "published"
+NOTEBOOKS = ("book", "exercises", "exercises/solutions")
+GITHUB = re.compile(
+    r"(?:https://(?:[^@/]+@)?|ssh://git@|git@)github\.com[/:]"
+    r"(?P<path>[A-Za-z0-9][A-Za-z0-9-]*/[\w.-]*\w)",
+    re.ASCII,
 )
-INSTALLED = re.compile(rf"git\+({ADDRESS.pattern})")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+# the setup cell's line, as it stands in the text of a notebook
+SOURCE = re.compile(r'(?<=repository = \\")[^"\\]*(?=\\")')
 
 
 def address(url: str) -> str:
-    """Check an address; a closing slash or `.git` is dropped.
+    """Return https://github.com/OWNER/NAME for any spelling that git takes.
 
-    Raises ValueError unless it is https://github.com/OWNER/NAME: the book's
-    theme refuses to build with any other.
+    User name and password of a clone's address are dropped. Raises ValueError
+    for other hosts: the book's theme knows none that it could link to.
     """
-    plain = url.strip().removesuffix("/").removesuffix(".git")
-    if not ADDRESS.fullmatch(plain):
+    match = GITHUB.fullmatch(
+        url.strip().removesuffix("/").removesuffix(".git")
+    )
+    if match is None:
         raise ValueError(
-            f"{url!r} is not of the form https://github.com/OWNER/NAME"
+            f"{url!r} is no repository on GitHub; give its address as"
+            " URL=https://github.com/OWNER/NAME"
         )
-    return plain
+    return f"https://github.com/{match['path']}"
 
 
-def configured(root: Path = ROOT) -> str:
-    """The address in `_config.yml`."""
+def configured(root: Path = ROOT) -> str | None:
+    """Return the address in `_config.yml`, or None in an unpublished copy."""
     config = (root / "_config.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(config)["repository"]["url"]
+    return yaml.safe_load(config).get("repository", {}).get("url")
 
 
-def write_through(root: Path, url: str) -> list[Path]:
-    """Put the address into every file that names another; return them."""
+def write_through(root: Path, url: str, commit: str) -> list[Path]:
+    """Make the tree a published copy; return the files that changed.
+
+    `commit` is the full hash of the commit that the setup cells install.
+    Raises ValueError before anything is written: for an address that is not
+    on GitHub, a shortened hash, or a notebook without the setup cell's line.
+    """
     new = address(url)
-    texts = dict(_texts(root))
-    old = _installed_from(texts) | {configured(root)}
-    changed = []
-    for path, text in sorted(texts.items(), key=_config_last):
-        replaced = text
-        for other in sorted(old - {new}):
-            replaced = _replace(replaced, other, new)
-        if replaced != text:
-            write_atomically(path, replaced)
-            changed.append(path)
+    if not COMMIT.fullmatch(commit):
+        raise ValueError(f"{commit!r} is not the full hash of a commit")
+    texts = {
+        path: _installing(path, f"git+{new}@{commit}")
+        for folder in NOTEBOOKS
+        for path in sorted((root / folder).glob("*.ipynb"))
+    }
+    citation, config = root / "CITATION.cff", root / "_config.yml"
+    texts[citation] = _with_section(
+        citation, "repository-code", f"repository-code: {new}\n"
+    )
+    texts[config] = _with_section(  # last: it says that the tree is published
+        config,
+        "repository",
+        f"repository:\n  url: {new}\n  branch: {BRANCH}\n",
+    )
+    changed = [
+        path for path in texts if path.read_bytes() != texts[path].encode()
+    ]
+    for path in changed:
+        write_atomically(path, texts[path])
     return changed
 
 
-def _config_last(item: tuple[Path, str]) -> tuple[bool, Path]:
-    return item[0].name == "_config.yml", item[0]
-
-
-def _texts(root: Path) -> Iterator[tuple[Path, str]]:
-    """The text files that git tracks or would track."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "-co", "--exclude-standard"],
-        cwd=root,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    for name in set(listed.split("\0")) - {""}:
-        path = root / name
-        if path.is_symlink() or not path.is_file():
-            continue
-        try:
-            yield path, path.read_bytes().decode()
-        except UnicodeDecodeError:
-            continue
-
-
-def _installed_from(texts: dict[Path, str]) -> set[str]:
-    """The addresses in the notebooks' setup cells."""
-    return {
-        address(match[1])
-        for path, text in texts.items()
-        if path.suffix == ".ipynb"
-        for match in INSTALLED.finditer(text)
-    }
-
-
-def _replace(text: str, old: str, new: str) -> str:
-    end = r"(?![\w-]|\.(?!git\b)\w)"
-    for old_form, new_form in zip(_forms(old), _forms(new), strict=True):
-        text = re.sub(re.escape(old_form) + end, new_form, text)
+def _installing(notebook: Path, source: str) -> str:
+    """The notebook's text, with its setup cell installing from `source`."""
+    text, count = SOURCE.subn(source, notebook.read_text(encoding="utf-8"))
+    if count != 1:
+        raise ValueError(
+            f'{notebook.name} needs one line `repository = ""`, in its setup'
+            f" cell, and has {count}; copy the cell from another notebook"
+        )
     return text
 
 
-def _forms(url: str) -> list[str]:
-    """The address on GitHub, Colab, raw files and GitHub Pages."""
-    owner, name = ADDRESS.fullmatch(url).group("owner", "name")
-    return [
-        f"github.com/{owner}/{name}",
-        f"colab.research.google.com/github/{owner}/{name}",
-        f"raw.githubusercontent.com/{owner}/{name}",
-        f"{owner}.github.io/{name}",
-    ]
+def _with_section(path: Path, key: str, section: str) -> str:
+    """The text of a YAML file, its section `key` replaced or added."""
+    old = re.compile(rf"^{key}:.*\n(?:[ ].*\n)*", re.MULTILINE)
+    return old.sub("", path.read_text(encoding="utf-8")) + section
 
 
-def main(arguments: list[str] | None = None) -> int:
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=root, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise ValueError(f"git: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    """Write the address through; exit status 0 unless it cannot be."""
     parser = argparse.ArgumentParser(prog="python -m tools.repository")
-    parser.add_argument("url", help="https://github.com/OWNER/NAME")
+    parser.add_argument(
+        "url", nargs="?", help="by default that of the remote `origin`"
+    )
     options = parser.parse_args(arguments)
     try:
-        changed = write_through(ROOT, options.url)
+        url = options.url or _git(root, "remote", "get-url", "origin")
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = write_through(root, url, commit)
     except ValueError as error:
         parser.error(str(error))
     for path in changed:
-        print(path.relative_to(ROOT))
-    print(f"{len(changed)} files changed")
+        print(path.relative_to(root))
+    print(f"{configured(root)} at {commit[:7]}: {len(changed)} files changed")
     return 0
 
 

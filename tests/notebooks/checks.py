@@ -200,11 +200,12 @@ def short_cells(chapter: Chapter) -> Iterator[str]:
         if length > MAX_LINES:
             yield chapter.at(cell, f"has {length} lines", cell.source)
         for line in cell.source.splitlines():
-            magic = line.lstrip().startswith("%pip")
-            if len(line) > MAX_COLUMNS and not magic:
+            address = "git+https://" in line
+            if len(line) > MAX_COLUMNS and not address:
                 yield chapter.at(cell, f"a line has {len(line)} columns", line)
-    if lengths and statistics.median(lengths) > MAX_MEDIAN_LINES:
-        median = statistics.median(lengths)
+    own = lengths[1:]  # the setup cell is the same in every notebook
+    if own and statistics.median(own) > MAX_MEDIAN_LINES:
+        median = statistics.median(own)
         yield f"{chapter.name}: code cells have {median} lines in the median"
 
 
@@ -227,19 +228,13 @@ def setup_cell(chapter: Chapter) -> Iterator[str]:
     url = repository.configured()
     if "setup" not in tags(cell):
         yield chapter.at(cell, "the first code cell is not tagged setup")
-    if f"git+{url}\n" not in cell.source + "\n":
-        fault = f"the setup cell does not install from {url}"
-        yield chapter.at(cell, fault, cell.source)
+    source = rf"git\+{re.escape(url)}@[0-9a-f]{{40}}" if url else ""
+    if not re.search(rf'(?m)^repository = "{source}"$', cell.source):
+        wanted = f"{url} at a commit" if url else "no repository"
+        yield chapter.at(cell, f"does not name {wanted}", cell.source)
     for later in chapter.code[1:]:
         if "setup" in tags(later):
             yield chapter.at(later, "a second setup cell", later.source)
-
-
-def common_setup(chapter: Chapter) -> str:
-    """The setup cell without the lines for a chapter's own libraries."""
-    lines = chapter.code[0].source.splitlines() if chapter.code else []
-    own = re.compile(r"\s+%pip install -q [\w.=<>\[\]-]+$")
-    return "\n".join(line for line in lines if not own.match(line))
 
 
 # --- Prose -----------------------------------------------------------------
@@ -375,6 +370,19 @@ def figure_name(cell: NotebookNode) -> str:
     return cell.metadata.get("mystnb", {}).get("figure", {}).get("name", "")
 
 
+def gpu_or_a_reason(chapter: Chapter) -> Iterator[str]:
+    """Who keeps the images from the GPU tells the reader so."""
+    said = any(
+        "on the CPU, also where there is a GPU" in cell.source
+        for cell in chapter.markdown
+    )
+    for cell in chapter.code:
+        if 'device="cpu"' in cell.source and not said:
+            yield chapter.at(
+                cell, "pins the CPU, and the page does not say so"
+            )
+
+
 CHECKS: list[Callable[[Chapter], Iterator[str]]] = [
     every_cell_ran_in_order,
     no_errors,
@@ -391,4 +399,5 @@ CHECKS: list[Callable[[Chapter], Iterator[str]]] = [
     clean_details,
     widgets_with_fallback,
     described_figures,
+    gpu_or_a_reason,
 ]

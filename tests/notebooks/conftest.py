@@ -4,19 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from checks import Chapter
+from checks import ROOT, Chapter
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from onebyone.data import DataUnavailable, load_data
-from tools import notebooks, repository
+from tools import notebooks
 
-SETUP = f"""\
-# Colab, Kaggle or a downloaded notebook: fetch the companion package
-import importlib.util
-
-if importlib.util.find_spec("onebyone") is None:
-    %pip install -q --no-deps d2l==1.0.3 git+{repository.configured()}"""
+SETUP = Chapter.read(ROOT / "book" / "nin.ipynb").code[0].source
 
 
 def sound_notebook() -> NotebookNode:
@@ -48,13 +42,3 @@ def make_chapter(tmp_path: Path) -> Callable[..., Chapter]:
         return Chapter.read(path)
 
     return make
-
-
-@pytest.fixture
-def some_data(monkeypatch):
-    """Fashion-MNIST or, where there is none, letters."""
-    monkeypatch.setenv("ONEBYONE_PROGRESS", "0")
-    try:
-        load_data(device="cpu")
-    except DataUnavailable:
-        monkeypatch.setenv("ONEBYONE_DATASET", "letters")

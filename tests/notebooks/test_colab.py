@@ -1,10 +1,11 @@
-"""Each notebook alone, as a reader runs it: one file in an empty folder.
+"""Each notebook as a reader runs it, in a folder of its own.
 
 *Colab* is played by Python 3.12, where this machine has it, with the module
 ``google.colab`` and with PyTorch and other libraries of 2025, older than
 ours. *A laptop* has the versions of ``requirements.txt``. Neither has d2l or
-the companion package: the setup cell fetches both by git and pip, and git is
-told to take the repository from this checkout's last commit.
+the companion package: the setup cell installs both with pip. It finds the
+package as a wheel in the unpacked archive of ``make zip`` or, in a published
+copy, in a repository on GitHub, whose place a folder takes.
 """
 
 import json
@@ -12,11 +13,12 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from tools import repository
+from tools import bundle, repository
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted(ROOT.glob("book/*.ipynb"))
@@ -86,31 +88,59 @@ def installed(python: Path) -> dict[str, str]:
     }
 
 
-def redirected_to_this_checkout() -> dict[str, str]:
-    """Environment in which git finds the repository here."""
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory) -> Path:
+    """The notebooks of the archive, each folder with its wheel."""
+    folder = tmp_path_factory.mktemp("archive")
+    bundle.write(folder / "book.zip")
+    zipfile.ZipFile(folder / "book.zip").extractall(folder)
+    return folder / bundle.FOLDER / "notebooks"
+
+
+ADDRESS = "https://github.com/owner/course"
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory) -> Path:
+    """This checkout's last commit, made a published copy."""
+    copy = tmp_path_factory.mktemp("published") / "course"
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    subprocess.run([*git, "clone", "--quiet", ROOT, copy], check=True)
+    head = subprocess.check_output([*git, "rev-parse", "HEAD"], cwd=copy)
+    repository.write_through(copy, ADDRESS, head.decode().strip())
+    commands = [
+        ["checkout", "--quiet", "-b", repository.BRANCH],
+        ["commit", "--quiet", "--all", "--message", "Published"],
+    ]
+    for command in commands:
+        subprocess.run([*git, *command], cwd=copy, check=True)
+    return copy
+
+
+def redirected(repository: Path) -> dict[str, str]:
+    """Environment in which git finds a folder in the place of GitHub."""
     own = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     return own | {
         "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.file://{ROOT}.insteadOf",
-        "GIT_CONFIG_VALUE_0": repository.configured(),
+        "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": ADDRESS,
     }
 
 
-def run_alone(notebook: Path, python: Path, folder: Path) -> None:
-    """Run a copy of the notebook; nothing installed may change."""
+def run_alone(folder: Path, name: str, python: Path, environment) -> None:
+    """Run a notebook of this folder; nothing installed may change."""
     uninstall = [python, "-m", "pip", "uninstall", "--quiet", "--yes"]
     subprocess.run([*uninstall, *FETCHED], check=True)
     before = installed(python)
-    shutil.copy(notebook, folder)
     done = subprocess.run(
         [
             python.with_name("jupyter-execute"),
             "--timeout=900",
-            "--inplace",
-            notebook.name,
+            "--output=executed",
+            name,
         ],
         cwd=folder,
-        env=redirected_to_this_checkout(),
+        env=environment,
         capture_output=True,
         text=True,
     )
@@ -124,14 +154,34 @@ def run_alone(notebook: Path, python: Path, folder: Path) -> None:
     [*CHAPTERS, *EXERCISES],
     ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
-def test_a_notebook_runs_on_colab(notebook, colab, tmp_path):
-    run_alone(notebook, colab, tmp_path)
+def test_a_notebook_of_the_archive_runs_on_colab(
+    notebook, colab, unpacked, tmp_path
+):
+    folder = unpacked / notebook.parent.name
+    (wheel,) = folder.glob("*.whl")
+    for file in (wheel, folder / notebook.name):  # what a reader uploads
+        shutil.copy(file, tmp_path)
+    nothing = redirected(tmp_path / "no repository")
+    run_alone(tmp_path, notebook.name, colab, nothing)
 
 
-@pytest.mark.parametrize(
+SOME = pytest.mark.parametrize(
     "notebook",
     [ROOT / "book" / "counting.ipynb", ROOT / "exercises" / "nin.ipynb"],
     ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
-def test_a_notebook_downloaded_alone_runs(notebook, laptop, tmp_path):
-    run_alone(notebook, laptop, tmp_path)
+
+
+@SOME
+def test_a_notebook_of_the_archive_runs_on_a_laptop(
+    notebook, laptop, unpacked
+):
+    folder = unpacked / notebook.parent.name
+    nothing = redirected(folder / "no repository")
+    run_alone(folder, notebook.name, laptop, nothing)
+
+
+@SOME
+def test_a_published_notebook_runs_alone(notebook, colab, published, tmp_path):
+    shutil.copy(published / notebook.relative_to(ROOT), tmp_path)
+    run_alone(tmp_path, notebook.name, colab, redirected(published))

@@ -1,97 +1,105 @@
-"""The repository's address stands in one file and is written through."""
+"""An unpublished copy names no repository, a published one its own."""
 
+import re
 import subprocess
 
+import checks
 import pytest
+import yaml
 
 from tools import repository
 
-OLD = "https://github.com/example-owner/course"
-NEW = "https://github.com/another/site.2"
-CONFIG = """\
-title: "A book"  # kept
-repository:
-  url: {url}
-  branch: main  # kept too
-"""
-README = """\
-[Colab](https://colab.research.google.com/github/{path}/blob/main/a.ipynb)
-git clone https://github.com/{path}.git
-See https://github.com/{path}, https://github.com/{path}/issues.
-Not https://github.com/{path}-fork, nor https://github.com/example-owner/co
-"""
-NOTEBOOK = '{{"cells": [{{"source": ["%pip install git+{url}\\n"]}}]}}\n'
+URL = "https://github.com/owner/course"
+OTHER = "https://github.com/another/site.2"
+COMMIT, LATER = 40 * "a", 40 * "b"
+CONFIG = 'title: "A book"  # kept\nhtml:\n  home: true  # kept too\n'
+CITATION = "cff-version: 1.2.0\nlicense: MIT\n"
+NOTEBOOK = '{"cells": [{"source": ["repository = \\"\\"\\n", "x = 1"]}]}\n'
+
+
+def unpublished(folder):
+    """A small copy of the course, as far as an address concerns it."""
+    for name in repository.NOTEBOOKS:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / "a.ipynb").write_text(NOTEBOOK)
+    (folder / "_config.yml").write_text(CONFIG)
+    (folder / "CITATION.cff").write_text(CITATION)
+    (folder / "README.md").write_text("# A course\n")
+    return folder
 
 
 @pytest.fixture
 def tree(tmp_path):
-    """A checkout whose files name the old address."""
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    (tmp_path / "book").mkdir()
-    (tmp_path / "_config.yml").write_text(CONFIG.format(url=OLD))
-    notebook = tmp_path / "book" / "a.ipynb"
-    notebook.write_text(NOTEBOOK.format(url=OLD))
-    readme = README.format(path=OLD.removeprefix("https://github.com/"))
-    (tmp_path / "README.md").write_text(readme)
-    (tmp_path / "run").write_text(f"#!/bin/sh\n# {OLD}\n")
-    (tmp_path / "run").chmod(0o755)
-    (tmp_path / "picture.png").write_bytes(b"\x89PNG" + OLD.encode())
-    (tmp_path / ".gitignore").write_text("_build/\n")
-    (tmp_path / "_build").mkdir()
-    (tmp_path / "_build" / "page.html").write_text(OLD)
-    return tmp_path
+    return unpublished(tmp_path)
 
 
-def test_the_address_is_written_through(tree):
-    changed = repository.write_through(tree, NEW)
-    names = {path.name for path in changed}
-    assert names == {"_config.yml", "a.ipynb", "README.md", "run"}
-    assert repository.configured(tree) == NEW
-    assert (tree / "_config.yml").read_text() == CONFIG.format(url=NEW)
-    notebook = (tree / "book" / "a.ipynb").read_text()
-    assert notebook == NOTEBOOK.format(url=NEW)
-    assert (tree / "run").stat().st_mode & 0o111
+def git(folder, *arguments):
+    own = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    return subprocess.check_output(
+        ["git", *own, *arguments], cwd=folder, text=True
+    ).strip()
 
 
-def test_every_form_of_it_changes_and_no_other_address(tree):
-    repository.write_through(tree, NEW)
-    readme = (tree / "README.md").read_text()
-    assert "github.com/another/site.2/issues" in readme
-    assert "github.com/another/site.2.git" in readme
-    assert "google.com/github/another/site.2/blob" in readme
-    assert f"{OLD}-fork" in readme
-    assert readme.count("example-owner") == 2
+def contents(tree):
+    return {
+        path.relative_to(tree).as_posix(): path.read_text()
+        for path in tree.rglob("*")
+        if path.is_file() and ".git" not in path.parts
+    }
 
 
-def test_ignored_and_binary_files_stay(tree):
-    repository.write_through(tree, NEW)
-    assert (tree / "_build" / "page.html").read_text() == OLD
-    assert OLD.encode() in (tree / "picture.png").read_bytes()
+def test_an_unpublished_copy_has_no_address(tree):
+    assert repository.configured(tree) is None
+
+
+def test_a_published_copy_names_its_repository_and_a_commit(tree):
+    changed = repository.write_through(tree, URL, COMMIT)
+    assert len(changed) == 5 and changed[-1].name == "_config.yml"
+    assert repository.configured(tree) == URL
+    config = (tree / "_config.yml").read_text()
+    assert config.startswith(CONFIG)
+    assert yaml.safe_load(config)["repository"]["branch"] == "published"
+    citation = (tree / "CITATION.cff").read_text()
+    assert citation == f"{CITATION}repository-code: {URL}\n"
+    for folder in repository.NOTEBOOKS:
+        assert (tree / folder / "a.ipynb").read_text() == NOTEBOOK.replace(
+            '\\"\\"', f'\\"git+{URL}@{COMMIT}\\"'
+        )
 
 
 def test_a_second_run_changes_nothing(tree):
-    repository.write_through(tree, NEW)
-    assert repository.write_through(tree, NEW) == []
+    repository.write_through(tree, URL, COMMIT)
+    assert repository.write_through(tree, URL, COMMIT) == []
 
 
-def test_there_and_back_restores_every_file(tree):
-    files = [path for path in tree.rglob("*") if path.is_file()]
-    before = {f: f.read_bytes() for f in files if ".git" not in f.parts}
-    repository.write_through(tree, NEW)
-    repository.write_through(tree, OLD)
-    assert all(file.read_bytes() == text for file, text in before.items())
+def test_a_published_copy_moves_to_another_repository(tree):
+    repository.write_through(tree, OTHER, LATER)
+    expected = contents(tree)
+    repository.write_through(tree, URL, COMMIT)
+    repository.write_through(tree, OTHER, LATER)
+    assert contents(tree) == expected
 
 
-def test_an_address_edited_by_hand_is_written_through(tree):
-    (tree / "_config.yml").write_text(CONFIG.format(url=NEW))
-    repository.write_through(tree, NEW)
-    assert NEW in (tree / "book" / "a.ipynb").read_text()
-    assert OLD + "," not in (tree / "README.md").read_text()
-
-
-@pytest.mark.parametrize("url", [OLD, OLD + "/", OLD + ".git", f" {OLD} "])
+@pytest.mark.parametrize(
+    "url",
+    [
+        URL,
+        f"{URL}/",
+        f"{URL}.git",
+        f" {URL} ",
+        "git@github.com:owner/course.git",
+        "ssh://git@github.com/owner/course.git",
+    ],
+)
 def test_usual_spellings_are_accepted(url):
-    assert repository.address(url) == OLD
+    assert repository.address(url) == URL
+
+
+def test_a_password_in_the_address_goes_nowhere(tree):
+    repository.write_through(
+        tree, "https://user:secret@github.com/owner/course", COMMIT
+    )
+    assert not any("secret" in text for text in contents(tree).values())
 
 
 @pytest.mark.parametrize(
@@ -99,19 +107,78 @@ def test_usual_spellings_are_accepted(url):
     [
         "https://gitlab.com/owner/name",
         "http://github.com/owner/name",
-        "git@github.com:owner/name.git",
         "https://github.com/owner",
         "https://github.com/owner/name/tree/main",
         "https://github.com/OWNER/<name>",
+        "https://github.com.example.org/owner/name",
         "",
     ],
 )
 def test_other_addresses_are_refused(url, tree):
+    before = contents(tree)
     with pytest.raises(ValueError, match="OWNER/NAME"):
-        repository.write_through(tree, url)
-    assert repository.configured(tree) == OLD
+        repository.write_through(tree, url, COMMIT)
+    assert contents(tree) == before
+
+
+def test_a_branch_or_a_short_hash_is_no_commit(tree):
+    for name in ("main", COMMIT[:7]):
+        with pytest.raises(ValueError, match="full hash"):
+            repository.write_through(tree, URL, name)
+
+
+def test_a_notebook_without_the_line_stops_it_before_it_writes(tree):
+    (tree / "exercises" / "b.ipynb").write_text('{"cells": []}\n')
+    before = contents(tree)
+    with pytest.raises(ValueError, match="b.ipynb needs one line"):
+        repository.write_through(tree, URL, COMMIT)
+    assert contents(tree) == before
+
+
+def test_by_default_it_is_the_clones_own_repository(tree, capsys):
+    git(tree, "init", "--quiet")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--message", "A course")
+    git(tree, "remote", "add", "origin", "git@github.com:owner/course.git")
+    assert repository.main([], tree) == 0
+    head = git(tree, "rev-parse", "HEAD")
+    assert f"git+{URL}@{head}" in (tree / "book" / "a.ipynb").read_text()
+    assert URL in capsys.readouterr().out
+
+
+def test_a_clone_without_a_remote_is_told_to_name_one(tree, capsys):
+    git(tree, "init", "--quiet")
+    with pytest.raises(SystemExit):
+        repository.main([], tree)
+    assert "No such remote 'origin'" in capsys.readouterr().err
+
+
+# --- The book itself -----------------------------------------------------
 
 
 def test_the_books_own_address_is_sound():
     url = repository.configured()
-    assert repository.address(url) == url
+    assert url is None or repository.address(url) == url
+
+
+def test_the_citation_names_the_same_repository():
+    text = (checks.ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert yaml.safe_load(text).get("repository-code") == (
+        repository.configured()
+    )
+
+
+def test_no_page_clones_or_installs_from_an_address_of_its_own():
+    """Only what `make repository` writes names the place of the course."""
+    pages = [
+        *checks.ROOT.glob("*.md"),
+        *checks.ROOT.glob("book/*.md"),
+        *checks.ROOT.glob("exercises/*.md"),
+    ]
+    named = re.compile(r"git clone \S*://|git\+\w+://")
+    named_elsewhere = [
+        f"{page.name}: {found[0]}"
+        for page in pages
+        if (found := named.search(page.read_text(encoding="utf-8")))
+    ]
+    assert not named_elsewhere

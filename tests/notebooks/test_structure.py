@@ -9,6 +9,8 @@ import yaml
 from checks import ROOT, Chapter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
+from tools import repository
+
 ALL = [*checks.chapters(), *checks.solutions()]
 
 
@@ -28,11 +30,12 @@ def test_a_chapter_keeps_the_rules(chapter, check):
 
 
 def test_all_notebooks_have_the_same_setup_cell():
+    paths = [*ALL, *(ROOT / "exercises").glob("*.ipynb")]
     setups = {
-        checks.short_path(path): checks.common_setup(Chapter.read(path))
-        for path in ALL
+        checks.short_path(path): Chapter.read(path).code[0].source
+        for path in paths
     }
-    assert len(set(setups.values())) <= 1, setups
+    assert len(set(setups.values())) == 1, setups
 
 
 def test_every_cited_paper_is_in_the_references():
@@ -217,6 +220,7 @@ BROKEN = {
         code("1", PICTURE, PICTURE, metadata=DESCRIBED),
     ),
     "no alt": (checks.described_figures, prose("![](x.png)")),
+    "pinned": (checks.gpu_or_a_reason, code('load_data(device="cpu")')),
 }
 SOUND = {
     "asserting": code("assert x > 1", metadata=IGNORED),
@@ -258,15 +262,43 @@ def test_a_rule_sees_shared_ids(make_chapter):
     assert list(checks.unique_ids(chapter))
 
 
-def test_a_rule_sees_another_repository(make_chapter):
-    chapter = make_chapter()
-    chapter.code[0].source += "-fork"
+def installing(chapter, source):
+    """The chapter with a setup cell that names this source."""
+    cell = chapter.code[0]
+    cell.source = re.sub(
+        r'(?m)^repository = ".*"$', f'repository = "{source}"', cell.source
+    )
+    return chapter
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "git+https://github.com/someone/else",
+        f"git+https://github.com/someone/else@{40 * 'a'}",
+        "onebyone",
+    ],
+)
+def test_a_rule_sees_a_foreign_repository(make_chapter, source):
+    chapter = installing(make_chapter(), source)
     assert list(checks.setup_cell(chapter))
 
 
-def test_a_chapter_may_install_a_library_of_its_own(make_chapter):
-    chapter = make_chapter()
-    common = checks.common_setup(chapter)
-    chapter.code[0].source += "\n    %pip install -q keras"
-    assert checks.common_setup(chapter) == common
-    assert not list(checks.setup_cell(chapter))
+PUBLISHED = "https://github.com/owner/course"
+
+
+@pytest.mark.parametrize(
+    ("source", "sound"),
+    [
+        (f"git+{PUBLISHED}@{40 * 'a'}", True),
+        (f"git+{PUBLISHED}@main", False),
+        (f"git+{PUBLISHED}", False),
+        ("", False),
+    ],
+)
+def test_a_published_notebook_names_a_commit(
+    source, sound, make_chapter, monkeypatch
+):
+    monkeypatch.setattr(repository, "configured", lambda: PUBLISHED)
+    faults = list(checks.setup_cell(installing(make_chapter(), source)))
+    assert (not faults) == sound

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 import yaml
 from checks import ROOT
+from test_repository import git, unpublished
 
-from tools import newest
+from tools import newest, repository
 
 FOLDER = ROOT / ".github" / "workflows"
 WORKFLOWS = sorted(FOLDER.glob("*.yml"))
 MAY_WRITE = {
+    ("publish.yml", "branch"): {"contents": "write"},
     ("publish.yml", "deploy"): {"pages": "write", "id-token": "write"},
     ("weekly.yml", "report"): {"issues": "write"},
 }
@@ -28,23 +30,26 @@ def workflow(request):
 
 
 def steps(content):
-    return [step for job in content["jobs"].values() for step in job["steps"]]
+    jobs = content["jobs"].values()
+    return [step for job in jobs for step in job.get("steps", [])]
 
 
-def test_a_workflow_may_read_and_only_two_jobs_may_write(workflow):
+def test_a_workflow_may_read_and_only_three_jobs_may_write(workflow):
     name, content = workflow
     assert content["permissions"] == {"contents": "read"}
     for job, settings in content["jobs"].items():
         allowed = MAY_WRITE.get((name, job))
         assert settings.get("permissions") == allowed
         if allowed:  # such a job runs nothing from the repository
-            uses = [step.get("uses", "") for step in settings["steps"]]
-            assert not any("checkout" in action for action in uses)
+            for step in settings["steps"]:
+                assert "checkout" not in step.get("uses", "")
+                ours = r"\bmake\b|\bpip\b|-m tools|\./"
+                assert not re.search(ours, step.get("run", ""))
 
 
 def test_actions_are_pinned_by_commit_and_say_their_version(workflow):
     text = (FOLDER / workflow[0]).read_text(encoding="utf-8")
-    for line in re.findall(r"uses: .*", text):
+    for line in re.findall(r"uses: (?!\./).*", text):
         assert re.fullmatch(
             r"uses: actions/[\w-]+@[0-9a-f]{40} # v[\d.]+", line
         ), line
@@ -52,7 +57,11 @@ def test_actions_are_pinned_by_commit_and_say_their_version(workflow):
 
 def test_one_action_has_one_commit_everywhere():
     texts = [path.read_text(encoding="utf-8") for path in WORKFLOWS]
-    pins = {pin for text in texts for pin in re.findall(r"uses: (\S+)", text)}
+    pins = {
+        pin
+        for text in texts
+        for pin in re.findall(r"uses: (?!\./)(\S+)", text)
+    }
     assert len(pins) == len({pin.partition("@")[0] for pin in pins})
 
 
@@ -74,9 +83,97 @@ def test_commands_call_targets_and_tools_that_exist(workflow):
     for step in steps(workflow[1]):
         command = step.get("run", "").partition("#")[0].split()
         if command[:1] == ["make"]:
-            assert set(command[1:]) <= targets
+            called = {word for word in command[1:] if "=" not in word}
+            assert called and called <= targets
         if command[:2] == ["python", "-m"] and command[2] != "pip":
             assert (ROOT / f"{command[2].replace('.', '/')}.py").is_file()
+
+
+# --- Publishing ----------------------------------------------------------
+
+
+@pytest.fixture
+def publish():
+    text = (FOLDER / "publish.yml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)["jobs"]
+
+
+def test_nothing_is_published_before_the_tests_have_passed(publish):
+    assert publish["test"] == {"uses": "./.github/workflows/test.yml"}
+    order = ["test", "build", "branch", "deploy"]
+    assert list(publish) == order
+    for earlier, later in zip(order, order[1:], strict=False):
+        assert publish[later]["needs"] == earlier
+        assert "if" not in publish[later]
+    tests = (FOLDER / "test.yml").read_text(encoding="utf-8")
+    assert "workflow_call:" in tests and "continue-on-error" not in tests
+
+
+def test_what_is_published_comes_with_its_checksums(publish):
+    commands = [step.get("run", "") for step in publish["build"]["steps"]]
+    (sums,) = [line for line in commands if line.startswith("sha256sum")]
+    assert sums.split()[1:3] == ["one-by-one.pdf", "one-by-one.zip"]
+
+
+def bash(command, folder, **environment):
+    subprocess.run(
+        ["bash", "-e", "-c", command],
+        cwd=folder,
+        env=os.environ | environment,
+        check=True,
+    )
+
+
+def push_published(publish, tree, remote, runner):
+    """Run the commands of two jobs, with a folder in the place of GitHub."""
+    url = "https://github.com/owner/course"
+    commit = git(tree, "rev-parse", "HEAD")
+    repository.write_through(tree, url, commit)
+    (pack,) = [s for s in publish["build"]["steps"] if "id" in s]
+    output = runner / "output"
+    bash(pack["run"], tree, GITHUB_OUTPUT=str(output))
+    name, _, address = output.read_text().strip().partition("=")
+    assert publish["build"]["outputs"][name]
+    git(tree, "checkout", "--quiet", ".")  # unpublished again
+    bash(
+        publish["branch"]["steps"][0]["run"],
+        runner,
+        ADDRESS=address,
+        COMMIT=commit,
+        REPOSITORY="owner/course",
+        TOKEN="secret",
+        GIT_CONFIG_COUNT="1",
+        GIT_CONFIG_KEY_0=f"url.{remote.as_uri()}.insteadOf",
+        GIT_CONFIG_VALUE_0="https://x-access-token:secret@github.com/"
+        "owner/course",
+    )
+    return commit
+
+
+def test_the_branch_holds_the_tested_commit_with_its_address(
+    publish, tmp_path
+):
+    remote, tree = tmp_path / "remote", unpublished(tmp_path / "tree")
+    git(tmp_path, "init", "--quiet", "--bare", str(remote))
+    git(tree, "init", "--quiet", "--initial-branch=main")
+    workflows = tree / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    for number in (1, 2):  # the second time, the branch is there
+        (workflows / "test.yml").write_text(f"name: test {number}\n")
+        git(tree, "add", "--all")
+        git(tree, "commit", "--quiet", "--message", f"Commit {number}")
+        git(tree, "push", "--quiet", str(remote), "main")
+        runner = tmp_path / f"runner {number}"
+        runner.mkdir()
+        commit = push_published(publish, tree, remote, runner)
+        shown = git(remote, "show", "published:book/a.ipynb")
+        assert f"git+https://github.com/owner/course@{commit}" in shown
+        config = yaml.safe_load(git(remote, "show", "published:_config.yml"))
+        assert config["repository"]["branch"] == "published"
+        files = git(remote, "ls-tree", "-r", "--name-only", "published")
+        assert "README.md" in files and ".github" not in files
+        assert git(remote, "rev-list", "--count", "published") == "1"
+        assert git(remote, "rev-parse", "main") == commit
 
 
 # --- The weekly one ------------------------------------------------------
@@ -126,7 +223,7 @@ def reported(weekly, folder, holding, open_issue=""):
 
 YES = {"holds": "yes"}
 ALL_BUT_LINKS = dict.fromkeys(
-    ("test-long", "newest", "plain-sphinx", "audit"), YES
+    ("test-long", "shake", "newest", "plain-sphinx", "audit"), YES
 )
 
 
@@ -161,9 +258,17 @@ def test_the_newest_versions_have_no_pins(tmp_path):
         text = (tmp_path / name).read_text(encoding="utf-8")
         assert "==" not in text and "-c constraints.txt" not in text
         assert names(text) == before
-    assert not (tmp_path / "hashes.txt").read_text(encoding="utf-8")
     book = (tmp_path / "requirements-book.txt").read_text(encoding="utf-8")
     assert "jupyter-book<2\n" in book
+
+
+def test_the_newest_versions_are_installed_with_their_hashes(weekly):
+    runs = [step["run"] for step in weekly["newest"]["steps"] if "run" in step]
+    assert runs[:3] == [
+        "python -m tools.newest",
+        "make constraints",
+        "make test",
+    ]
 
 
 def names(text):

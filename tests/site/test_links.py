@@ -5,12 +5,13 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-import yaml
 from bs4 import BeautifulSoup
 from rendered import ROOT, SITE, notebooks, pages
 from test_pages import faultless
 
-REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]
+from tools import repository
+
+PUBLISHED = repository.configured()
 
 
 @cache
@@ -58,28 +59,49 @@ def test_ids_are_unique(page):
 
 
 @pytest.mark.parametrize("page", notebooks())
-def test_a_notebook_runs_on_colab_and_downloads(page):
-    bar = soup(SITE / page).select_one(".run-bar")
+def test_run_on_colab_opens_a_published_notebook_or_says_how(page):
+    link = soup(SITE / page).select_one(".run-bar .run-colab")["href"]
+    if PUBLISHED:
+        source = page.removesuffix(".html") + ".ipynb"
+        path = urlsplit(PUBLISHED).path
+        assert link == (
+            "https://colab.research.google.com/github"
+            f"{path}/blob/{repository.BRANCH}/{source}"
+        )
+    else:
+        target, _, place = link.partition("#")
+        using = ((SITE / page).parent / target).resolve()
+        assert using == SITE / "book" / "using.html"
+        assert "wheel" in soup(using).find(id=place).get_text()
+
+
+@pytest.mark.parametrize("page", pages())
+def test_no_page_names_the_repository_of_jupyter_book(page):
+    """Which stands in its settings where a book names none."""
+    text = (SITE / page).read_text(encoding="utf-8")
+    assert "executablebooks/jupyter-book" not in text
+
+
+@pytest.mark.parametrize("page", notebooks())
+def test_a_notebook_downloads(page):
     source = page.removesuffix(".html") + ".ipynb"
-    owner_and_name = urlsplit(REPOSITORY["url"]).path
-    assert bar.select_one(".run-colab")["href"] == (
-        "https://colab.research.google.com/github"
-        f"{owner_and_name}/blob/{REPOSITORY['branch']}/{source}"
-    )
-    download = bar.select_one(".run-download")
+    download = soup(SITE / page).select_one(".run-bar .run-download")
     file = (SITE / page).parent / download["href"]
     assert file.read_bytes() == (ROOT / source).read_bytes()
     assert download["download"] == Path(source).name
 
 
 @pytest.mark.parametrize("page", notebooks())
-def test_a_section_can_be_reported(page):
+def test_a_section_of_a_published_copy_can_be_reported(page):
+    if PUBLISHED is None:
+        assert not soup(SITE / page).select("a.report")
+        return
     headings = soup(SITE / page).select("article :is(h1, h2, h3, h4)")
     for heading in headings:
         link = urlsplit(heading.select_one("a.report")["href"])
         asked = parse_qs(link.query)
         title = heading.get_text().removesuffix("#")
-        new = urlsplit(REPOSITORY["url"] + "/issues/new")
+        new = urlsplit(f"{PUBLISHED}/issues/new")
         assert (link.netloc, link.path) == (new.netloc, new.path)
         assert asked["title"] == [f"{page[:-5]}.ipynb: {title}"]
         anchor = heading.select_one("a.headerlink")["href"]

@@ -1,6 +1,9 @@
 """The book as an archive and as a PDF."""
 
+import io
+import os
 import zipfile
+from pathlib import Path
 
 import looks
 import pytest
@@ -20,17 +23,47 @@ def archive(tmp_path_factory):
     return target
 
 
+def archive_names(file) -> list[str]:
+    return zipfile.ZipFile(file).namelist()
+
+
 def test_the_archive_holds_every_page_and_every_notebook(archive):
-    names = set(zipfile.ZipFile(archive).namelist())
+    names = set(archive_names(archive))
     for file in SITE.rglob("*.html"):
         assert f"one-by-one/{file.relative_to(SITE).as_posix()}" in names
     for file in (bundle.ROOT / "book").glob("*.ipynb"):
         assert f"one-by-one/notebooks/book/{file.name}" in names
 
 
+def test_the_package_lies_beside_the_notebooks(archive):
+    names = archive_names(archive)
+    for folder in bundle.NOTEBOOKS:
+        place = f"one-by-one/notebooks/{folder}/"
+        beside = [name for name in names if Path(name).parent == Path(place)]
+        assert sum(name.endswith(".whl") for name in beside) == 1
+        assert sum(name.endswith(".ipynb") for name in beside) > 1
+
+
+def test_the_package_has_its_data_and_its_licence(archive):
+    first = next(n for n in archive_names(archive) if n.endswith(".whl"))
+    packed = zipfile.ZipFile(archive).read(first)
+    names = archive_names(io.BytesIO(packed))
+    files = [
+        file.relative_to(bundle.ROOT).as_posix()
+        for file in (bundle.ROOT / "onebyone").rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    ]
+    assert set(files) <= set(names)
+    assert any(name.endswith("/LICENSE") for name in names)
+
+
 def test_the_same_book_gives_the_same_archive(archive, tmp_path):
     again = tmp_path / "again.zip"
-    bundle.write(again)
+    before = os.umask(0o077)  # of another user
+    try:
+        bundle.write(again)
+    finally:
+        os.umask(before)
     assert again.read_bytes() == archive.read_bytes()
 
 
