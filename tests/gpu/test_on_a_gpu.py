@@ -84,6 +84,8 @@ assert next(trainer.model.parameters()).is_cuda"""
 )
 def test_the_package_passes_its_tests_on_a_gpu(name):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "make_believe_gpu"]
+    if not REAL:  # which refuses bfloat16, that a T4 emulates when asked to
+        command += ["-k", "not bfloat16"]
     done = subprocess.run(
         [*command, f"tests/unit/test_{name}.py"],
         cwd=ROOT,
