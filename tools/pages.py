@@ -1,12 +1,11 @@
 """What the book's pages get beyond their theme: a Sphinx extension.
 
-Every page of the book gets links from the first mention of a term to the
-glossary, and the full reference behind each cited paper; in a published copy
-also links to report a problem in each section. A notebook's page gets one bar
-with its reading time and the ways to run it. Pictures get their size and load
-late, and what the theme brings but no page uses (icon scripts, thebe, other
-builds of MathJax) is left out, so that the site is light and asks no other
-host.
+Every page of the book gets links to report a problem (once published), links
+from the first mention of a term to the glossary, and the full reference
+behind each cited paper. A notebook's page also gets one bar with its reading
+time and the ways to run it. Pictures get their size and load late, and what
+the theme brings but no page uses (icon scripts, thebe, other builds of
+MathJax) is left out, so that the site is light and asks no other host.
 
 No part of this needs torch, or any package that Jupyter Book does not bring.
 """
