@@ -1,7 +1,8 @@
 # The course on one page: `make book` renders it, `make test` proves it.
 # Everything is installed into .venv, once, and again only when a
-# requirement file changes. uv takes only files whose hash is known; `make
-# INSTALL=pip …` uses pip instead, which cannot, and takes the versions alone.
+# requirement file changes. A file is taken only if its hash is known, by uv
+# and with `make INSTALL=pip …` by pip alike; only `make plain` takes the
+# newest of everything, on purpose.
 
 PYTHON ?= python3
 INSTALL ?= uv
@@ -11,26 +12,30 @@ PY := $(VENV)/bin/python
 ifeq ($(INSTALL),pip)
 INSTALLER := $(PY) -m pip install --quiet
 else
-INSTALLER := $(PY) -m uv pip install --quiet --python $(PY) -c hashes.txt
+INSTALLER := $(PY) -m uv pip install --quiet --python $(PY)
 endif
+# nothing comes along unseen: neither a dependency nor what builds a source
+INSTALLER += --no-deps --no-build-isolation
 
 # without a home folder to write to, installers and Jupyter get one of ours
 ifneq ($(shell test -w "$$HOME" || echo no),)
 export HOME := $(CURDIR)/$(VENV)/home
-$(shell mkdir -p "$(HOME)")
 endif
 
-NOTEBOOKS := $(wildcard book/*.ipynb exercises/solutions/*.ipynb)
-# every page each time: a changed style sheet reaches pages that did not change
-SPHINX := $(VENV)/bin/jupyter-book build . --all --keep-going -n -W
+# programs in .venv name the folder they were made in: a moved clone makes anew
+$(shell test ! -e $(VENV)/.made || \
+	test "$$(cat $(VENV)/.made)" = "$(CURDIR)" || rm -rf $(VENV))
 
+NOTEBOOKS := $(wildcard book/*.ipynb exercises/solutions/*.ipynb)
+
+export MAKE_STARTED := $(shell date +%s)
 export ONEBYONE_PROGRESS ?= 0
 # bytecode is kept, since importing PyTorch without it takes seconds, but apart
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf zip test test-long bench bench-long tables execute \
+.PHONY: help book pdf zip test test-long shake bench bench-long tables execute \
 	exercises lint serve weights plain test-plain links constraints \
 	repository clean
 
@@ -39,7 +44,7 @@ help:  ## show this list
 		$(MAKEFILE_LIST)
 
 book: $(VENV)/.book  ## render the book into _build/html (no torch needed)
-	$(SPHINX)
+	$(PY) -m tools.book
 	@echo "The book: _build/html/index.html"
 
 pdf: book $(VENV)/.test  ## the whole book as _build/one-by-one.pdf (Chromium)
@@ -53,6 +58,10 @@ test: $(VENV)/.test  ## prove everything: lint, tests, every notebook, the book
 
 test-long: book $(VENV)/.test  ## the slow proofs (run by a weekly workflow)
 	$(PY) -m pytest -m long tests
+	$(PY) -m tools.shake $(NOTEBOOKS)
+
+shake: $(VENV)/.test  ## run the notebooks with other seeds: which asserts fall?
+	$(PY) -m tools.shake $(NOTEBOOKS)
 
 bench: $(VENV)/.test  ## measure the course against d2l, side by side
 	$(PY) -m benchmarks.throughput
@@ -97,9 +106,9 @@ test-plain: plain $(VENV)/.test  ## test those pages in a browser, in place of t
 	$(PY) -m pytest tests/site
 
 links: $(VENV)/.book  ## ask every address in the book whether it answers
-	$(VENV)/bin/jupyter-book build . --all --builder linkcheck
+	$(PY) -m tools.book --builder linkcheck
 
-constraints: $(VENV)/bin/uv  ## compile all versions and hashes anew
+constraints: $(VENV)/.made  ## compile all versions and hashes anew
 	$(PY) -m tools.constraints
 
 repository: $(VENV)/.book  ## publish here: name this clone's own repository
@@ -108,22 +117,25 @@ repository: $(VENV)/.book  ## publish here: name this clone's own repository
 clean:  ## remove the rendered book (and .venv with `make clean ALL=1`)
 	rm -rf _build $(if $(ALL),$(VENV))
 
-$(VENV)/bin/uv:
+# what a first attempt left torn is thrown away, and made again
+MAKE_VENV = $(PYTHON) -m venv $(VENV) && mkdir -p $(VENV)/home && \
+	$(PY) -m pip install --quiet --require-hashes -r requirements-uv.txt && \
+	$(PY) -m uv --version > /dev/null
+
+$(VENV)/.made:
 	@$(PYTHON) -c 'import sys; \
 		sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || { \
 		echo "This course needs Python 3.11 to 3.14;" \
 			"$(PYTHON) is $$($(PYTHON) --version 2>&1)." \
 			"Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet -r requirements-uv.txt
+	@{ $(MAKE_VENV); } 2> /dev/null || { rm -rf $(VENV); $(MAKE_VENV); }
+	@echo "$(CURDIR)" > $@
 
-$(VENV)/.book: requirements-book.txt constraints.txt hashes.txt | $(VENV)/bin/uv
-	$(INSTALLER) -r requirements-book.txt
+$(VENV)/.book: hashes-book.txt $(VENV)/.made
+	$(INSTALLER) --require-hashes -r hashes-book.txt
 	@touch $@
 
-$(VENV)/.test: requirements.txt requirements-book.txt requirements-d2l.txt \
-		constraints.txt hashes.txt pyproject.toml | $(VENV)/bin/uv
-	$(INSTALLER) -r requirements.txt
-	$(INSTALLER) --no-deps -r requirements-d2l.txt
-	$(INSTALLER) --no-deps --editable .
+$(VENV)/.test: hashes.txt pyproject.toml $(VENV)/.made
+	$(INSTALLER) --require-hashes -r hashes.txt
+	$(INSTALLER) --editable .
 	@touch $@ $(VENV)/.book

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from onebyone.data import best_device
-from onebyone.study.running import commit
+from onebyone.study.running import commit, cpuinfo, processor
 from onebyone.training import best_precision
 
 RESULTS = Path(__file__).parent / "results"
@@ -26,9 +26,9 @@ FLAGS = (  # of the processor, that decide how fast a convolution is
 def machine() -> dict[str, object]:
     """Processor or GPU, threads, memory, and the versions in use."""
     device = best_device()
-    flags = _cpuinfo("flags", "Features").split()
+    flags = cpuinfo("flags", "Features").split()
     described = {
-        "processor": _cpuinfo("model name") or platform.machine(),
+        "processor": processor(),
         "flags": [flag for flag in FLAGS if flag in flags],
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
@@ -45,19 +45,6 @@ def machine() -> dict[str, object]:
     if device.type == "cuda":
         described["gpu"] = torch.cuda.get_device_name(device)
     return described
-
-
-def _cpuinfo(*fields: str) -> str:
-    """The first value of one of the fields in Linux's list; else empty."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ""
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name.strip() in fields:
-            return value.strip()
-    return ""
 
 
 def _memory_gib() -> int | None:

@@ -199,8 +199,9 @@ def _trace(net: nn.Module, input_shape: Shape, training: bool) -> "_Trace":
         raise ValueError(f"input_shape must be positive sizes, got {shape}")
     if len(shape) in (1, 3):
         shape = (1, *shape)
-    # what the meta device cannot do, and every error, is the CPU's to tell
-    with suppress(Exception):
+    # what the meta device cannot do, and what the network cannot take, is
+    # the CPU's to tell; any other error is a fault of ours
+    with suppress(RuntimeError, TypeError, ValueError):
         return _trace_on("meta", net, shape, training)
     return _trace_on("cpu", net, shape, training)
 
@@ -209,7 +210,7 @@ def _trace_on(
     device: str, net: nn.Module, shape: Shape, training: bool
 ) -> "_Trace":
     with torch.random.fork_rng(devices=[]), torch.device(device):
-        twin = _copy(net, device).train(training)
+        twin = twin_of(net, device).train(training)
         floats = (p.dtype for p in twin.parameters() if p.is_floating_point())
         X = torch.zeros(shape, dtype=next(floats, torch.float32))
         trace = _Trace(twin)
@@ -222,8 +223,8 @@ def _trace_on(
     return trace
 
 
-def _copy(net: nn.Module, device: str) -> nn.Module:
-    """Copy `net` to `device`, without its hooks.
+def twin_of(net: nn.Module, device: str | torch.device) -> nn.Module:
+    """Return a copy of `net` on `device`, without its hooks.
 
     Attributes that are neither modules nor tensors (a trainer, a plot) are
     shared, for some can be large and some cannot be copied.
@@ -246,7 +247,9 @@ def _copy(net: nn.Module, device: str) -> nn.Module:
     return twin
 
 
-def _copy_tensor(tensor: torch.Tensor, device: str) -> torch.Tensor:
+def _copy_tensor(
+    tensor: torch.Tensor, device: str | torch.device
+) -> torch.Tensor:
     if is_lazy(tensor):
         twin = copy.copy(tensor)
         twin.data = tensor.data.to(device)

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from onebyone.cost import twin_of
 from onebyone.data import best_device
 
 with warnings.catch_warnings():
@@ -71,7 +72,9 @@ class Trainer(d2l.Trainer):
 
     A plain ``nn.Module`` gets cross-entropy and SGD (Nesterov momentum
     0.9, weight decay 5e-4). A ``d2l.Classifier`` brings its own ``loss``
-    and ``configure_optimizers``; write one to use another optimiser.
+    and ``configure_optimizers``; write one to use another optimiser. One
+    with a ``training_step``, ``validation_step`` or ``accuracy`` of its own
+    is refused, for these are not called.
 
     Args:
         max_epochs: passes over the training set.
@@ -83,6 +86,8 @@ class Trainer(d2l.Trainer):
             instructions for it, bfloat16 or float16 on a CUDA GPU, else
             float32. Weights and loss are float32 always.
         device: automatic means that of the data, else cuda, mps or cpu.
+        gradient_clip_val: scale gradients down to this norm where theirs is
+            larger; 0 leaves them alone.
         seed: seeds PyTorch when ``fit`` starts, hence the order of the
             images and dropout. The weights were drawn before: call
             ``torch.manual_seed`` ahead of building the network as well,
@@ -103,6 +108,7 @@ class Trainer(d2l.Trainer):
         schedule: str = "one-cycle",
         precision: str = "auto",
         device: str | torch.device | None = None,
+        gradient_clip_val: float = 0,
         seed: int | None = None,
         progress: bool = True,
     ):
@@ -111,7 +117,7 @@ class Trainer(d2l.Trainer):
         _check_precision(precision)
         if max_epochs < 1 or (max_steps is not None and max_steps < 1):
             raise ValueError("max_epochs and max_steps must be at least 1")
-        super().__init__(max_epochs)
+        super().__init__(max_epochs, gradient_clip_val=gradient_clip_val)
         self.save_hyperparameters()
 
     def fit(self, model: nn.Module, data: d2l.DataModule) -> "History":
@@ -183,6 +189,7 @@ class Trainer(d2l.Trainer):
         """Try the model on two images; give it a loss and an optimiser."""
         if not any(p.requires_grad for p in model.parameters()):
             raise ValueError("the network has no parameters to train")
+        _check_overrides(model)
         self.model = model.to(self.numerics.device)
         X, y = self.prepare_batch(self.first_batch)
         self.num_classes = _try_out(model, X[:2], self.numerics)
@@ -248,6 +255,9 @@ class Trainer(d2l.Trainer):
         # backward
         self.optim.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
+        if self.gradient_clip_val > 0:
+            self.scaler.unscale_(self.optim)
+            self.clip_gradients(self.gradient_clip_val, self.model)
         # update, at the learning rate of the middle of this step
         progress = (self.train_batch_idx + 0.5) / self.num_steps
         share = SCHEDULES[self.schedule](progress)
@@ -262,6 +272,10 @@ class Trainer(d2l.Trainer):
         correct = _count_correct(logits.detach(), y)
         lr = self.optim.param_groups[0]["lr"]
         self.history.add_step(Step(loss.detach(), correct, len(y), lr))
+
+    def clip_gradients(self, grad_clip_val: float, model: nn.Module) -> None:
+        """Scale all gradients by one factor, to this norm at most."""
+        nn.utils.clip_grad_norm_(model.parameters(), grad_clip_val)
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
@@ -485,7 +499,9 @@ class History:
 
     def plot(self) -> Figure:
         """Loss of steps and epochs on the left, accuracy on the right."""
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
+        figure, (left, right) = plt.subplots(
+            1, 2, figsize=(9, 3.2), layout="constrained"
+        )
         steps, epochs = self.steps, self.frame
         epochs_at = [end / self.steps_per_epoch for end in self._epoch_ends]
         left.plot(
@@ -506,7 +522,6 @@ class History:
                 )
             axes.set(xlabel="epoch", ylabel=quantity)
             axes.legend()
-        figure.tight_layout()
         return figure
 
     def __repr__(self) -> str:
@@ -572,11 +587,7 @@ class Numerics:
             if precision == "auto"
             else PRECISIONS[precision]
         )
-        self.memory_format = (
-            torch.channels_last
-            if self.device.type in ("cpu", "cuda")
-            else torch.contiguous_format
-        )
+        self.memory_format: torch.memory_format | None = None  # not chosen
 
     def place(self, batch: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
         """Images and labels on the device; integer labels as int64."""
@@ -586,16 +597,39 @@ class Numerics:
     def logits(self, net: nn.Module, X: Tensor) -> Tensor:
         """Run ``net`` in mixed precision; float32 logits (B, classes)."""
         if X.dim() == 4:
-            X = X.to(memory_format=self.memory_format)
+            plain = torch.contiguous_format
+            X = X.to(memory_format=self.memory_format or plain)
+        with self._autocast():
+            return net(X).float()
+
+    def choose_layout(
+        self, net: nn.Module, X: Tensor, modes: Iterable[bool]
+    ) -> None:
+        """Take channels-last, which is faster, if ``net`` can.
+
+        A network with ``.view()`` on its feature maps cannot. A copy is
+        tried, in evaluation mode (False), in training mode (True) or in
+        both, so that ``net`` and the random numbers stay as they are.
+        """
+        self.memory_format = torch.contiguous_format
+        if self.device.type not in ("cpu", "cuda"):
+            return
+        self.memory_format = torch.channels_last
+        gpus = range(torch.cuda.device_count())
+        devices = gpus if self.device.type == "cuda" else []
         try:
-            with self._autocast():
-                return net(X).float()
-        except RuntimeError:
-            if self.memory_format == torch.contiguous_format:
-                raise
-            # a network with .view() on its feature maps wants them plain
-            self.memory_format = torch.contiguous_format
-            return self.logits(net, X)
+            with torch.random.fork_rng(devices):
+                twin = twin_of(net, self.device)
+                twin.to(memory_format=torch.channels_last)
+                for mode in modes:
+                    with torch.set_grad_enabled(mode):
+                        self.logits(twin.train(mode), X)
+        except Exception as error:
+            # what is not about the layout comes up again where it belongs
+            if isinstance(error, RuntimeError) and not _is_out_of_memory(
+                error
+            ):
+                self.memory_format = torch.contiguous_format
 
     def _autocast(self) -> torch.autocast | nullcontext:
         if self.dtype == torch.float32:
@@ -656,7 +690,7 @@ def _check_labels(labels: Tensor, classes: int) -> None:
 
 
 def _try_out(net: nn.Module, X: Tensor, numerics: Numerics) -> int:
-    """Run ``net`` once, which materialises lazy layers; its classes."""
+    """Materialise lazy layers and choose the layout; return the classes."""
     net.eval()
     try:
         with torch.no_grad():
@@ -676,7 +710,23 @@ def _try_out(net: nn.Module, X: Tensor, numerics: Numerics) -> int:
             f"the network must return one logit per class, ({len(X)}, "
             f"classes) for {len(X)} images, but returns {shape}"
         )
+    numerics.choose_layout(net, X, modes=(False, True))
     return shape[1]
+
+
+def _check_overrides(model: nn.Module) -> None:
+    """Refuse a ``d2l.Module`` with methods that would not be called."""
+    if not isinstance(model, d2l.Module):
+        return
+    for name in ("training_step", "validation_step", "accuracy"):
+        method = getattr(model, name, None)
+        known = (getattr(c, name, None) for c in (d2l.Module, d2l.Classifier))
+        if getattr(method, "__func__", method) not in known:
+            raise ValueError(
+                f"{type(model).__name__} has a {name} of its own, which this "
+                "Trainer does not call: write a loss and "
+                "configure_optimizers, or train with d2l.Trainer"
+            )
 
 
 def _loss_of(net: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
@@ -707,6 +757,8 @@ def _logits_and_labels(
     try:
         for batch in batches:
             X, y = numerics.place(batch)
+            if numerics.memory_format is None:
+                numerics.choose_layout(net, X[:2], modes=(False,))
             with torch.no_grad():
                 logits = numerics.logits(net, X)
             yield logits, y

@@ -3,7 +3,9 @@
 ``constraints.txt`` is the full closure for Python 3.11 and newer on every
 platform, without annotations and without addresses of any package index.
 ``hashes.txt`` is the same with the SHA-256 of every file, and d2l besides;
-``requirements-uv.txt`` keeps its version and gets the hashes of that.
+``hashes-book.txt`` is what the book alone needs of it.
+``requirements-uv.txt``, which is installed first, keeps its versions and
+gets the hashes of those.
 """
 
 import subprocess
@@ -12,7 +14,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("requirements-book.txt", "requirements.txt")
+BOOK = "requirements-book.txt"
+TESTS = "requirements.txt"
 WITHOUT_DEPENDENCIES = "requirements-d2l.txt"
 INSTALLER = "requirements-uv.txt"
 
@@ -32,6 +35,12 @@ def direct_dependencies(*names: str) -> list[str]:
     return [pin for text in texts for pin in pins(text)]
 
 
+def comments(name: str) -> str:
+    """The comment at the head of a file."""
+    lines = (ROOT / name).read_text("utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if line.startswith("#"))
+
+
 def compiled(lines: list[str], *options: str) -> str:
     """Pinned requirements with their hashes, as text."""
     with tempfile.TemporaryDirectory() as folder:
@@ -47,14 +56,23 @@ def compiled(lines: list[str], *options: str) -> str:
 
 
 def main() -> None:
-    """Resolve everything, then replace the three files."""
-    closure = compiled(direct_dependencies(*SOURCES))
+    """Resolve everything, then replace the four files."""
+    closure = compiled(direct_dependencies(BOOK, TESTS, INSTALLER))
     alone = compiled(direct_dependencies(WITHOUT_DEPENDENCIES), "--no-deps")
-    uv = compiled(direct_dependencies(INSTALLER), "--no-deps")
+    installer = compiled(direct_dependencies(INSTALLER), "--no-deps")
     versions = "\n".join(pins(closure)) + "\n"
-    (ROOT / "constraints.txt").write_text(versions, "utf-8")
-    (ROOT / "hashes.txt").write_text(closure + alone, "utf-8")
-    (ROOT / INSTALLER).write_text(uv, "utf-8")
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as chosen:
+        chosen.write(versions)
+        chosen.flush()
+        book = compiled(direct_dependencies(BOOK), "-c", chosen.name)
+    written = {
+        "constraints.txt": versions,
+        "hashes.txt": closure + alone,
+        "hashes-book.txt": book,
+        INSTALLER: comments(INSTALLER) + installer,
+    }
+    for name, text in written.items():
+        (ROOT / name).write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

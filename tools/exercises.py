@@ -52,7 +52,7 @@ def student_text(solution: Path) -> str:
     exporter = NotebookExporter(config=settings())
     text, _ = exporter.from_filename(str(solution))
     notebook = nbformat.reads(text, as_version=4)
-    notebook.metadata = nbformat.from_dict(notebooks.NOTEBOOK_METADATA)
+    notebook.metadata = notebooks.notebook_metadata(notebook)
     for cell in notebook.cells:
         # a solution stands one folder deeper than its student notebook
         cell.source = cell.source.replace("](../../", "](../")

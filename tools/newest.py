@@ -2,10 +2,10 @@
 
     python -m tools.newest
 
-A weekly workflow does this in a checkout of its own, then runs `make test`.
-The hashes go with the pins, since they belong to the versions.
-Two pins stay: Jupyter Book below 2, which reads other configuration files,
-and d2l, which is finished.
+A weekly workflow does this in a checkout of its own, then chooses versions
+anew, with their hashes, by `make constraints`, and runs `make test`.
+Some pins stay: Jupyter Book below 2, which reads other configuration files;
+d2l, which is finished; what installs all the others.
 """
 
 import re
@@ -33,7 +33,6 @@ def main(root: Path = ROOT) -> None:
     for name in FILES:
         path = root / name
         path.write_text(without_pins(path.read_text("utf-8")), "utf-8")
-    (root / "hashes.txt").write_text("", "utf-8")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ notebook as it was.
 
 The normal form: unique cell ids (existing ones are kept), kernelspec
 `python3`, no timestamps, no widget state, only the metadata that the book
-uses, execution counts from 1, neighbouring stream outputs merged, and nothing
-that every run draws anew: no addresses of objects, and styled tables of pandas
-named after their cell.
+uses, a wish for Colab's GPU where one is used, execution counts from 1,
+neighbouring stream outputs merged, and nothing that every run draws anew: no
+addresses of objects, and styled tables of pandas named after their cell.
 """
 
 import argparse
@@ -25,7 +25,9 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -41,6 +43,8 @@ NOTEBOOK_METADATA = {
     },
     "language_info": {"name": "python"},
 }
+# as Colab itself writes it
+COLAB_GPU = {"accelerator": "GPU", "colab": {"gpuType": "T4"}}
 KEPT_CELL_METADATA = {"tags", "mystnb", "nbgrader", "deletable", "editable"}
 WIDGET_TYPE = "application/vnd.jupyter.widget-view+json"
 VALID_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -81,7 +85,7 @@ def write_atomically(path: Path, text: str) -> None:
 def normalise(notebook: NotebookNode) -> NotebookNode:
     """Bring a notebook into its normal form, in place, and return it."""
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    notebook.metadata = nbformat.from_dict(NOTEBOOK_METADATA)
+    notebook.metadata = notebook_metadata(notebook)
     _give_ids(notebook.cells)
     for cell in notebook.cells:
         _normalise_metadata(cell)
@@ -90,6 +94,19 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
             _steady(cell)
     _renumber([c for c in notebook.cells if c.cell_type == "code"])
     return notebook
+
+
+def notebook_metadata(notebook: NotebookNode) -> NotebookNode:
+    """Return the metadata of the whole notebook.
+
+    One that loads the images on to the training device asks Colab for a GPU.
+    """
+    code = [c.source for c in notebook.cells if c.cell_type == "code"]
+    on_device = any("load_data(" in c for c in code) and not any(
+        'device="cpu"' in c for c in code
+    )
+    wish = COLAB_GPU if on_device else {}
+    return nbformat.from_dict(NOTEBOOK_METADATA | wish)
 
 
 def _give_ids(cells: list[NotebookNode]) -> None:
@@ -165,19 +182,14 @@ def _renumber(code_cells: list[NotebookNode]) -> None:
                 output.execution_count = count
 
 
-def run_cells(notebook: NotebookNode, name: str) -> None:
-    """Run all cells in a fresh kernel in an empty folder.
+@contextmanager
+def kernel(notebook: NotebookNode, **environment: str) -> Iterator:
+    """Give a notebook a fresh kernel in an empty folder, as nbclient's client.
 
-    Raises CellFailed with the name, the cell and the error.
+    Names and values of `environment` are set in the kernel's environment.
     """
     from nbclient import NotebookClient
-    from nbclient.exceptions import (
-        CellExecutionError,
-        CellTimeoutError,
-        DeadKernelError,
-    )
 
-    total = len(notebook.cells)
     with tempfile.TemporaryDirectory(prefix="onebyone-") as folder:
         client = NotebookClient(
             notebook,
@@ -188,20 +200,38 @@ def run_cells(notebook: NotebookNode, name: str) -> None:
             resources={"metadata": {"path": folder}},
         )
         client.reset_execution_trackers()
-        with client.setup_kernel(env=_kernel_environment()):
-            for index, cell in enumerate(notebook.cells):
-                try:
-                    client.execute_cell(cell, index)
-                except (
-                    CellExecutionError,
-                    CellTimeoutError,
-                    DeadKernelError,
-                ) as error:
-                    message = ANSI_ESCAPE.sub("", str(error)).strip()
-                    raise CellFailed(
-                        f"{name}, cell {index + 1} of {total}"
-                        f" (id {cell.get('id', 'none')}):\n{message}"
-                    ) from None
+        with client.setup_kernel(env=_kernel_environment() | environment):
+            yield client
+
+
+def run_cells(notebook: NotebookNode, name: str) -> None:
+    """Run all cells in a fresh kernel in an empty folder.
+
+    Raises CellFailed with the name, the cell and the error.
+    """
+    total = len(notebook.cells)
+    with kernel(notebook) as client:
+        for index, cell in enumerate(notebook.cells):
+            if message := run_cell(client, cell, index):
+                raise CellFailed(
+                    f"{name}, cell {index + 1} of {total}"
+                    f" (id {cell.get('id', 'none')}):\n{message}"
+                )
+
+
+def run_cell(client: object, cell: NotebookNode, index: int) -> str | None:
+    """Run one cell; return the error that it ended in, if it did."""
+    from nbclient.exceptions import (
+        CellExecutionError,
+        CellTimeoutError,
+        DeadKernelError,
+    )
+
+    try:
+        client.execute_cell(cell, index)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        return ANSI_ESCAPE.sub("", str(error)).strip()
+    return None
 
 
 def _kernel_environment() -> dict[str, str]:

@@ -1,11 +1,12 @@
 """What the book's pages get beyond their theme: a Sphinx extension.
 
-Every page of the book gets links to report a problem (once published), links
-from the first mention of a term to the glossary, and the full reference
-behind each cited paper. A notebook's page also gets one bar with its reading
-time and the ways to run it. Pictures get their size and load late, and what
-the theme brings but no page uses (icon scripts, thebe, other builds of
-MathJax) is left out, so that the site is light and asks no other host.
+Every page of the book gets links from the first mention of a term to the
+glossary, and the full reference behind each cited paper; in a published copy
+also links to report a problem in each section. A notebook's page gets one bar
+with its reading time and the ways to run it. Pictures get their size and load
+late, and what the theme brings but no page uses (icon scripts, thebe, other
+builds of MathJax) is left out, so that the site is light and asks no other
+host; a content security policy in each page forbids it to.
 
 No part of this needs torch, or any package that Jupyter Book does not bring.
 """
@@ -14,7 +15,9 @@ import html
 import re
 import shutil
 import struct
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -309,6 +312,8 @@ def png_size(file: Path | None) -> tuple[int, int] | None:
 
 # --- The site --------------------------------------------------------------
 
+CSP = "Content-Security-Policy"
+
 # what the theme and Jupyter Book bring and no page needs
 UNUSED_TAGS = [
     r"<script[^>]*fontawesome\.js[^>]*></script>\n?",
@@ -319,12 +324,14 @@ UNUSED_TAGS = [
     r"<link[^>]*sphinx-thebe\.css[^>]*>\n?",
     r'<div id="ethical-ad-placement".*?</div>\n?',
     r'<meta name="docsearch:[^>]*>\n?',
+    rf'<meta http-equiv="{CSP}"[^>]*>\n?',  # of an earlier build
     r'(?<=/>)<meta name="viewport"[^>]*initial-scale=1" ?/>\n?',
 ]
 UNUSED_FILES = [
     "scripts/fontawesome.js*",
     "vendor/fontawesome",
     "**/*.map",
+    "*webpack-macros.html",
     "sphinx-thebe.*",
     "mathjax/*-svg*.js",
     "mathjax/*-full*.js",
@@ -334,6 +341,43 @@ UNUSED_FILES = [
     "mathjax/adaptors",
     "mathjax/output/svg*",
 ]
+
+
+# What a page may load: its own files. On a disk a browser may hold that none
+# is of the page's own origin, so `file:` is allowed too; on the web it changes
+# nothing, since a page from there can load no file.
+OWN = "'self' file:"
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "base-uri 'none'",
+        f"form-action {OWN}",  # the search
+        f"connect-src {OWN}",  # the search reads the pages that it found
+        f"font-src {OWN}",
+        f"img-src {OWN} data:",  # icons stand in the style sheets
+        # MathJax, and tables of pandas, bring their styles in the page
+        f"style-src {OWN} 'unsafe-inline'",
+        f"script-src {OWN}",
+    ]
+)
+INLINE_SCRIPT = re.compile(
+    r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL
+)
+
+
+def with_policy(page: str) -> str:
+    """A page that tells the browser to load and run nothing foreign.
+
+    Scripts in the page itself run only if their SHA-256 is named.
+    """
+    digests = {
+        sha256(c.encode()).digest() for c in INLINE_SCRIPT.findall(page)
+    }
+    hashes = [f" 'sha256-{b64encode(d).decode()}'" for d in sorted(digests)]
+    content = POLICY + "".join(hashes)
+    tag = f'<meta http-equiv="{CSP}" content="{content}" />\n'
+    head = re.match(r'.*?<meta charset="utf-8" ?/>\n|', page, re.DOTALL)
+    return head[0] + tag + page[head.end() :]
 
 
 # rules of the theme's style sheet for an icon font that is not there
@@ -368,6 +412,7 @@ def slim_site(app: Sphinx, exception: Exception | None) -> None:
     for page in out.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         slim = unused.sub("", text).replace(TOGGLE, NAMED_TOGGLE)
+        slim = with_policy(slim)
         if slim != text:
             page.write_text(slim, encoding="utf-8")
     for sheet in (out / "_static" / "styles").glob("pydata*.css"):

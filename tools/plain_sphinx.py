@@ -8,9 +8,9 @@ renders the book from them with the newest Sphinx.
 """
 
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+from jupyter_book.cli.main import main as jupyter_book
 
 ROOT = Path(__file__).resolve().parent.parent
 OWN = re.compile(r"'jupyter_book', ")  # all that needs it to be installed
@@ -18,8 +18,7 @@ OWN = re.compile(r"'jupyter_book', ")  # all that needs it to be installed
 
 def main(root: Path = ROOT) -> None:
     """Let Jupyter Book translate its settings, then do without it."""
-    program = Path(sys.executable).with_name("jupyter-book")
-    subprocess.run([program, "config", "sphinx", root], check=True)
+    jupyter_book(["config", "sphinx", str(root)], standalone_mode=False)
     path = root / "conf.py"
     text, count = OWN.subn("", path.read_text("utf-8"))
     if count != 1:

@@ -1,7 +1,9 @@
 """The whole proof of the course, step by step: ``make test``.
 
-Runs every step even after a failure, and ends with one summary. Without
-Fashion-MNIST it says so and proves the same notebooks on generated letters.
+Runs every step even after a failure, and ends with one summary, with the
+time of each step and, where make started it, of installing what it needs.
+Without Fashion-MNIST it says so and proves the same notebooks on generated
+letters.
 
 Tests and notebooks run two at a time where there are two cores or more, each
 with its share of the cores: two trainings side by side are done sooner than
@@ -62,7 +64,7 @@ def steps() -> dict[str, list[str]]:
     return {
         "format": [*python, "ruff", "format", "--check", "."],
         "lint": [*python, "ruff", "check", "."],
-        "book": ["make", "book"],  # before the tests that look at it
+        "book": [*python, "tools.book"],  # before the tests that look at it
         "tests": [*pytest, "tests"],
         "notebooks": [*pytest, *NBVAL, *notebooks()],
     }
@@ -80,22 +82,35 @@ def choose_data() -> None:
         os.environ["ONEBYONE_DATASET"] = "letters"
 
 
+def run(command: list[str]) -> int:
+    """Run a command; return its exit status, 127 where it cannot start."""
+    try:
+        return subprocess.run(command).returncode
+    except OSError as error:
+        print(f"{command[0]} cannot be started: {error.strerror}", flush=True)
+        return 127
+
+
 def main() -> int:
     """Run the steps; exit status 0 only if all of them passed."""
+    started = float(os.environ.get("MAKE_STARTED") or time.time())
+    installing = time.time() - started
     os.chdir(ROOT)
     share_cores()
     choose_data()
     results = {}
     for name, command in steps().items():
         print(f"\n=== {name}", flush=True)
-        started = time.monotonic()
-        done = subprocess.run(command)
-        results[name] = (done.returncode, time.monotonic() - started)
+        before = time.monotonic()
+        results[name] = (run(command), time.monotonic() - before)
 
     print("\n=== summary")
+    if "MAKE_STARTED" in os.environ:
+        print(f"{'':7} {'install':10} {installing:6.0f} s")
     for name, (code, seconds) in results.items():
         print(f"{'failed' if code else 'passed':7} {name:10} {seconds:6.0f} s")
     failed = sum(code != 0 for code, _ in results.values())
+    print(f"{'':7} {'all':10} {time.time() - started:6.0f} s")
     print(f"steps: {len(results) - failed} passed, {failed} failed")
     return int(failed > 0)
 

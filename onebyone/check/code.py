@@ -26,7 +26,6 @@ from onebyone.check.guard import (
 from onebyone.check.tasks import Compared, number, number_text
 
 MOST_ORDERS = 720  # orders of equal layers that are tried
-BOTH_RAISED = "Your module raised an error, and so does the reference."
 
 
 class Draw:

@@ -601,18 +601,22 @@ def explain(count: object = ...) -> Note:
     title = "Decode my number"
     try:
         with guarded(seconds=10):
-            if is_blank(count):
-                raise NotYet("Give a number: `check.explain(1_995_284)`.")
-            low, high = interval(count)
+            try:
+                low, high = interval(count)
+            except NotYet as reason:
+                return Note(title, str(reason))
+            except Exception as error:
+                text = f"This cannot be decoded: {shown_error(error)}"
+                return Note(title, text)
         return Note(f"{title} · {range_text(low, high)}", told(low, high))
-    except NotYet as reason:
-        return Note(title, str(reason))
-    except BaseException as error:
-        return Note(title, f"This cannot be decoded: {shown_error(error)}")
+    except BaseException:  # whatever the value may still reach into
+        return Note(title, "This cannot be decoded.")
 
 
 def interval(count: object) -> tuple[Fraction, Fraction]:
     """What a number may stand for; raise NotYet if it is no count."""
+    if is_blank(count):
+        raise NotYet("Give a number: `check.explain(1_995_284)`.")
     value = number(count)
     if value <= 0:
         raise NotYet(f"{shown(count)} is not positive, and a count is.")

@@ -1,8 +1,8 @@
 """Everything that touches what a student wrote.
 
 An answer may raise, hang, print, or have a `repr` that does. `guarded` holds
-all of that off: it limits the time, keeps the output, and leaves the
-student's random numbers as they were.
+all of that off: it limits the time, keeps the output, and leaves the random
+numbers and the settings of PyTorch, NumPy and Python as they were.
 
 The limits of the time limit: it interrupts Python code only, not a single
 long call into C such as a huge matrix product; it needs Unix and the main
@@ -14,16 +14,23 @@ do what any Python code can.
 import contextlib
 import dis
 import io
+import os
 import random
 import signal
+import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
 
 import numpy
 import torch
+from torch import nn, overrides
 
 LONGEST = 120  # characters of a value or an error that are shown
 MOST_OUTPUT = 2_000  # characters of printed output that are kept
@@ -47,58 +54,255 @@ class Output(io.TextIOBase):
     """Keeps the beginning of what is printed."""
 
     def __init__(self):
-        self.text = ""
+        self._text = ""
+
+    @property
+    def text(self) -> str:
+        return self._text
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        self.text += text[: max(0, MOST_OUTPUT - len(self.text))]
+        room = max(0, MOST_OUTPUT - len(self._text))
+        self._text += str.__getitem__(text, slice(room))
         return len(text)
 
 
-@contextlib.contextmanager
-def guarded(seconds: float) -> Iterator[Output]:
-    """Run student code: for a limited time, quietly, leaving no trace."""
-    output = Output()
-    states = random.getstate(), numpy.random.get_state()
-    with contextlib.ExitStack() as stack:
-        stack.callback(torch.set_default_dtype, torch.get_default_dtype())
-        stack.callback(random.setstate, states[0])
-        stack.callback(numpy.random.set_state, states[1])
-        stack.enter_context(torch.random.fork_rng(devices=[]))
-        stack.enter_context(torch.enable_grad())
-        stack.enter_context(torch.device("cpu"))
-        stack.enter_context(contextlib.redirect_stdout(output))
-        stack.enter_context(contextlib.redirect_stderr(output))
-        stack.enter_context(time_limit(seconds))
-        yield output
+# --- Printing --------------------------------------------------------------
+
+_output: ContextVar[Output | None] = ContextVar("output", default=None)
+_installing = threading.Lock()
+
+
+class Switch:
+    """Stands in for sys.stdout or sys.stderr while a guard is on.
+
+    What runs under a guard gets that guard's Output. Everybody else gets the
+    stream itself, with all its attributes: the other threads, among them
+    those that a student's code starts.
+    """
+
+    def __init__(self, stream: object):
+        vars(self).update(_stream=stream, _guards=0)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(_output.get() or self._stream, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(_output.get() or self._stream, name, value)
+
+    def count(self, change: int) -> int:
+        """Add to the number of guards that rely on it; return the sum."""
+        vars(self)["_guards"] += change
+        return self._guards
 
 
 @contextlib.contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeUp in the body, again and again, once the time is over."""
-    main = threading.current_thread() is threading.main_thread()
-    if not main or not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def stop(*_):
-        raise TimeUp
-
-    started = time.monotonic()
-    old_handler = signal.signal(signal.SIGALRM, stop)
-    old_timer = signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
+def captured(name: str, output: Output) -> Iterator[None]:
+    """Keep what is printed to sys.stdout, or sys.stderr, in this thread."""
+    with _installing:
+        switch = getattr(sys, name)
+        if not isinstance(switch, Switch):
+            switch = Switch(switch)
+            setattr(sys, name, switch)
+        switch.count(1)
+    token = _output.set(output)
     try:
         yield
     finally:
+        _output.reset(token)
+        with _installing:
+            still_on = switch.count(-1)
+            setattr(sys, name, switch if still_on else switch._stream)
+
+
+# --- Traces ----------------------------------------------------------------
+
+
+def autocast_depth() -> int:
+    torch.autocast_increment_nesting()
+    return torch.autocast_decrement_nesting()
+
+
+def leave_autocast(depth: int) -> None:
+    while autocast_depth() > depth:
+        torch.autocast_decrement_nesting()
+
+
+def set_function_modes(modes: list[overrides.TorchFunctionMode]) -> None:
+    while overrides._get_current_function_mode_stack():
+        overrides._pop_mode()
+    for mode in modes:
+        overrides._push_mode(mode)
+
+
+def umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def module_hooks() -> dict[str, dict]:
+    """PyTorch's hooks on all modules, whose registers are private."""
+    registers = vars(nn.modules.module).items()
+    return {
+        name: dict(register)
+        for name, register in registers
+        if name.startswith("_global_") and isinstance(register, dict)
+    }
+
+
+def set_module_hooks(hooks: dict[str, dict]) -> None:
+    for name, register in hooks.items():
+        refill(getattr(nn.modules.module, name), register)
+
+
+def refill(mapping: MutableMapping, values: Mapping) -> None:
+    mapping.clear()
+    mapping.update(values)
+
+
+def set_sys_path(path: list[str]) -> None:
+    sys.path[:] = path
+
+
+def set_warning_filters(filters: list[tuple]) -> None:
+    warnings.resetwarnings()
+    warnings.filters[:] = filters
+
+
+# what student code may change for everything that runs later: how to read
+# it, and how to set it to what was read
+STATE = [
+    (sys.getrecursionlimit, sys.setrecursionlimit),
+    (lambda: list(sys.path), set_sys_path),
+    (os.getcwd, os.chdir),
+    (umask, os.umask),
+    (lambda: list(warnings.filters), set_warning_filters),
+    (lambda: dict(os.environ), lambda old: refill(os.environ, old)),
+    (numpy.geterr, lambda old: numpy.seterr(**old)),
+    (numpy.get_printoptions, lambda old: numpy.set_printoptions(**old)),
+    (
+        torch._tensor_str.get_printoptions,
+        lambda old: torch.set_printoptions(**old),
+    ),
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (
+        lambda: getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None),
+        lambda old: setattr(
+            torch._GLOBAL_DEVICE_CONTEXT, "device_context", old
+        ),
+    ),
+    (overrides._get_current_function_mode_stack, set_function_modes),
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
+    (
+        torch.get_float32_matmul_precision,
+        torch.set_float32_matmul_precision,
+    ),
+    (autocast_depth, leave_autocast),
+    (module_hooks, set_module_hooks),
+]
+
+
+@contextlib.contextmanager
+def kept(read: Callable, restore: Callable) -> Iterator[None]:
+    """Restore a state if it was changed, and only then."""
+    try:
+        old = read()
+    except OSError:  # the working folder does not exist any more
+        yield
+        return
+    try:
+        yield
+    finally:
+        if read() != old:
+            restore(old)
+
+
+class guarded:
+    """Run student code: for a limited time, quietly, leaving no trace.
+
+    A context manager, which gives the Output.
+    """
+
+    def __init__(self, seconds: float):
+        self.seconds = seconds
+
+    def __enter__(self) -> Output:
+        output = Output()
+        random_states = random.getstate(), numpy.random.get_state()
+        with contextlib.ExitStack() as stack:
+            stack.callback(random.setstate, random_states[0])
+            stack.callback(numpy.random.set_state, random_states[1])
+            stack.enter_context(torch.random.fork_rng(devices=[]))
+            # also restores the modes of autograd and of autocast
+            stack.enter_context(torch.inference_mode(False))
+            for device in ("cpu", "cuda"):
+                stack.enter_context(torch.autocast(device, enabled=False))
+            stack.enter_context(torch.device("cpu"))
+            for read, restore in STATE:
+                stack.enter_context(kept(read, restore))
+            stack.enter_context(captured("stdout", output))
+            stack.enter_context(captured("stderr", output))
+            stack.enter_context(time_limit(self.seconds))
+            self._undo = stack.pop_all()
+        return output
+
+    def __exit__(self, *error: object) -> bool | None:
+        return self._undo.__exit__(*error)
+
+
+# --- Time ------------------------------------------------------------------
+
+
+class time_limit:
+    """Raise TimeUp in the body, again and again, once the time is over."""
+
+    def __init__(self, seconds: float):
+        self.seconds = seconds
+
+    def __enter__(self) -> None:
+        self.works = threading.current_thread() is threading.main_thread()
+        self.works = self.works and hasattr(signal, "setitimer")
+        if self.works:
+            self.old_timer = signal.setitimer(signal.ITIMER_REAL, 0)
+            self.started = time.monotonic()
+            self.old_handler = signal.signal(signal.SIGALRM, raise_time_up)
+            signal.setitimer(signal.ITIMER_REAL, self.seconds, 0.1)
+
+    def __exit__(self, *error: object) -> None:
+        if not self.works:
+            return
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old_handler)
-        if old_timer[0]:
-            left = old_timer[0] - (time.monotonic() - started)
-            signal.setitimer(
-                signal.ITIMER_REAL, max(left, 0.001), old_timer[1]
-            )
+        signal.signal(signal.SIGALRM, self.old_handler)
+        left, interval = self.old_timer
+        if left:
+            left -= time.monotonic() - self.started
+            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001), interval)
+
+
+def raise_time_up(_: int, frame: FrameType | None) -> None:
+    """Answer the alarm, unless a guard is just being put on or taken off.
+
+    There, an error would leave it half done; the next alarm is near.
+    """
+    while frame:
+        if frame.f_code in OF_GUARDS:
+            return
+        frame = frame.f_back
+    raise TimeUp
+
+
+OF_GUARDS = {
+    method.__code__
+    for kind in (guarded, time_limit)
+    for method in (kind.__enter__, kind.__exit__)
+}
+
+
+# --- Results ---------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -148,7 +352,8 @@ def cut(text: str) -> str:
 
 
 def type_name(value: object) -> str:
-    return cut(str(type(value).__name__))
+    """The name of a type, whatever its metaclass says it is."""
+    return cut(str.__str__(type.__dict__["__name__"].__get__(type(value))))
 
 
 def shown(value: object) -> str:
@@ -170,15 +375,36 @@ def shown(value: object) -> str:
 
 def shown_error(error: BaseException) -> str:
     """An exception with its text and the line of the student's code."""
+    text, line = (attempt(of, error) for of in (str, student_line))
+    shown = f"`{type_name(error)}`" + (f": {cut(text)}" if text else "")
+    return shown + (f"\nIt happened in the line `{cut(line)}`." * bool(line))
+
+
+def attempt(function: Callable[..., str], error: BaseException) -> str:
+    """A text about an error, or none where the error does not let it be."""
     try:
-        text = cut(str(error))
+        return str.__str__(function(error))
     except TimeUp:
         raise
     except BaseException:
-        text = ""
-    text = f"`{type_name(error)}`" + (f": {text}" if text else "")
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if "ipykernel" in f.filename]
-    if own and own[-1].line:
-        text += f"\nIt happened in the line `{cut(own[-1].line)}`."
-    return text
+        return ""
+
+
+# the standard library, the installed packages and this one; the names of
+# cells differ from one notebook to the other, but none lies here
+LIBRARIES = (
+    Path(os.__file__).parent,
+    Path(torch.__file__).parents[1],
+    Path(numpy.__file__).parents[1],
+    Path(__file__).parents[1],
+)
+
+
+def student_line(error: BaseException) -> str:
+    """The last line of code that is no library's, if there is one."""
+    lines = [
+        frame.line
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not any(map(Path(frame.filename).is_relative_to, LIBRARIES))
+    ]
+    return next(filter(None, reversed(lines)), "")

@@ -67,7 +67,8 @@ class Task:
         then: what is worth knowing once the answer is right.
 
     `seconds` is how long the student's code may take, `path` how to reach the
-    task (`check.nin.block_parameters`), `state` the last verdict's.
+    task (`check.nin.block_parameters`; empty for a part of another task),
+    `state` the last verdict's.
     """
 
     title: str
@@ -77,36 +78,48 @@ class Task:
 
     # no fields: without annotation
     seconds = 10.0
-    path = "check"
+    path = ""
     state = verdicts.NOT_ATTEMPTED
     next_hint = 1
 
     def __call__(self, *answers: object, **named: object) -> Verdict:
-        verdict = self._verdict(answers, named)
+        try:
+            verdict = self._verdict(answers, named)
+        except BaseException:  # whatever an answer may still reach into
+            message = "This cannot be judged."
+            verdict = Verdict(self.title, verdicts.NOT_YET, message)
         self.state = verdict.state
         return verdict
 
     def _verdict(self, answers: tuple, named: dict) -> Verdict:
-        output, state = None, verdicts.NOT_YET
+        output = None
         try:
             with guarded(self.seconds) as output:
-                remark = self.judge(*answers, **named)
-            state, message = verdicts.CORRECT, self.then
-            message = f"{remark or ''} {self.then}"
-        except NotAttempted as reason:
-            state, message = verdicts.NOT_ATTEMPTED, str(reason)
-        except NotYet as reason:
-            message = str(reason)
+                state, message = self._judged(answers, named)
         except TimeUp:
+            state = verdicts.NOT_YET
             message = (
                 f"It did not finish within {self.seconds:g} seconds."
                 " Is there a loop that never ends?"
             )
-        except BaseException as error:
-            message = f"This cannot be judged: {shown_error(error)}"
         if output is not None and output.text.strip():
             message += f"\nYour code printed: {shown(output.text.strip())}"
         return Verdict(self.title, state, message.strip())
+
+    def _judged(self, answers: tuple, named: dict) -> tuple[str, str]:
+        """State and message, where the time is not up."""
+        try:
+            remark = self.judge(*answers, **named)
+        except TimeUp:
+            raise
+        except NotAttempted as reason:
+            return verdicts.NOT_ATTEMPTED, str(reason)
+        except NotYet as reason:
+            return verdicts.NOT_YET, str(reason)
+        except BaseException as error:
+            message = f"This cannot be judged: {shown_error(error)}"
+            return verdicts.NOT_YET, message
+        return verdicts.CORRECT, f"{remark or ''} {self.then}"
 
     def judge(self, *answers: object, **named: object) -> str | None:
         """Judge an answer; a remark on a right one may be returned.
@@ -126,7 +139,8 @@ class Task:
         return Note(title, self.hints[number - 1])
 
     def pointer(self) -> str:
-        return f"`{self.path}.hint()` helps."
+        """Where to find a hint, for a task that one can reach."""
+        return f"`{self.path}.hint()` helps." if self.path else ""
 
     def __repr__(self) -> str:
         return f"{self.path}: {self.title}"
@@ -361,8 +375,7 @@ class Several(Task):
                 lines.append(f"{name}: correct.")
             except (NotAttempted, NotYet) as reason:
                 done = False
-                text = str(reason).replace(part.pointer(), "").strip()
-                lines.append(f"{name}: {text}")
+                lines.append(f"{name}: {str(reason).strip()}")
         if not done:
             raise NotYet("\n".join([*lines, self.pointer()]))
 

@@ -5,6 +5,7 @@
     python -m onebyone.study status NAME
     python -m onebyone.study table NAME
     python -m onebyone.study publish NAME           into the package
+    python -m onebyone.study restamp NAME --was COMMIT
 
 ``--scale paper`` behind a name means the study on networks of the papers'
 size, at 224×224, which need a GPU. ``run NAME --scheduler ADDRESS`` hands
@@ -13,7 +14,8 @@ the runs to the workers of a Dask cluster.
 Each finished run is one line of ``./studies/NAME.csv``, appended at once
 with what produced it, so a study that is killed goes on where it was. A run
 that fails is a line too. :func:`load` joins the record that the package
-carries with the runs made here.
+carries with the runs made here. A record is continued by the same code
+alone; ``restamp`` finds out whether other code does the same.
 
 A study is a :class:`Study` in a module of its own, listed in
 ``catalogue.py``; ``depth.py`` is a good one to start from.

@@ -7,6 +7,7 @@ from onebyone.data import DataUnavailable
 from onebyone.study.catalogue import PAPER, SCALES, STUDIES, find
 from onebyone.study.declaration import StudyError
 from onebyone.study.reading import runs_of, status, table
+from onebyone.study.restamp import SAMPLE, restamp
 from onebyone.study.running import publish, run
 
 COMMANDS = {
@@ -14,28 +15,27 @@ COMMANDS = {
     "status": "how much is recorded",
     "table": "means with 95 %% t-intervals over the seeds",
     "publish": "move the runs made here into the package",
+    "restamp": "give the record the fingerprint of today's code, if a sample "
+    "of its runs comes out the same to the last bit",
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Carry out one command; 0 if all went well."""
     options = _parser().parse_args(arguments)
-    if options.command == "list":
-        for name, study in STUDIES.items():
-            scales = [study, PAPER[name]] if name in PAPER else [study]
-            recorded = ", ".join(
-                f"{scale} scale {len(runs_of(of)) or 'no'} runs"
-                for scale, of in zip(SCALES, scales, strict=False)
-            )
-            print(f"{name}: {study.question}\n    recorded: {recorded}")
-        return 0
     try:
+        if options.command == "list":
+            _list()
+            return 0
         study = find(options.name, options.scale)
         if options.command == "run":
             made = run(study, options.seeds, scheduler=options.scheduler)
             print(f"runs made: {made}")
         elif options.command == "publish":
             print(f"runs moved into the package: {publish(study)}")
+        elif options.command == "restamp":
+            named = options.name, options.was, options.scale, options.rows
+            print(restamp(*named))
         elif options.command == "table":
             print(table(study).to_string(index=False))
         else:
@@ -47,9 +47,22 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.")
+        kept = "The same command goes on from here."
+        if options.command == "restamp":
+            kept = "The record is as it was."
+        print(f"\nStopped. {kept}")
         return 130
     return 0
+
+
+def _list() -> None:
+    for name, study in STUDIES.items():
+        scales = [study, PAPER[name]] if name in PAPER else [study]
+        recorded = ", ".join(
+            f"{scale} scale {len(runs_of(of)) or 'no'} runs"
+            for scale, of in zip(SCALES, scales, strict=False)
+        )
+        print(f"{name}: {study.question}\n    recorded: {recorded}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +76,16 @@ def _parser() -> argparse.ArgumentParser:
         subparser = commands.add_parser(command, help=text)
         subparser.add_argument("name", choices=STUDIES)
         subparser.add_argument("--scale", choices=SCALES, default="quick")
+        if command == "restamp":
+            subparser.add_argument(
+                "--was",
+                required=True,
+                metavar="COMMIT",
+                help="whose code made the record",
+            )
+            subparser.add_argument(
+                "--rows", type=_whole, default=SAMPLE, metavar="N"
+            )
         if command == "run":
             subparser.add_argument("--seeds", type=_whole, metavar="N")
             subparser.add_argument(

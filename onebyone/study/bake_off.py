@@ -151,24 +151,6 @@ BUDGETS = [
     *(("MACs", budget) for budget in (1_250_000, 2_500_000, 5_000_000)),
     *(("parameters", budget) for budget in (25_000, 50_000, 100_000)),
 ]
-CODE = (
-    vgg,
-    network_in_network,
-    inception_branches,
-    bottleneck,
-    skeleton,
-    width_for,
-    inception.InceptionBlock,
-    inception.batch_norm_branches,
-    inception.conv_relu,
-    nin_block,
-    with_batch_norm,
-    residual.BottleneckBlock,
-    residual.ResidualBlock,
-    residual.projection,
-    harness.train_and_test,
-    harness.widest,
-)
 SEARCH = Study(
     name="bake-off-search",
     question="Which learning rate serves each block of the bake-off best?",
@@ -182,7 +164,6 @@ SEARCH = Study(
     measure=measure_search,
     measurements=["width", *harness.SEARCHED],
     shown=["validation_accuracy"],
-    code=(measure, *CODE),
 )
 CHOSEN = {  # by the search, of 0.03, 0.1, 0.3
     "VGG-like": 0.1,
@@ -208,7 +189,6 @@ STUDY = Study(
     measure=measure,
     measurements=["width", *harness.MEASUREMENTS],
     shown=["width", "test_accuracy", "parameters", "macs", "cpu_seconds"],
-    code=CODE,
 )
 
 
@@ -296,16 +276,4 @@ PAPER = Study(
     measure=measure_paper,
     measurements=harness.MEASUREMENTS,
     shown=["test_accuracy", "parameters", "macs"],
-    code=(
-        nin,
-        nin_block,
-        initialise,
-        inception.googlenet,
-        inception.InceptionBlock,
-        inception.conv_relu,
-        residual.resnet,
-        residual.ResidualBlock,
-        residual.projection,
-        harness.train_and_test,
-    ),
 )

@@ -1,12 +1,13 @@
 """What a study is: configurations × seeds, and what is recorded of each."""
 
-import ast
-import hashlib
-import inspect
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+
+from onebyone.study.errors import StudyError
+from onebyone.study.fingerprint import fingerprint
+
+__all__ = ["PROVENANCE", "Row", "Study", "StudyError"]
 
 PROVENANCE = ["torch", "device", "threads", "seconds", "commit", "code"]
 
@@ -28,7 +29,6 @@ class Study:
         measurements: the names of what ``measure`` returns.
         shown: the measurements that the table shows.
         seeds: how many seeds a configuration gets unless told otherwise.
-        code: functions, classes and modules that decide the results.
     """
 
     name: str
@@ -39,7 +39,6 @@ class Study:
     shown: list[str]
     recipe: Row = field(default_factory=dict)
     seeds: int = 5
-    code: tuple = ()
 
     @property
     def factors(self) -> list[str]:
@@ -60,27 +59,7 @@ class Study:
     def code_version(self) -> str:
         """Fingerprint of the code and the recipe that decide the results.
 
-        Comments, docstrings, annotations and layout do not count. It is
-        taken once, so files may change while a study runs.
+        It is taken once, so files may change while a study runs. See
+        :mod:`.fingerprint` for what counts.
         """
-        parts = [_essence(part) for part in (self.measure, *self.code)]
-        text = "\n".join([*parts, repr(self.recipe)])
-        return hashlib.sha256(text.encode()).hexdigest()[:10]
-
-
-class StudyError(RuntimeError):
-    """A record that must not be continued; the message says what to do."""
-
-
-def _essence(part: object) -> str:
-    """Source code without comments, docstrings, annotations, layout."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(part)))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            node.returns = None
-        if isinstance(node, ast.arg):
-            node.annotation = None
-        documented = isinstance(node, ast.FunctionDef | ast.ClassDef)
-        if documented and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+        return fingerprint(self.measure, self.recipe)

@@ -141,20 +141,6 @@ DEPTH_MEASUREMENTS = [
     "loss_curve",
     "gradients",
 ]
-DEPTH_CODE = (
-    _as_text,
-    _parts,
-    depth_net,
-    depth_data,
-    gradient_norms,
-    residual.compact_resnet,
-    residual.ResidualBlock,
-    residual.ZeroPadding,
-    residual.start_as_identity,
-    variants.kaiming,
-    variants.plain,
-    variants.without_batch_norm,
-)
 DEPTH_SEARCH = Study(
     name="depth-search",
     question="Which learning rate serves the networks of depth best?",
@@ -168,7 +154,6 @@ DEPTH_SEARCH = Study(
     measure=measure_depth_search,
     measurements=["validation_error", *DEPTH_MEASUREMENTS],
     shown=["train_error", "validation_error"],
-    code=(measure_depth, *DEPTH_CODE),
 )
 DEPTH = Study(
     name="depth",
@@ -182,7 +167,6 @@ DEPTH = Study(
     measure=measure_depth,
     measurements=["test_error", *DEPTH_MEASUREMENTS],
     shown=["train_error", "test_error", "first_gradient", "last_gradient"],
-    code=DEPTH_CODE,
 )
 
 
@@ -216,12 +200,4 @@ PAPER = Study(
     measure=measure_paper,
     measurements=[*harness.MEASUREMENTS, "train_error", "test_error"],
     shown=["train_error", "test_error"],
-    code=(
-        residual.resnet,
-        residual.ResidualBlock,
-        residual.projection,
-        variants.plain,
-        harness.train_and_test,
-        harness.seen_accuracy,
-    ),
 )

@@ -5,7 +5,7 @@ from torch import nn
 
 from onebyone import variants
 from onebyone.data import ImageData
-from onebyone.models.nin import initialise, nin, nin_block, with_batch_norm
+from onebyone.models.nin import initialise, nin
 from onebyone.study import harness
 from onebyone.study.declaration import Row, Study
 
@@ -75,18 +75,6 @@ ARMS = [
     for fraction in EPOCHS
     for head in ("GAP", "FC", "FC, dropout")
 ]
-CODE = (
-    with_head,
-    network,
-    train_with_gap,
-    variants.head,
-    variants.strided_nin,
-    nin_block,
-    with_batch_norm,
-    initialise,
-    harness.train_and_test,
-    harness.seen_accuracy,
-)
 SEARCH = Study(
     name="head-search",
     question="Which learning rate serves each head best?",
@@ -96,7 +84,6 @@ SEARCH = Study(
     measure=measure_search,
     measurements=[*harness.SEARCHED, "train_accuracy", "gap"],
     shown=["validation_accuracy"],
-    code=(measure, *CODE),
 )
 CHOSEN = {  # by the search, of 0.03, 0.1, 0.3
     ("GAP", 0.01): 0.3,
@@ -118,7 +105,6 @@ STUDY = Study(
     measure=measure,
     measurements=[*harness.MEASUREMENTS, "train_accuracy", "gap"],
     shown=["train_accuracy", "test_accuracy", "gap"],
-    code=CODE,
 )
 
 
@@ -141,14 +127,4 @@ PAPER = Study(
     measure=measure_paper,
     measurements=[*harness.MEASUREMENTS, "train_accuracy", "gap"],
     shown=["train_accuracy", "test_accuracy", "gap"],
-    code=(
-        with_head,
-        train_with_gap,
-        variants.head,
-        nin,
-        nin_block,
-        initialise,
-        harness.train_and_test,
-        harness.seen_accuracy,
-    ),
 )

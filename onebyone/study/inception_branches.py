@@ -6,7 +6,6 @@ from torch import nn
 from onebyone import variants
 from onebyone.data import ImageData
 from onebyone.models import inception
-from onebyone.models.nin import with_batch_norm
 from onebyone.study import harness
 from onebyone.study.declaration import Row, Study
 
@@ -53,18 +52,6 @@ ARMS = [
     {"arm": arm}
     for arm in ("full", *(f"without {b}" for b in BRANCHES), "naive")
 ]
-CODE = (
-    network,
-    variants.naive_inception,
-    variants.without_branch,
-    inception.compact_inception,
-    inception.InceptionBlock,
-    inception.batch_norm_branches,
-    inception.conv_relu,
-    with_batch_norm,
-    harness.train_and_test,
-    harness.widest,
-)
 SEARCH = Study(
     name="inception-branches-search",
     question="Which learning rate serves each network best?",
@@ -74,7 +61,6 @@ SEARCH = Study(
     measure=measure_search,
     measurements=harness.SEARCHED,
     shown=["validation_accuracy"],
-    code=(measure, *CODE),
 )
 CHOSEN = {  # by the search, of 0.03, 0.1, 0.3
     "full": 0.3,
@@ -92,7 +78,6 @@ STUDY = Study(
     measure=measure,
     measurements=harness.MEASUREMENTS,
     shown=["test_accuracy", "parameters", "macs", "cpu_seconds"],
-    code=CODE,
 )
 
 
@@ -115,14 +100,4 @@ PAPER = Study(
     measure=measure_paper,
     measurements=harness.MEASUREMENTS,
     shown=["test_accuracy", "parameters", "macs"],
-    code=(
-        variants.googlenet_with_batch_norm,
-        variants.without_branch,
-        inception.googlenet,
-        inception.InceptionBlock,
-        inception.batch_norm_branches,
-        inception.conv_relu,
-        with_batch_norm,
-        harness.train_and_test,
-    ),
 )

@@ -9,7 +9,7 @@ from torch import nn
 
 from onebyone import variants
 from onebyone.data import ImageData
-from onebyone.models.nin import initialise, nin, nin_block, with_batch_norm
+from onebyone.models.nin import initialise
 from onebyone.study import harness
 from onebyone.study.declaration import Row, Study
 from onebyone.training import predict
@@ -65,15 +65,6 @@ ARMS = [
     for final_relu in (True, False)
     for init in ("default", "xavier", "kaiming")
 ]
-CODE = (
-    network,
-    live_classes,
-    variants.strided_nin_to_classes,
-    nin_block,
-    with_batch_norm,
-    initialise,
-    harness.train_and_test,
-)
 SEARCH = Study(
     name="initialisation-search",
     question="Which learning rate serves each start best?",
@@ -83,7 +74,6 @@ SEARCH = Study(
     measure=measure_search,
     measurements=[*harness.SEARCHED, *MEASUREMENTS],
     shown=["validation_accuracy", "live_at_end"],
-    code=(measure, *CODE),
 )
 CHOSEN = {  # by the search, of 0.03, 0.1, 0.3
     ("default", True, False): 0.03,
@@ -109,7 +99,6 @@ STUDY = Study(
     measure=measure,
     measurements=[*harness.MEASUREMENTS, *MEASUREMENTS],
     shown=["trains", "live_at_start", "live_at_end", "test_accuracy"],
-    code=CODE,
 )
 
 
@@ -140,13 +129,4 @@ PAPER = Study(
     measure=measure_paper,
     measurements=[*harness.MEASUREMENTS, *MEASUREMENTS],
     shown=["trains", "live_at_start", "live_at_end", "test_accuracy"],
-    code=(
-        live_classes,
-        variants.paper_nin,
-        nin,
-        nin_block,
-        with_batch_norm,
-        initialise,
-        harness.train_and_test,
-    ),
 )

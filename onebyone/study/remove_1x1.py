@@ -11,7 +11,7 @@ from torch import nn
 from onebyone import variants
 from onebyone.cost import parameters
 from onebyone.data import ImageData
-from onebyone.models.nin import initialise, nin, nin_block, with_batch_norm
+from onebyone.models.nin import initialise
 from onebyone.study import harness
 from onebyone.study.declaration import Row, Study
 
@@ -75,16 +75,6 @@ ARMS = [
     for equal in ("parameters", "MACs")
     for num_1x1 in (0, 1, 3)
 ]
-CODE = (
-    network,
-    width_at,
-    variants.strided_nin,
-    nin_block,
-    with_batch_norm,
-    initialise,
-    harness.train_and_test,
-    harness.widest,
-)
 SEARCH = Study(
     name="remove-1x1-search",
     question="Which learning rate serves each network of remove-1x1 best?",
@@ -94,7 +84,6 @@ SEARCH = Study(
     measure=measure_search,
     measurements=["width", *harness.SEARCHED],
     shown=["validation_accuracy"],
-    code=(measure, *CODE),
 )
 CHOSEN = {  # by the search, of 0.03, 0.1, 0.3
     (0, True, "depth"): 0.3,
@@ -123,7 +112,6 @@ STUDY = Study(
     measure=measure,
     measurements=["width", *harness.MEASUREMENTS],
     shown=["width", "test_accuracy", "parameters", "macs"],
-    code=CODE,
 )
 
 
@@ -151,11 +139,4 @@ PAPER = Study(
     measure=measure_paper,
     measurements=harness.MEASUREMENTS,
     shown=["test_accuracy", "parameters", "macs"],
-    code=(
-        variants.paper_nin,
-        nin,
-        nin_block,
-        initialise,
-        harness.train_and_test,
-    ),
 )

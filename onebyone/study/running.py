@@ -3,6 +3,7 @@
 import io
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -80,21 +81,26 @@ def run_one(study: Study, configuration: Row) -> Row:
         reason = str(error).partition("\n")[0]
         measured = {"outcome": f"{type(error).__name__}: {reason}"}
     seconds = time.monotonic() - start
-    measured = {
-        name: f"{value:.6g}" if isinstance(value, float) else value
-        for name, value in measured.items()
-    }
     return {
         **configuration,
         "outcome": "ok",
-        **measured,
+        **{name: _cell(value) for name, value in measured.items()},
         "torch": torch.__version__,
-        "device": _device_name(),
+        "device": device_name(),
         "threads": torch.get_num_threads(),
         "seconds": f"{seconds:.1f}",
         "commit": commit(),
         "code": study.code_version,
     }
+
+
+def _cell(value: object) -> object:
+    """What the record holds of it: six digits, and no line break."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, str):
+        return "".join(c if c.isprintable() else " " for c in value)
+    return value
 
 
 def publish(study: Study, folder: Path = OWN) -> int:
@@ -184,11 +190,35 @@ def _describe(study: Study, row: Row) -> str:
     return ", ".join(f"{name} {row[name]}" for name in names)
 
 
-def _device_name() -> str:
+def device_name() -> str:
+    """Return the name of the GPU, or the kind and model of the CPU."""
     device = best_device()
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{device.type} ({platform.machine()})"
+    return f"{device.type} ({processor()}, {platform.machine()})"
+
+
+@cache
+def processor() -> str:
+    """Return the model of the processor as the system calls it."""
+    if sys.platform == "darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        return done.stdout.strip() or platform.processor()
+    return cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def cpuinfo(*fields: str) -> str:
+    """Return the first value of one of the fields in Linux's list, or ""."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.strip() in fields:
+            return value.strip()
+    return ""
 
 
 @cache

@@ -370,6 +370,19 @@ def figure_name(cell: NotebookNode) -> str:
     return cell.metadata.get("mystnb", {}).get("figure", {}).get("name", "")
 
 
+def gpu_or_a_reason(chapter: Chapter) -> Iterator[str]:
+    """Who keeps the images from the GPU tells the reader so."""
+    said = any(
+        "on the CPU, also where there is a GPU" in cell.source
+        for cell in chapter.markdown
+    )
+    for cell in chapter.code:
+        if 'device="cpu"' in cell.source and not said:
+            yield chapter.at(
+                cell, "pins the CPU, and the page does not say so"
+            )
+
+
 CHECKS: list[Callable[[Chapter], Iterator[str]]] = [
     every_cell_ran_in_order,
     no_errors,
@@ -386,4 +399,5 @@ CHECKS: list[Callable[[Chapter], Iterator[str]]] = [
     clean_details,
     widgets_with_fallback,
     described_figures,
+    gpu_or_a_reason,
 ]

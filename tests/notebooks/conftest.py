@@ -8,7 +8,6 @@ from checks import ROOT, Chapter
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from onebyone.data import DataUnavailable, load_data
 from tools import notebooks
 
 SETUP = Chapter.read(ROOT / "book" / "nin.ipynb").code[0].source
@@ -43,13 +42,3 @@ def make_chapter(tmp_path: Path) -> Callable[..., Chapter]:
         return Chapter.read(path)
 
     return make
-
-
-@pytest.fixture
-def some_data(monkeypatch):
-    """Fashion-MNIST or, where there is none, letters."""
-    monkeypatch.setenv("ONEBYONE_PROGRESS", "0")
-    try:
-        load_data(device="cpu")
-    except DataUnavailable:
-        monkeypatch.setenv("ONEBYONE_DATASET", "letters")

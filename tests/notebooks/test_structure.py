@@ -220,6 +220,7 @@ BROKEN = {
         code("1", PICTURE, PICTURE, metadata=DESCRIBED),
     ),
     "no alt": (checks.described_figures, prose("![](x.png)")),
+    "pinned": (checks.gpu_or_a_reason, code('load_data(device="cpu")')),
 }
 SOUND = {
     "asserting": code("assert x > 1", metadata=IGNORED),

@@ -190,6 +190,22 @@ def test_metadata_hold_what_the_book_uses(normal):
     assert code_cells(normal)[0].metadata == {"tags": ["a", "b"]}
 
 
+@pytest.mark.parametrize(
+    ("source", "asks"),
+    [
+        ("data = onebyone.load_data(batch_size=64)", True),
+        ('data = onebyone.load_data(device="cpu")', False),
+        ("net = nin()", False),
+    ],
+)
+def test_a_notebook_asks_colab_for_a_gpu_where_it_uses_one(source, asks):
+    metadata = notebooks.normalise(
+        new_notebook(cells=[new_code_cell(source)])
+    ).metadata
+    assert (metadata.get("accelerator") == "GPU") == asks
+    assert metadata.get("colab") == ({"gpuType": "T4"} if asks else None)
+
+
 def test_outputs_are_merged_counted_and_free_of_widgets(normal):
     first, second = code_cells(normal)
     assert [output.text for output in first.outputs] == ["1\n2\n"]

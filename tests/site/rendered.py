@@ -1,5 +1,6 @@
 """The rendered book: its files, its pages, and a visit to one of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,17 +38,41 @@ class Visit:
     complaints: list[str] = field(default_factory=list)
 
     def open(self, address: str) -> "Visit":
-        self.page.on("request", lambda r: self.requests.append(r.url))
-        self.page.on("requestfailed", self._failed)
-        self.page.on("response", self._answered)
-        self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
-        self.page.on("console", self._spoken)
+        for event, heard in self._listeners().items():
+            self.page.on(event, heard)
         self.page.goto(address)
-        self.page.wait_for_function(
-            "!window.MathJax?.startup || window.mathDone"
-            " || (MathJax.startup.promise.then(() => window.mathDone = 1), 0)"
-        )
+        # a page's policy lets evaluate() pass, but not wait_for_function()
+        self.page.evaluate("window.MathJax?.startup?.promise.then(() => 0)")
         return self
+
+    def leave(self) -> None:
+        """Leave nothing behind for the next visit in the same tab."""
+        self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        self.page.mouse.move(0, 0)
+        self.page.goto("about:blank")
+        for event, heard in self._listeners().items():
+            self.page.remove_listener(event, heard)
+
+    def next_frame(self) -> None:
+        """Wait until the page has drawn what is planned for a frame."""
+        self.page.evaluate(
+            "new Promise(d => requestAnimationFrame(() => setTimeout(d)))"
+        )
+
+    def _listeners(self) -> dict[str, Callable]:
+        return {
+            "request": self._asked,
+            "requestfailed": self._failed,
+            "response": self._answered,
+            "pageerror": self._broken,
+            "console": self._spoken,
+        }
+
+    def _asked(self, request) -> None:
+        self.requests.append(request.url)
+
+    def _broken(self, error) -> None:
+        self.complaints.append(str(error))
 
     def _failed(self, request) -> None:
         self.complaints.append(f"failed: {request.url}")

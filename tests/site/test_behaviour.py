@@ -50,7 +50,7 @@ def test_code_can_be_copied(visit):
     button = page.locator(".cell_input button.copybtn").first
     button.focus()
     page.keyboard.press("Enter")
-    page.wait_for_timeout(300)
+    expect(button).to_contain_class("success")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("# Colab, Kaggle")
 

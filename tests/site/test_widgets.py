@@ -159,13 +159,13 @@ def test_drawing_updates_the_maps_quickly(open_widget):
     seen, place = open_widget("nin-live")
     begun(place)
     place.get_by_role("button", name="Clear").click()
-    seen.page.wait_for_timeout(200)
+    seen.next_frame()
     before = place.locator(".class-maps").inner_text()
     place.locator(".board").scroll_into_view_if_needed()
     times = []
     for _ in range(5):
         drawn(seen.page, place)
-        seen.page.wait_for_timeout(100)
+        seen.next_frame()
         taken = place.locator(".widget-live").get_attribute(
             "data-milliseconds"
         )
@@ -182,7 +182,7 @@ def test_the_board_is_drawn_on_by_keyboard(open_widget):
     for key in ["ArrowRight", "Space", "ArrowDown", "Space", "Space"]:
         seen.page.keyboard.press(key)
     lit = "b => b.getContext('2d').getImageData(15, 15, 1, 1).data[0]"
-    seen.page.wait_for_timeout(200)
+    seen.next_frame()
     assert place.locator(".board").evaluate(lit) == 230
 
 

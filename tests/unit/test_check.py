@@ -1,14 +1,19 @@
 """What checks do with answers that nobody should give, and how they speak."""
 
+import contextlib
 import decimal
 import fractions
 import io
+import itertools
+import linecache
 import math
+import os
 import random
 import signal
 import sys
 import threading
 import time
+import warnings
 from contextlib import redirect_stdout, suppress
 
 import numpy as np
@@ -20,7 +25,9 @@ from torch import Tensor, nn
 
 import check_examples
 from onebyone import check
+from onebyone.check import guard
 from onebyone.check.code import Array, Function, Module
+from onebyone.check.guard import NotYet, TimeUp
 from onebyone.check.tasks import (
     Choice,
     Judged,
@@ -155,6 +162,99 @@ def recurses(*arguments):
     return recurses(*arguments)
 
 
+class NamelessType(type):
+    @property
+    def __name__(cls):
+        raise RuntimeError("no name")
+
+    def __repr__(cls):
+        raise RuntimeError("no repr")
+
+
+class Nameless(metaclass=NamelessType):
+    def __repr__(self):
+        raise RuntimeError("no repr")
+
+
+class NamelessError(Exception, metaclass=NamelessType):
+    pass
+
+
+class HidesItsTraceback(Exception):
+    @property
+    def __traceback__(self):
+        raise RuntimeError("no traceback")
+
+
+class NastyText(str):
+    def __str__(self):
+        return self
+
+    def __getitem__(self, key):
+        raise RuntimeError("no characters")
+
+    def split(self):
+        raise RuntimeError("no words")
+
+    __len__ = __format__ = __add__ = __getitem__
+
+
+class SaysTimeIsUp(Exception):
+    def __str__(self):
+        raise TimeUp
+
+
+class SaysNastyText(Exception):
+    def __str__(self):
+        return NastyText("text")
+
+
+def raising(error):
+    def function(*_):
+        raise error
+
+    return function
+
+
+def assigns_to_stdout(*_):
+    sys.stdout.text = None
+    print("here I am")
+
+
+def reaches_into_stdout(*_):
+    for name in vars(sys.stdout):
+        setattr(sys.stdout, name, None)
+    sys.stdout._text = None
+
+
+def prints_nasty_text(*_):
+    sys.stdout.write(NastyText("text"))
+    print(NastyText("text"))
+    raise ValueError(NastyText("text"))
+
+
+def closes_stdout(*_):
+    sys.stdout.close()
+    print("here I am")
+
+
+def takes_stdout_away(*_):
+    sys.stdout = sys.stderr = None
+    print("here I am")
+
+
+def deletes_stdout(*_):
+    del sys.stdout
+    print("here I am")
+
+
+def limits_recursion(*_):
+    for limit in range(1, 200):
+        with suppress(RecursionError):
+            sys.setrecursionlimit(limit)
+            break
+
+
 endless = []
 endless.append(endless)
 
@@ -172,6 +272,12 @@ HOSTILE = [
     *(raises, exits, interrupts, recurses, print, type, object, float),
     *(lambda: 1, lambda *a: a[0], lambda *_: Nasty(), lambda *_: NastyClass()),
     *(iter([]), (x for x in ()), check, np.random.default_rng()),
+    *(Nameless(), Nameless, NamelessError, NastyText("text"), [Nameless()]),
+    *(raising(NamelessError()), raising(HidesItsTraceback())),
+    *(raising(SaysTimeIsUp()), raising(SaysNastyText()), raising(TimeUp())),
+    *(raising(NotYet(NastyText("text"))), raising(StopIteration())),
+    *(assigns_to_stdout, reaches_into_stdout, prints_nasty_text),
+    *(closes_stdout, takes_stdout_away, deletes_stdout, limits_recursion),
 ]
 
 
@@ -332,23 +438,264 @@ def test_checks_work_in_threads_too():
     assert sorted(v.state for v in verdicts) == [CORRECT] * 3 + [NOT_YET] * 3
 
 
-def test_student_code_leaves_no_trace():
-    def untidy(X):
-        torch.manual_seed(1)
-        random.seed(1)
-        np.random.seed(1)
-        torch.set_default_dtype(torch.float16)
-        torch.set_grad_enabled(False)
-        return X
+@pytest.fixture
+def bystander():
+    """A handler of somebody else's, which an alarm must not reach."""
+    heard = []
+    handler = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
+    yield heard
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, handler)
 
-    before = torch.random.get_rng_state(), random.getstate()
-    numpy_state = np.random.get_state()[1].copy()
+
+def alarm_at(moment: int, context) -> bool:
+    """Put a guard on and off; let the alarm ring at one of its moments.
+
+    A moment is a line, or in guard.py an operation, that Python runs for
+    that. False if there are fewer.
+    """
+    passed = 0
+
+    def watch(frame, event, argument):
+        nonlocal passed
+        ours = frame.f_code.co_filename == guard.__file__
+        if not ours and frame.f_code.co_filename != contextlib.__file__:
+            return None
+        frame.f_trace_opcodes = ours
+        if event in ("line", "opcode"):
+            passed += 1
+            if passed == moment:
+                signal.raise_signal(signal.SIGALRM)
+        return watch
+
+    before = sys.gettrace()
+    sys.settrace(watch)
+    try:
+        with context:
+            pass
+    finally:
+        sys.settrace(before)
+    return passed >= moment
+
+
+@pytest.mark.parametrize("kind", [guard.time_limit, guard.guarded])
+def test_an_alarm_while_a_guard_comes_or_goes_does_no_harm(kind, bystander):
+    before = signal.getsignal(signal.SIGALRM), sys.stdout, sys.stderr
+    state = torch.random.get_rng_state()
+    moments = itertools.count(1, 1 if kind is guard.time_limit else 7)
+    while alarm_at(next(moments), kind(60)):
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+        after = signal.getsignal(signal.SIGALRM), sys.stdout, sys.stderr
+        assert after == before
+        assert torch.equal(state, torch.random.get_rng_state())
+    assert next(moments) > 50
+
+
+def test_a_limit_without_time_stops_the_body_and_nothing_else():
+    for seconds in (1e-6, 2e-5, 1e-4, 1e-3):
+        with pytest.raises(TimeUp), guard.time_limit(seconds):
+            hangs()
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+# what student code may change, and how it is read
+SETTINGS = {
+    "torch's random numbers": (
+        lambda: torch.random.get_rng_state().tolist(),
+        lambda: torch.manual_seed(1),
+    ),
+    "Python's random numbers": (random.getstate, lambda: random.seed(1)),
+    "NumPy's random numbers": (
+        lambda: np.random.get_state()[1].tolist(),
+        lambda: np.random.seed(1),
+    ),
+    "the default dtype": (
+        torch.get_default_dtype,
+        lambda: torch.set_default_dtype(torch.float16),
+    ),
+    "the default device": (
+        lambda: (torch.get_default_device(), torch.empty(0).device),
+        lambda: torch.set_default_device("meta"),
+    ),
+    "a device that is left on": (
+        lambda: torch.empty(0).device,
+        lambda: left_on(torch.device("meta")),
+    ),
+    "gradients": (
+        torch.is_grad_enabled,
+        lambda: torch.set_grad_enabled(False),
+    ),
+    "inference that is left on": (
+        lambda: (torch.is_inference_mode_enabled(), torch.is_grad_enabled()),
+        lambda: left_on(torch.inference_mode()),
+    ),
+    "autocast that is left on": (
+        lambda: (
+            torch.is_autocast_enabled("cpu"),
+            torch.get_autocast_dtype("cpu"),
+            torch.is_autocast_cache_enabled(),
+            guard.autocast_depth(),
+        ),
+        lambda: left_on(
+            torch.autocast("cpu", torch.float16, cache_enabled=False)
+        ),
+    ),
+    "threads": (torch.get_num_threads, lambda: torch.set_num_threads(7)),
+    "determinism": (
+        torch.get_deterministic_debug_mode,
+        lambda: torch.use_deterministic_algorithms(True, warn_only=True),
+    ),
+    "the precision of matrix products": (
+        torch.get_float32_matmul_precision,
+        lambda: torch.set_float32_matmul_precision("medium"),
+    ),
+    "how torch prints": (
+        lambda: repr(torch.tensor(1 / 3)),
+        lambda: torch.set_printoptions(precision=1),
+    ),
+    "hooks on all modules": (
+        lambda: nn.Identity()(2),
+        lambda: nn.modules.module.register_module_forward_hook(
+            lambda *_: 3, always_call=True
+        ),
+    ),
+    "NumPy's errors": (np.geterr, lambda: np.seterr(all="raise")),
+    "how NumPy prints": (
+        lambda: repr(np.array([1 / 3])),
+        lambda: np.set_printoptions(precision=1),
+    ),
+    "warnings": (
+        lambda: list(warnings.filters),
+        lambda: warnings.simplefilter("error"),
+    ),
+    "recursion": (
+        sys.getrecursionlimit,
+        lambda: sys.setrecursionlimit(123_456),
+    ),
+    "the working folder": (os.getcwd, lambda: os.chdir(os.sep)),
+    "the environment": (
+        lambda: dict(os.environ),
+        lambda: os.environ.update(HOME="nowhere", NEW="variable"),
+    ),
+    "the mask of new files": (guard.umask, lambda: os.umask(0o123)),
+    "where modules are found": (
+        lambda: list(sys.path),
+        lambda: sys.path.insert(0, "answers"),
+    ),
+}
+contexts = []
+
+
+def left_on(context) -> None:
+    """Enter a context for good."""
+    contexts.append(context)
+    context.__enter__()
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_student_code_leaves_no_trace(name):
+    read, change = SETTINGS[name]
+    inside = []
+
+    def untidy(X):
+        inside.append(read())
+        change()
+        inside.append(read())
+        return X.mean((2, 3))
+
+    before = read()
     mean(untidy)
-    assert torch.equal(before[0], torch.random.get_rng_state())
-    assert before[1] == random.getstate()
-    assert (numpy_state == np.random.get_state()[1]).all()
-    assert torch.get_default_dtype() == torch.float32
-    assert torch.is_grad_enabled()
+    assert inside[0] != inside[1]  # else this proves nothing
+    assert read() == before
+
+
+def test_a_check_works_where_the_folder_is_gone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    assert count(36_928)
+
+
+# --- Printing --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first_out", [0, 1])
+def test_guards_that_overlap_give_the_stream_back(first_out):
+    """Two threads, each under a guard; the one or the other leaves first."""
+    outputs = [None, None]
+    inside = [threading.Event(), threading.Event()]
+    leave = [threading.Event(), threading.Event()]
+
+    def work(number):
+        with guard.guarded(60) as output:
+            outputs[number] = output
+            inside[number].set()
+            leave[number].wait()
+            print(f"from {number}")
+
+    outside = io.StringIO()
+    with redirect_stdout(outside):
+        threads = [
+            threading.Thread(target=work, args=(number,)) for number in (0, 1)
+        ]
+        for thread, event in zip(threads, inside):
+            thread.start()
+            event.wait()
+        print("in between")
+        for number in (first_out, 1 - first_out):
+            leave[number].set()
+            threads[number].join()
+        assert sys.stdout is outside
+    assert [output.text for output in outputs] == ["from 0\n", "from 1\n"]
+    assert outside.getvalue() == "in between\n"
+
+
+def test_only_the_thread_under_a_guard_is_kept_quiet():
+    def starts_a_thread(X):
+        thread = threading.Thread(target=print, args=("from my thread",))
+        thread.start()
+        thread.join()
+        print("from me")
+        return X.mean((2, 3))
+
+    outside = io.StringIO()
+    with redirect_stdout(outside):
+        verdict = mean(starts_a_thread)
+    assert "from me" in verdict.message
+    assert set(outside.getvalue().split("\n")) == {"from my thread", ""}
+
+
+def test_a_guard_inside_another_has_its_own_output():
+    outside = io.StringIO()
+    with redirect_stdout(outside), guard.guarded(60) as outer:
+        print("before")
+        with guard.guarded(60) as inner:
+            print("within")
+        with redirect_stdout(io.StringIO()) as own:
+            check.explain("one")
+            print("own")
+        print("after")
+    assert (outer.text, inner.text) == ("before\nafter\n", "within\n")
+    assert own.getvalue() == "own\n" and outside.getvalue() == ""
+
+
+def test_a_stream_keeps_its_attributes_for_others_while_a_guard_is_on():
+    """As the kernel's own streams, which have more than Python's."""
+
+    class KernelStream(io.StringIO):
+        parent_header = None
+
+    stream, seen = KernelStream(), []
+
+    def other_thread():
+        sys.stdout.parent_header = "cell 3"
+        seen.append((sys.stdout.parent_header, sys.stdout.getvalue()))
+
+    with redirect_stdout(stream), guard.guarded(60):
+        thread = threading.Thread(target=other_thread)
+        thread.start()
+        thread.join()
+        assert not hasattr(sys.stdout, "parent_header")
+    assert seen == [("cell 3", "")] and stream.parent_header == "cell 3"
 
 
 def test_what_student_code_prints_is_kept_and_shown():
@@ -361,6 +708,47 @@ def test_what_student_code_prints_is_kept_and_shown():
         verdict = mean(talks)
     assert verdict and "here I am" in verdict.message
     assert "and here" in verdict.message and not outside.getvalue()
+
+
+# --- The line where it happened --------------------------------------------
+
+
+def cell(source: str, filename: str) -> dict:
+    """What a notebook's cell defines; kernels note its lines like this."""
+    lines = source.splitlines(keepends=True)
+    linecache.cache[filename] = (len(source), None, lines, filename)
+    defined = {"torch": torch}
+    exec(compile(source, filename, "exec"), defined)
+    return defined
+
+
+@pytest.mark.parametrize(
+    "filename",
+    [
+        "/tmp/ipykernel_4711/1234567890.py",  # Jupyter
+        r"C:\Users\me\AppData\Local\Temp\ipykernel_4711\1234567890.py",
+        "<ipython-input-10-0123456789ab>",  # Colab
+        "/tmp/ipython-input-1234567890.py",  # Colab today
+        "<ipython-input-1-0123456789ab>",  # IPython
+        "/home/me/answers.py",
+    ],
+)
+def test_an_error_names_the_line_of_the_student(filename):
+    source = "def answer(X):\n    return torch.cat([X, X], dim=9)\n"
+    answer = cell(source, filename)["answer"]
+    assert "in the line `return torch.cat([X, X], dim=9)`" in says(
+        mean, answer
+    )
+    source = "def answer(X):\n    return torch.nn.Linear(2, 3).double()(X)\n"
+    answer = cell(source, filename)["answer"]  # fails deep in PyTorch
+    assert "line `return torch.nn.Linear(2, 3).double()(X)`" in says(
+        mean, answer
+    )
+
+
+def test_no_line_of_a_library_is_given_for_the_students():
+    assert "It happened" not in says(mean, nn.Linear(2, 3).double())
+    assert "It happened" not in says(layer, lambda: nn.ReLU())
 
 
 # --- How verdicts look -----------------------------------------------------

@@ -20,14 +20,14 @@ from onebyone import study as studies
 from onebyone.data import DataUnavailable
 from onebyone.study import Record, Study, StudyError, record, running
 from onebyone.study.__main__ import main
-from onebyone.study.declaration import _essence
 
 MADE = []  # the runs that the tiny study made, in order
+note = MADE.append  # of a list, so no part of the study's fingerprint
 
 
 def measure(power, cut, seed, base=2):
     """Stands for training: seconds become microseconds."""
-    MADE.append((power, cut, seed))
+    note((power, cut, seed))
     if power == 3:
         raise ValueError("three, of all\nthings")
     outcome = "diverged" if cut and seed == 1 else "ok"
@@ -144,10 +144,10 @@ def test_a_torn_last_line_is_dropped_and_its_run_repeated(cut):
     assert len(lines()) == len(set(lines())) == 9
 
 
-def test_a_last_line_with_too_few_fields_is_torn():
+def test_a_last_line_that_a_loss_of_power_left_as_zeros_is_torn():
     studies.run(tiny())
-    text = own_file().read_text()
-    own_file().write_text(text[: text.rindex(",")] + "\n")
+    whole = own_file().read_bytes()
+    own_file().write_bytes(whole[:-20] + bytes(19) + b"\n")
     assert studies.run(tiny()) == 1
     assert len(lines()) == 9
 
@@ -232,22 +232,10 @@ def test_a_recipe_is_part_of_the_code():
     assert tiny(recipe={"base": 3}).code_version != tiny().code_version
 
 
-def test_comments_and_docstrings_are_not():
-    def one(x: int) -> int:
-        """Doubles."""
-        return 2 * x  # twice
-
-    def other(x):
-        return 2 * x
-
-    versions = [_essence(f).replace("other", "one") for f in (one, other)]
-    assert versions[0] == versions[1]
-
-
 def test_a_record_with_other_columns_is_refused():
     studies.run(tiny())
     wider = tiny(measurements=["value", "more"])
-    with pytest.raises(StudyError, match="other columns"):
+    with pytest.raises(StudyError, match="line 1 of .* other columns"):
         Record(wider, own_file()).rows()
 
 

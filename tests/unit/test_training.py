@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 import time
+import warnings
 
 import matplotlib
 import pytest
@@ -17,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from faults import Nursery
-from onebyone import training
+from onebyone import plots, training
 from onebyone.training import History, Step, Trainer, evaluate, predict
 
 matplotlib.use("Agg")
@@ -150,7 +151,8 @@ def test_trainers_and_data_pair_freely(their_trainer, their_data):
 def test_training_equals_a_bare_loop_bit_for_bit():
     data = Quadrants()
     net = small_net()
-    trainer(2, lr=0.05, schedule="constant", seed=3).fit(net, data)
+    ours = trainer(2, lr=0.05, schedule="constant", seed=3, device="cpu")
+    ours.fit(net, data)
 
     bare = small_net().train()
     sgd = torch.optim.SGD(
@@ -172,7 +174,7 @@ def test_training_equals_a_bare_loop_bit_for_bit():
 def test_a_classifier_at_constant_rate_follows_d2ls_own_trainer():
     data, ours, theirs = Quadrants(), SmallClassifier(), SmallClassifier()
     theirs.board.display = False
-    trainer(2, schedule="constant", seed=5).fit(ours, data)
+    trainer(2, schedule="constant", seed=5, device="cpu").fit(ours, data)
     torch.manual_seed(5)
     d2l.Trainer(2).fit(theirs, data)
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
@@ -213,20 +215,66 @@ def test_lazy_layers_are_materialised_and_follow_the_seed():
     assert same_weights(net, again)
 
 
-def test_a_network_that_views_its_feature_maps_trains():
-    class Views(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv = nn.Conv2d(1, 8, 3)
-            self.linear = nn.Linear(288, CLASSES)
+class Views(nn.Module):
+    """Its .view() needs maps in plain layout, in one of its modes or both."""
 
-        def forward(self, X):
-            X = self.conv(X).relu()
+    def __init__(self, modes=(False, True)):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 8, 3)
+        self.norm = nn.BatchNorm2d(8)
+        self.linear = nn.Linear(288, CLASSES)
+        self.modes = modes
+        self.calls = []
+
+    def forward(self, X):
+        self.calls.append((self.training, len(X)))
+        X = self.norm(self.conv(X)).relu()
+        if self.training in self.modes:
             return self.linear(X.view(len(X), -1))
+        return self.linear(X.flatten(1))
 
-    net, data = Views(), Quadrants()
+
+@pytest.mark.parametrize("modes", [(False, True), (False,), (True,)])
+def test_a_network_that_views_its_feature_maps_trains(modes):
+    net, data = Views(modes), Quadrants()
     history = trainer(3).fit(net, data)
     assert evaluate(net, data, "float32")[1] == history.test_accuracy > 0.9
+    assert len(predict(net, data, "float32")) == TEST
+
+
+def test_each_batch_runs_once_through_a_network_that_views_its_maps():
+    net = Views()
+    trainer(1, max_steps=5).fit(net, Quadrants())
+    assert net.calls[0] == (False, 2)  # tried out
+    assert net.calls[1:6] == [(True, 16)] * 5
+    assert [mode for mode, _ in net.calls[6:]] == [False] * 4
+    assert net.norm.num_batches_tracked == 5
+
+
+def test_choosing_the_layout_leaves_no_trace():
+    class OwnNorm(nn.Module):
+        """Keeps its mean in an attribute that is no buffer."""
+
+        mean = torch.zeros(1)
+
+        def forward(self, X):
+            if self.training:
+                self.mean = 0.9 * self.mean + 0.1 * X.mean()
+            return X - self.mean
+
+    net = small_net()
+    net.insert(2, OwnNorm())
+    net.append(nn.Dropout(0.5))
+    before = copy.deepcopy(net.state_dict())
+    random_state = torch.get_rng_state()
+    X = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    numerics = training.Numerics("cpu", "float32")
+    numerics.choose_layout(net, X, modes=(False, True))
+    assert numerics.memory_format == torch.channels_last
+    assert torch.equal(torch.get_rng_state(), random_state)
+    assert "mean" not in vars(net[2])
+    for key, value in net.state_dict().items():
+        assert torch.equal(before[key], value)
 
 
 def test_the_network_comes_back_in_evaluation_mode_and_plain_layout():
@@ -279,6 +327,57 @@ def test_epochs_count_where_they_are_fewer():
 def test_a_single_step_is_a_run():
     history = trainer(max_steps=1).fit(small_net(), Quadrants())
     assert len(history.steps) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["training_step", "validation_step", "accuracy"]
+)
+def test_a_method_that_would_not_be_called_is_refused_by_name(name):
+    def method(self, *arguments):
+        raise AssertionError("never called")
+
+    own = type("Own", (SmallClassifier,), {name: method})
+    words = f"Own has a {name} of its own, which this Trainer does not call"
+    with pytest.raises(ValueError, match=words):
+        trainer().fit(own(), Quadrants())
+    model = SmallClassifier()
+    setattr(model, name, method)
+    with pytest.raises(ValueError, match=f"SmallClassifier has a {name}"):
+        trainer().fit(model, Quadrants())
+
+
+def test_clipped_gradients_follow_d2ls_own_trainer():
+    def trained(fitter):
+        torch.manual_seed(5)
+        model = SmallClassifier()
+        model.board.display = False
+        torch.manual_seed(6)
+        fitter.fit(model, Quadrants())
+        return model
+
+    options = {"schedule": "constant", "seed": None}
+    ours = trained(trainer(2, gradient_clip_val=0.2, **options))
+    theirs = trained(d2l.Trainer(2, gradient_clip_val=0.2))
+    free = trained(trainer(2, **options))
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(ours.net[0].weight, free.net[0].weight)
+
+
+@pytest.mark.parametrize("precision", training.PRECISIONS)
+def test_no_step_is_longer_than_clipping_allows(precision):
+    """Whatever the gradients are scaled by on the way."""
+    model = SmallClassifier(lr=0.5)
+    before = [p.detach().clone() for p in model.parameters()]
+    trainer(
+        max_steps=1,
+        precision=precision,
+        schedule="constant",
+        gradient_clip_val=0.01,
+    ).fit(model, Quadrants())
+    pairs = zip(model.parameters(), before, strict=True)
+    moved = math.hypot(*(float((p - old).detach().norm()) for p, old in pairs))
+    assert moved == pytest.approx(0.5 * 0.01, rel=1e-3)
 
 
 def test_a_classifiers_own_rate_is_the_peak():
@@ -395,7 +494,7 @@ def test_ctrl_c_returns_what_was_learned_so_far(capsys):
     assert math.isfinite(history.train_loss)
     assert math.isnan(history.test_accuracy)
     assert not net.training
-    assert not torch.equal(before["0.weight"], net[0].weight)
+    assert not torch.equal(before["0.weight"], net[0].weight.cpu())
     assert "Interrupted after step 4 of 39" in capsys.readouterr().out
 
 
@@ -567,7 +666,7 @@ def test_looking_for_a_batch_that_fits_leaves_the_network_alone():
     assert not net.training
     assert all(p.grad is None for p in net.parameters())
     for key, value in net.state_dict().items():
-        assert torch.equal(before[key], value)
+        assert torch.equal(before[key], value.cpu())
 
 
 @pytest.mark.parametrize("room", [0, 2])
@@ -641,15 +740,33 @@ def test_memory_that_really_runs_out_is_explained(tmp_path):
         assert nursery.wait(nursery.start()) == 0
 
 
-def test_other_errors_of_the_network_stay_what_they_are():
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError, KeyError])
+def test_other_errors_of_the_network_stay_what_they_are(kind):
     class Broken(SmallClassifier):
         def forward(self, X):
             if self.training:
-                raise RuntimeError("my own mistake")
+                raise kind("my own mistake")
             return super().forward(X)
 
-    with pytest.raises(RuntimeError, match="^my own mistake$"):
+    with pytest.raises(kind, match="^'?my own mistake'?$"):
         trainer().fit(Broken(), Quadrants())
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, torch.OutOfMemoryError])
+def test_a_step_that_fails_is_not_tried_again(kind):
+    class FailsLater(SmallClassifier):
+        calls = 0
+
+        def forward(self, X):
+            self.calls += len(X) == 16 and self.training
+            if self.calls == 3:
+                raise kind("out of luck")
+            return super().forward(X)
+
+    model = FailsLater()
+    with pytest.raises(kind, match="out of luck"):
+        trainer().fit(model, Quadrants())
+    assert model.calls == 3
 
 
 # what cannot be trained
@@ -824,6 +941,15 @@ def test_the_history_plots_loss_and_accuracy(lr):
     assert isinstance(figure, Figure)
     labels = [axes.get_ylabel() for axes in figure.axes]
     assert labels == ["loss", "accuracy"]
+    matplotlib.pyplot.close(figure)
+
+
+def test_the_history_plots_in_the_books_style_without_a_warning():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plots.use_style()
+        figure = trainer().fit(small_net(), Quadrants()).plot()
+        figure.canvas.draw()
     matplotlib.pyplot.close(figure)
 
 

@@ -1,0 +1,190 @@
+"""The fingerprint of everything that decides what a study measures.
+
+It starts at ``measure`` and follows each name to what it stands for: the
+functions, classes and constants of this package, and of the one that
+``measure`` is in. Nothing has to be listed, so nothing can be forgotten.
+Other libraries are not followed; of PyTorch a row names the version.
+
+What does not count:
+
+- comments, docstrings, annotations and layout;
+- in which module a function, class or constant stands, what it is called
+  and how it is imported: it may be moved and renamed;
+- messages: what is raised with an exception, printed or warned of;
+- methods that only show an object, see ``SHOWING``;
+- how a file comes here whose checksum is known, see ``VERIFIED``.
+"""
+
+import ast
+import hashlib
+import inspect
+import symtable
+import sys
+import textwrap
+from collections import ChainMap
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+import torch
+
+from onebyone.study.errors import StudyError
+
+SHOWING = {"__repr__", "__str__", "_repr_html_", "plot"}
+VERIFIED = {"_official_file"}  # returns the bytes that its checksum demands
+IGNORED = {"annotation", "returns", "cause", "ctx", "kind", "type_comment"}
+PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype)
+UNKNOWN = object()
+
+
+def fingerprint(measure: Callable, recipe: object) -> str:
+    """Return ten hexadecimal digits that change with what decides results.
+
+    Args:
+        measure: the function that makes a run.
+        recipe: plain data, with which it is called.
+
+    Raises:
+        StudyError: the code reads something that cannot be followed; the
+            message names it and says what to do.
+    """
+    text = repr(_Walk(measure).essences(recipe))
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+class _Walk:
+    """What is reached from ``measure``, in the order in which it is met."""
+
+    def __init__(self, measure: Callable) -> None:
+        self.packages = {__name__, measure.__module__}
+        self.packages = {_root(name) for name in self.packages}
+        self.reached = [measure]
+
+    def essences(self, recipe: object) -> list:
+        """The recipe, then each function and class, free of looks."""
+        essences = [self._value(recipe, "the recipe")]
+        for part in self.reached:  # which grows meanwhile
+            source = textwrap.dedent(inspect.getsource(part))
+            definition = ast.parse(source).body[0]
+            definition.name = ""
+            scope = _scope(part, source)
+            essences.append(self._syntax(definition, scope))
+        return essences
+
+    def _syntax(self, node: object, scope: dict) -> object:
+        """A syntax tree as nested lists; names by what they stand for."""
+        if isinstance(node, list):
+            return [self._syntax(n, scope) for n in node if not _is_idle(n)]
+        if not isinstance(node, ast.AST):
+            return repr(node)
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            self._check_import(node)
+        stands_for = self._resolve(node, scope)
+        if stands_for is not UNKNOWN:
+            return self._value(stands_for, ast.unparse(node))
+        fields = [
+            [name, self._syntax(value, scope)]
+            for name, value in ast.iter_fields(_plain(node))
+            if name not in IGNORED and value not in (None, [])
+        ]
+        return [type(node).__name__.replace("AnnAssign", "Assign"), *fields]
+
+    def _resolve(self, node: ast.AST, scope: dict) -> object:
+        """What a global name stands for, or an attribute of a module."""
+        found = UNKNOWN
+        if isinstance(node, ast.Name):
+            found = scope.get(node.id, UNKNOWN)
+        elif isinstance(node, ast.Attribute):
+            holder = self._resolve(node.value, scope)
+            if isinstance(holder, ModuleType) and self._is_own(holder):
+                found = getattr(holder, node.attr, UNKNOWN)
+        if callable(found) and not self._is_own(found):
+            return UNKNOWN  # another library's, under the name that it has
+        return found
+
+    def _value(self, value: object, name: str) -> object:
+        """A value as nested lists; what is called ``name`` in messages."""
+        if isinstance(value, PLAIN):
+            return repr(value)
+        if isinstance(value, dict):
+            return ["dict", *(self._value([*i], name) for i in value.items())]
+        if isinstance(value, list | tuple):
+            return ["list", *(self._value(item, name) for item in value)]
+        if isinstance(value, set | frozenset):
+            return ["set", *sorted(repr(self._value(i, name)) for i in value)]
+        if isinstance(value, ModuleType) and not self._is_own(value):
+            return value.__name__
+        value = inspect.unwrap(value) if callable(value) else value
+        if not inspect.isfunction(value) and not inspect.isclass(value):
+            raise StudyError(
+                f"a study's results depend on {name}, a "
+                f"{type(value).__name__}, which has no fingerprint: use "
+                "functions, classes and plain data, and of a module its parts"
+            )
+        if not self._is_own(value) or value.__name__ in VERIFIED:
+            return value.__name__
+        if value not in self.reached:
+            self.reached.append(value)
+        return self.reached.index(value)
+
+    def _is_own(self, thing: object) -> bool:
+        place = thing if isinstance(thing, ModuleType) else None
+        name = place.__name__ if place else getattr(thing, "__module__", None)
+        return _root(name or "") in self.packages
+
+    def _check_import(self, node: ast.Import | ast.ImportFrom) -> None:
+        names = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
+            names = [] if node.level else [node.module]
+        if not names or not self.packages.isdisjoint(map(_root, names)):
+            raise StudyError(
+                f"a study's results depend on code that holds "
+                f"{ast.unparse(node)!r}, which its fingerprint cannot "
+                "follow: import it at the top of the module"
+            )
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _scope(part: object, source: str) -> dict[str, object]:
+    """What the names stand for that a function or class finds outside."""
+    if inspect.isclass(part):
+        namespace = vars(sys.modules[part.__module__])
+    else:
+        closure = inspect.getclosurevars(part).nonlocals
+        namespace = ChainMap(closure, part.__globals__)
+    names = set(_globals(symtable.symtable(source, "study", "exec")))
+    return {
+        name: namespace[name]
+        for name in names
+        if name in namespace and not name.startswith("__")
+    }
+
+
+def _globals(table: symtable.SymbolTable) -> Iterator[str]:
+    yield from (s.get_name() for s in table.get_symbols() if s.is_global())
+    for child in table.get_children():
+        yield from _globals(child)
+
+
+def _plain(node: ast.AST) -> ast.AST:
+    """The node without what does not count."""
+    if isinstance(node, ast.AnnAssign):
+        return ast.Assign([node.target], node.value)
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        return ast.Raise(node.exc.func)
+    if isinstance(node, ast.ClassDef):
+        body = [m for m in node.body if getattr(m, "name", "") not in SHOWING]
+        return ast.ClassDef(
+            node.name, node.bases, node.keywords, body, node.decorator_list
+        )
+    return node
+
+
+def _is_idle(node: object) -> bool:
+    """Whether a statement does nothing: pass, a text, a message."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        return ast.unparse(node.value.func) in ("print", "warnings.warn")
+    text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return text or isinstance(node, ast.Pass)

@@ -1,0 +1,394 @@
+"""A study's fingerprint changes with whatever decides its results."""
+
+import dis
+import importlib
+import inspect
+import itertools
+import sys
+import textwrap
+import types
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+import onebyone
+from onebyone.data import FashionMNIST
+from onebyone.study import StudyError, depth, fingerprint, harness
+from onebyone.study.catalogue import PAPER, STUDIES
+from onebyone.study.fingerprint import _Walk
+
+PACKAGE = str(Path(onebyone.__file__).parent)
+DECLARED = {
+    study.name: study for study in (*STUDIES.values(), *PAPER.values())
+}
+
+
+def version(study):
+    return replace(study).code_version
+
+
+@pytest.fixture
+def sources(monkeypatch):
+    """Changed source code, by function or class; nothing is changed yet."""
+    changed = {}
+    read = cache(inspect.getsource)
+    monkeypatch.setattr(
+        fingerprint.inspect,
+        "getsource",
+        lambda part: changed.get(part) or read(part),
+    )
+    return changed
+
+
+def reached(study):
+    walk = _Walk(study.measure)
+    walk.essences(study.recipe)
+    return walk.reached
+
+
+def named(study, name):
+    return next(p for p in reached(study) if p.__name__ == name)
+
+
+# --- Nothing that is read is forgotten -------------------------------------
+
+CONSTANTS = [
+    ("head", "EPOCHS"),
+    ("head", "HIDDEN"),
+    ("remove-1x1", "WIDTH"),
+    ("inception-branches", "MOMENTUM"),
+    ("depth", "WEIGHT_DECAY"),
+    ("depth", "PRECISIONS"),
+    ("bake-off", "BLOCKS"),
+    ("bake-off", "MULTIPLES"),
+    ("bake-off-paper", "RESNETS"),
+]
+
+
+@pytest.mark.parametrize("name, constant", CONSTANTS)
+def test_another_constant_is_another_study(name, constant, monkeypatch):
+    study = DECLARED[name]
+    before = version(study)
+    for module in list(sys.modules.values()):
+        if module.__name__.startswith("onebyone") and hasattr(
+            module, constant
+        ):
+            monkeypatch.setattr(module, constant, "other")
+    assert version(study) != before
+
+
+DECIDING = [
+    ("depth", "Trainer"),
+    ("depth", "one_cycle"),
+    ("depth", "Numerics"),
+    ("depth", "depth_data"),
+    ("depth", "ImageData"),
+    ("depth", "_split"),
+    ("remove-1x1", "fashion_mnist"),
+    ("remove-1x1", "TrainingPart"),
+    ("remove-1x1", "Batches"),
+    ("remove-1x1", "_pixel_statistics"),
+    ("remove-1x1", "macs"),
+    ("remove-1x1", "strided_nin"),
+    ("bake-off", "bottleneck"),  # by way of a dictionary
+    ("head-search", "as_search"),
+]
+
+
+@pytest.mark.parametrize("name, part", DECIDING)
+def test_another_step_on_the_way_is_another_study(name, part, sources):
+    study = DECLARED[name]
+    before = version(study)
+    part = named(study, part)
+    sources[part] = inspect.getsource(part).rstrip() + "\n    extra = 1\n"
+    assert version(study) != before
+
+
+@pytest.fixture
+def few_images(monkeypatch):
+    """Random images instead of Fashion-MNIST, read in the usual way."""
+
+    def read(self):
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randint(
+            0, 256, (50, 1, 28, 28), dtype=torch.uint8, generator=generator
+        )
+        labels = torch.arange(50) % 10
+        return images[:30], labels[:30], images[30:], labels[30:]
+
+    monkeypatch.setattr(FashionMNIST, "read", read)
+    for read_once in (harness.fashion_mnist, depth.depth_data):
+        read_once.cache_clear()
+    yield
+    for read_once in (harness.fashion_mnist, depth.depth_data):
+        read_once.cache_clear()
+
+
+def executed(study):
+    """The package's code that a run executes, with its globals."""
+    ran = {}
+
+    def watch(frame, event, argument):
+        code = frame.f_code
+        if event == "call" and code.co_filename.startswith(PACKAGE):
+            ran[code] = frame.f_globals
+
+    recipe = dict(study.recipe)
+    recipe |= {"epochs": 1} if "epochs" in recipe else {}
+    recipe |= {"validation": 10} if "validation" in recipe else {}
+    sys.setprofile(watch)
+    try:
+        study.measure(**study.configurations[-1], seed=0, **recipe)
+    finally:
+        sys.setprofile(None)
+    return ran
+
+
+def constants(ran):
+    """The constants that the code reads, as (its module's globals, name)."""
+    for code, namespace in ran.items():
+        for step in dis.get_instructions(code):
+            known = step.opname == "LOAD_GLOBAL" and step.argval in namespace
+            value = namespace[step.argval] if known else None
+            plain = not callable(value)
+            if known and plain and not isinstance(value, types.ModuleType):
+                yield namespace, step.argval
+
+
+OFTEN = [name for name in STUDIES if not name.endswith("-search")]
+
+
+def all_but(often):
+    """Every study; the others than these in the long tests."""
+    return [
+        pytest.param(name, marks=[pytest.mark.long] * (name not in often))
+        for name in DECLARED
+    ]
+
+
+@pytest.mark.parametrize("name", all_but(OFTEN))
+def test_whatever_a_run_executes_and_reads_is_in_its_fingerprint(
+    name, few_images, sources, monkeypatch
+):
+    study = DECLARED[name]
+    before = version(study)
+    ran = executed(study)
+    followed = {(p.__module__, p.__name__) for p in reached(study)}
+    assert {
+        (namespace["__name__"], code.co_qualname.partition(".")[0])
+        for code, namespace in ran.items()
+    } <= followed
+    for namespace, constant in constants(ran):
+        with monkeypatch.context() as patch:
+            patch.setitem(namespace, constant, "other")
+            assert version(study) != before, constant
+
+
+@pytest.mark.parametrize("name", all_but(["depth"]))
+def test_each_function_and_class_that_is_followed_counts(name, sources):
+    study = DECLARED[name]
+    before = version(study)
+    for part in reached(study):
+        source = inspect.getsource(part).rstrip()
+        sources[part] = f"{source}\n    extra = 1\n"
+        assert version(study) != before, part
+        del sources[part]
+
+
+def test_the_recipe_counts():
+    study = DECLARED["depth"]
+    other = replace(study, recipe={**study.recipe, "epochs": 4})
+    assert version(other) != version(study)
+
+
+# --- What does not count ---------------------------------------------------
+
+fresh = itertools.count()
+
+
+@pytest.fixture
+def of(tmp_path, monkeypatch):
+    """The fingerprint of `measure` in a package of the given modules."""
+
+    def written(**modules):
+        package = f"written{next(fresh)}"
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+        for name, text in modules.items():
+            text = textwrap.dedent(text).replace("PACKAGE", package)
+            (tmp_path / package / f"{name}.py").write_text(text)
+        study = importlib.import_module(f"{package}.study")
+        return fingerprint.fingerprint(study.measure, {"epochs": 1})
+
+    monkeypatch.syspath_prepend(tmp_path)
+    return written
+
+
+STUDY = """
+    import math
+
+    RATES = {"slow": 0.1, "fast": 0.3}
+
+    class Net:
+        scale: int = 2
+
+        def __call__(self, x):
+            if x < 0:
+                raise ValueError("no negative numbers")
+            return self.scale * x
+
+        def __repr__(self):
+            return "a net"
+
+    def train(net, rate):
+        print("training")
+        return net(math.exp(rate))
+
+    def measure(seed, epochs):
+        return {"loss": train(Net(), RATES["slow"]) / epochs}
+"""
+
+
+def changed(old, new):
+    assert STUDY.count(old) == 1
+    return STUDY.replace(old, new)
+
+
+LOOKS = {
+    "a docstring": (
+        "train(net, rate):",
+        'train(net, rate):\n        """D."""',
+    ),
+    "a comment": ("RATES = {", "# by search\n    RATES = {"),
+    "an annotation": (
+        "train(net, rate):",
+        "train(net, rate: float) -> float:",
+    ),
+    "an annotation less": ("scale: int = 2", "scale = 2"),
+    "layout": ("RATES = {", "\n\n\n    RATES = \\\n    {"),
+    "the text of an error": ("no negative numbers", "x must not be negative"),
+    "what is printed": ('print("training")', 'print("training", net)'),
+    "what an object looks like": ('return "a net"', 'return "a small net"'),
+    "another name of a module": (
+        "import math",
+        "import math as m\n    math = m",
+    ),
+}
+
+
+@pytest.mark.parametrize("old, new", LOOKS.values(), ids=LOOKS)
+def test_looks_do_not_count(old, new, of):
+    assert of(study=changed(old, new)) == of(study=STUDY)
+
+
+DEEDS = {
+    "a value in a dictionary": ("0.1", "0.2"),
+    "an attribute of a class": ("scale: int = 2", "scale: int = 3"),
+    "a condition": ("x < 0", "x <= 0"),
+    "another function of a library": ("math.exp", "math.sqrt"),
+    "another library": ("import math", "import cmath as math"),
+    "an argument": ('RATES["slow"]', 'RATES["fast"]'),
+    "a statement less": ("raise ValueError(", "print("),
+}
+
+
+@pytest.mark.parametrize("old, new", DEEDS.values(), ids=DEEDS)
+def test_deeds_count(old, new, of):
+    assert of(study=changed(old, new)) != of(study=STUDY)
+
+
+def test_a_move_to_other_modules_does_not_count(of):
+    net, _, rest = STUDY.partition("    def train")
+    train, _, measure = rest.partition("    def measure")
+    parts = "from PACKAGE.parts import RATES, Net\n"
+    whole = of(study=STUDY)
+    assert whole == of(
+        parts=net,
+        training=f"    import math\n    def train{train}",
+        study=f"    {parts}    from PACKAGE.training import train\n"
+        f"    def measure{measure}",
+    )
+    assert whole == of(
+        parts=net,
+        training=f"    {parts}    import math\n    def train{train}",
+        study="    from PACKAGE import training as t\n    def measure"
+        + measure.replace("train(Net(), RATES", "t.train(t.Net(), t.RATES"),
+    )
+
+
+def test_another_name_for_a_function_or_constant_does_not_count(of):
+    renamed = STUDY.replace("train(", "fit(").replace("RATES", "SPEEDS")
+    assert of(study=renamed) == of(study=STUDY)
+
+
+def test_functions_that_call_each_other_are_followed_once(of):
+    text = """
+        def even(n):
+            return n == 0 or odd(n - 1)
+
+        def odd(n):
+            return n != 0 and even(n - 1)
+
+        def measure(seed, epochs):
+            return {"even": even(seed)}
+    """
+    assert of(study=text) == of(study=text)
+    assert of(study=text) != of(study=text.replace("n != 0", "n > 0"))
+
+
+def test_code_behind_a_decorator_counts(of):
+    text = """
+        from functools import cache
+
+        @cache
+        def data():
+            return 3
+
+        def measure(seed, epochs):
+            return {"value": data()}
+    """
+    assert of(study=text) != of(study=text.replace("return 3", "return 4"))
+
+
+# --- What cannot be followed is refused ------------------------------------
+
+HIDDEN = {
+    "a module as a value": (
+        """
+        from PACKAGE import parts
+
+        def measure(seed, epochs):
+            return {"value": getattr(parts, "x")}
+        """,
+        "depend on parts, a module, which has no fingerprint",
+    ),
+    "an object": (
+        """
+        from pathlib import Path
+
+        FILE = Path("numbers.txt")
+
+        def measure(seed, epochs):
+            return {"value": float(FILE.read_text())}
+        """,
+        "depend on FILE, a PosixPath, which has no fingerprint",
+    ),
+    "an import inside": (
+        """
+        def measure(seed, epochs):
+            from PACKAGE.parts import x
+
+            return {"value": x}
+        """,
+        "import it at the top of the module",
+    ),
+}
+
+
+@pytest.mark.parametrize("text, message", HIDDEN.values(), ids=HIDDEN)
+def test_what_cannot_be_followed_is_refused_in_a_sentence(text, message, of):
+    with pytest.raises(StudyError, match=message):
+        of(study=text, parts="x = 1")

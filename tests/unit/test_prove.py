@@ -1,0 +1,85 @@
+"""The proof of the course is told in one summary, whatever happens."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tools import prove
+
+
+def ran(monkeypatch, capsys, **commands):
+    """Exit status and summary of a proof of these steps."""
+    monkeypatch.setattr(prove, "steps", lambda: commands)
+    monkeypatch.setattr(prove, "choose_data", lambda: None)
+    status = prove.main()
+    return status, capsys.readouterr().out.partition("=== summary\n")[2]
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(monkeypatch, tmp_path):
+    """What the proof sets for its steps is not left behind."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.chdir(tmp_path)
+
+
+def python(text):
+    return [sys.executable, "-c", text]
+
+
+def test_every_step_runs_after_a_failure(monkeypatch, capsys):
+    status, summary = ran(
+        monkeypatch, capsys, first=python("exit(3)"), second=python("")
+    )
+    assert status == 1
+    assert "failed  first" in summary and "passed  second" in summary
+    assert "steps: 1 passed, 1 failed" in summary
+
+
+def test_the_proof_passes_where_every_step_does(monkeypatch, capsys):
+    status, summary = ran(monkeypatch, capsys, only=python(""))
+    assert status == 0 and "steps: 1 passed, 0 failed" in summary
+
+
+def test_a_command_that_is_not_there_is_a_step_that_failed(
+    monkeypatch, capsys
+):
+    status, summary = ran(
+        monkeypatch, capsys, book=["no-such-program"], after=python("")
+    )
+    assert status == 1
+    assert "failed  book" in summary and "passed  after" in summary
+
+
+def test_the_sentence_says_which_command_is_missing(monkeypatch, capsys):
+    monkeypatch.setattr(prove, "steps", lambda: {"book": ["no-such-program"]})
+    monkeypatch.setattr(prove, "choose_data", lambda: None)
+    prove.main()
+    told = capsys.readouterr().out.partition("=== summary\n")[0]
+    assert "no-such-program" in told and "cannot be started" in told
+
+
+def test_the_proof_needs_no_program_but_python():
+    for command in prove.steps().values():
+        assert command[0] == sys.executable
+
+
+def test_the_time_of_installing_is_told_where_make_says_its_start(
+    monkeypatch, capsys
+):
+    monkeypatch.setattr(prove.time, "time", lambda: 1_000_090.0)
+    monkeypatch.setenv("MAKE_STARTED", "1000000")
+    _, summary = ran(monkeypatch, capsys, only=python(""))
+    install, _, everything, _ = summary.splitlines()
+    assert install.split() == ["install", "90", "s"]
+    assert everything.split() == ["all", "90", "s"]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+def test_make_says_when_it_started():
+    done = subprocess.run(
+        ["make", "-pn", "help"], cwd=prove.ROOT, capture_output=True, text=True
+    )
+    assert re.search(r"(?m)^MAKE_STARTED := \d{10}$", done.stdout)

@@ -1,0 +1,277 @@
+"""A record gets a new fingerprint only where the code does the same."""
+
+import csv
+import importlib.util
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import onebyone
+from onebyone import study as studies
+from onebyone.study import StudyError, record
+from onebyone.study import restamp as module
+from onebyone.study.__main__ import main
+from onebyone.study.restamp import restamp
+
+STUDY = '''
+    """The study *thirds*: does a third of a seed show?"""
+
+    from onebyone.study.declaration import Row, Study
+
+    SHARE = 3
+
+
+    def measure(part: int, kind: str, seed: int) -> Row:
+        """A number that depends on the seed, and a time."""
+        return {"value": part + seed / SHARE, "cpu_seconds": id(object())}
+
+
+    STUDY = Study(
+        name="thirds",
+        question="Does a third of a seed show?",
+        configurations=[
+            {"part": part, "kind": kind}
+            for part in (1, 2, 3)
+            for kind in ("plain", "residual")
+        ],
+        measure=measure,
+        measurements=["value", "cpu_seconds"],
+        shown=["value"],
+    )
+'''
+fresh = itertools.count()
+
+
+def git(folder, *arguments):
+    command = ["git", "-C", str(folder), "-c", "user.name=Ada"]
+    command += ["-c", "user.email=ada@example.org", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+class Repository:
+    """The package in a repository of its own, with one small study more."""
+
+    def __init__(self, folder, monkeypatch):
+        self.folder = folder
+        self.package = folder / "onebyone"
+        self.monkeypatch = monkeypatch
+        shutil.copytree(
+            Path(onebyone.__file__).parent,
+            self.package,
+            ignore=shutil.ignore_patterns("__pycache__", "*.csv"),
+        )
+        (folder / ".gitignore").write_text("__pycache__/\n")
+        catalogue = self.package / "study" / "catalogue.py"
+        text = catalogue.read_text(encoding="utf-8")
+        text = text.replace(
+            "    remove_1x1,\n", "    remove_1x1,\n    thirds,\n", 1
+        )
+        text = text.replace(
+            "STUDIES = {", "STUDIES = {'thirds': thirds.STUDY} | {"
+        )
+        catalogue.write_text(text, encoding="utf-8")
+        monkeypatch.setattr(module, "PACKAGE", self.package)
+        monkeypatch.setattr(record, "PACKAGED", self.package / "recorded")
+        git(folder, "init", "-q")
+        self.code = textwrap.dedent(STUDY).lstrip()
+        self.write()
+        self.first = self.commit()
+        studies.run(self.study)
+        studies.publish(self.study)
+
+    def write(self, old="", new=""):
+        """Change the code of the study, here and in this process."""
+        assert old in self.code
+        self.code = self.code.replace(old, new) if old else self.code
+        file = self.package / "study" / "thirds.py"
+        file.write_text(self.code, encoding="utf-8")
+        self.monkeypatch.setitem(studies.STUDIES, "thirds", self.load())
+
+    def load(self):
+        """The study, from a copy that keeps its text whatever changes."""
+        copy = self.folder.parent / f"thirds{next(fresh)}.py"
+        copy.write_text(self.code, encoding="utf-8")
+        name = f"thirds{next(fresh)}"
+        spec = importlib.util.spec_from_file_location(name, copy)
+        loaded = importlib.util.module_from_spec(spec)
+        self.monkeypatch.setitem(sys.modules, name, loaded)
+        spec.loader.exec_module(loaded)
+        return loaded.STUDY
+
+    def commit(self):
+        git(self.folder, "add", "-A")
+        git(self.folder, "commit", "-qm", "change")
+        return git(self.folder, "rev-parse", "--short=7", "HEAD")
+
+    @property
+    def study(self):
+        return studies.STUDIES["thirds"]
+
+    @property
+    def records(self):
+        """The text of the record and of what lies beside it."""
+        files = sorted((self.package / "recorded").glob("*.csv"))
+        return {file.name: file.read_text(encoding="utf-8") for file in files}
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    return Repository(folder, monkeypatch)
+
+
+def changed_without_effect(repository):
+    repository.write("part + seed / SHARE", "seed / SHARE + part")
+    return repository.commit()
+
+
+# --- The same to the last bit ----------------------------------------------
+
+
+def test_code_that_does_the_same_gives_the_record_its_fingerprint(
+    repository, capsys
+):
+    before = repository.records["thirds.csv"]
+    old = {row["code"] for row in csv.DictReader(before.splitlines())}
+    changed_without_effect(repository)
+    assert main(["restamp", "thirds", "--was", repository.first]) == 0
+    said = capsys.readouterr().out
+    assert "making 6 of 30 runs again" in said
+    assert "to the last bit, in value outcome; 30 runs now have" in said
+    new = repository.study.code_version
+    assert repository.records["thirds.csv"] == before.replace(*old, new)
+    (note,) = csv.DictReader(repository.records["restamped.csv"].splitlines())
+    assert (note["was_code"], note["code"]) == (*old, new)
+    assert note["was_commit"] == repository.first
+    assert note["runs"] == "30" and note["made_again"].count(";") == 5
+    assert "cpu_seconds" not in note["equal"]
+    assert studies.run(repository.study) == 0
+    assert git(repository.folder, "worktree", "list").count("\n") == 0
+
+
+def test_a_second_restamp_has_nothing_to_do(repository):
+    assert "no run was recorded by other code" in restamp(
+        "thirds", repository.first
+    )
+
+
+def test_ones_own_record_gets_the_fingerprint_too(repository):
+    packaged = repository.package / "recorded" / "thirds.csv"
+    own = record.OWN / "thirds.csv"
+    own.write_bytes(packaged.read_bytes())
+    packaged.unlink()
+    changed_without_effect(repository)
+    restamp("thirds", repository.first, rows=1)
+    assert {
+        row["code"] for row in studies.own_record(repository.study).rows()
+    } == {repository.study.code_version}
+    assert (record.OWN / "restamped.csv").exists()
+    assert repository.records == {}
+
+
+# --- Refusals, which change nothing ----------------------------------------
+
+
+@pytest.fixture
+def untouched(repository):
+    """Whatever happens, the record stays and no work tree is left."""
+    before = repository.records
+    yield repository
+    assert repository.records == before
+    assert git(repository.folder, "worktree", "list").count("\n") == 0
+
+
+def test_other_results_are_refused_with_run_and_values(untouched, capsys):
+    untouched.write("SHARE = 3", "SHARE = 3.0000000000000004")
+    untouched.commit()
+    assert main(["restamp", "thirds", "--was", untouched.first]) == 1
+    said = capsys.readouterr().err
+    assert "the record of thirds stays as it is" in said
+    assert "value 1.3333333333333333, now 1.333333333333333;" in said
+    assert said.count("\n") == 1 and "cpu_seconds" not in said
+
+
+def test_changes_that_are_not_committed_are_refused(untouched):
+    untouched.write("SHARE = 3", "SHARE = 6 / 2")
+    with pytest.raises(StudyError, match="not committed: onebyone/study/thi"):
+        restamp("thirds", untouched.first)
+    untouched.commit()
+    (untouched.package / "new.py").touch()
+    with pytest.raises(StudyError, match="not committed: onebyone/new.py"):
+        restamp("thirds", untouched.first)
+
+
+def test_a_commit_that_is_not_there_is_refused(untouched):
+    changed_without_effect(untouched)
+    with pytest.raises(StudyError, match="there is no commit 1234567 in"):
+        restamp("thirds", "1234567")
+
+
+def test_a_commit_that_did_not_make_the_record_is_refused(untouched):
+    now = changed_without_effect(untouched)
+    untouched.write("SHARE = 3", "SHARE = 6 / 2")
+    untouched.commit()
+    with pytest.raises(StudyError, match=f"the code of {now} does not make"):
+        restamp("thirds", now)
+
+
+def test_a_record_of_several_codes_is_refused(untouched):
+    file = untouched.package / "recorded" / "thirds.csv"
+    text = file.read_text()
+    file.write_text(
+        text.replace(untouched.study.code_version, "0123456789", 3)
+    )
+    changed_without_effect(untouched)
+    with pytest.raises(StudyError, match="several codes"):
+        restamp("thirds", untouched.first)
+    file.write_text(text)
+
+
+def test_ctrl_c_leaves_the_record_as_it_was(untouched, monkeypatch, capsys):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    changed_without_effect(untouched)
+    monkeypatch.setattr(module, "_remeasure", interrupted)
+    assert main(["restamp", "thirds", "--was", untouched.first]) == 130
+    assert "The record is as it was." in capsys.readouterr().out
+
+
+def test_a_full_disk_leaves_the_record_as_it_was(untouched, monkeypatch):
+    def full(descriptor):
+        raise OSError("no space left")
+
+    changed_without_effect(untouched)
+    monkeypatch.setattr(module, "_remeasure", lambda tree, asked: [])
+    monkeypatch.setattr(module, "_compare", lambda study, sides: ["value"])
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        restamp("thirds", untouched.first)
+
+
+def test_a_package_outside_a_repository_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PACKAGE", tmp_path)
+    with pytest.raises(StudyError, match="git rev-parse failed"):
+        restamp("depth", "HEAD")
+
+
+# --- The sample ------------------------------------------------------------
+
+
+def test_settings_and_seeds_come_up_equally_often(repository):
+    study = repository.study
+    rows = studies.packaged_record(study).rows()
+    sample = module._sample(study, rows, 6)
+    for name, values in (("part", 3), ("kind", 2), ("seed", 5)):
+        assert len({row[name] for row in sample}) == values
+    assert module._sample(study, rows[::-1], 6) == sample
+    assert len(module._sample(study, rows, 99)) == 30
