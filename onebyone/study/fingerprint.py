@@ -23,6 +23,7 @@ import sys
 import textwrap
 from collections import ChainMap
 from collections.abc import Callable, Iterator
+from functools import cache
 from types import ModuleType
 
 import torch
@@ -63,11 +64,10 @@ class _Walk:
         """The recipe, then each function and class, free of looks."""
         essences = [self._value(recipe, "the recipe")]
         for part in self.reached:  # which grows meanwhile
-            source = textwrap.dedent(inspect.getsource(part))
+            source = _source(part)
             definition = ast.parse(source).body[0]
             definition.name = ""
-            scope = _scope(part, source)
-            essences.append(self._syntax(definition, scope))
+            essences.append(self._syntax(definition, _scope(part, source)))
         return essences
 
     def _syntax(self, node: object, scope: dict) -> object:
@@ -145,6 +145,11 @@ class _Walk:
 
 def _root(module: str) -> str:
     return module.partition(".")[0]
+
+
+@cache
+def _source(part: object) -> str:
+    return textwrap.dedent(inspect.getsource(part))
 
 
 def _scope(part: object, source: str) -> dict[str, object]:

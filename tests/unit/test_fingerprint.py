@@ -2,13 +2,11 @@
 
 import dis
 import importlib
-import inspect
 import itertools
 import sys
 import textwrap
 import types
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,11 +32,9 @@ def version(study):
 def sources(monkeypatch):
     """Changed source code, by function or class; nothing is changed yet."""
     changed = {}
-    read = cache(inspect.getsource)
+    read = fingerprint._source
     monkeypatch.setattr(
-        fingerprint.inspect,
-        "getsource",
-        lambda part: changed.get(part) or read(part),
+        fingerprint, "_source", lambda part: changed.get(part) or read(part)
     )
     return changed
 
@@ -51,6 +47,10 @@ def reached(study):
 
 def named(study, name):
     return next(p for p in reached(study) if p.__name__ == name)
+
+
+def mutate(part, sources):
+    sources[part] = fingerprint._source(part).rstrip() + "\n    extra = 1\n"
 
 
 # --- Nothing that is read is forgotten -------------------------------------
@@ -102,8 +102,7 @@ DECIDING = [
 def test_another_step_on_the_way_is_another_study(name, part, sources):
     study = DECLARED[name]
     before = version(study)
-    part = named(study, part)
-    sources[part] = inspect.getsource(part).rstrip() + "\n    extra = 1\n"
+    mutate(named(study, part), sources)
     assert version(study) != before
 
 
@@ -192,8 +191,7 @@ def test_each_function_and_class_that_is_followed_counts(name, sources):
     study = DECLARED[name]
     before = version(study)
     for part in reached(study):
-        source = inspect.getsource(part).rstrip()
-        sources[part] = f"{source}\n    extra = 1\n"
+        mutate(part, sources)
         assert version(study) != before, part
         del sources[part]
 

@@ -164,7 +164,8 @@ def test_a_second_restamp_has_nothing_to_do(repository):
     )
 
 
-def test_ones_own_record_gets_the_fingerprint_too(repository):
+def test_ones_own_record_gets_the_fingerprint_too(repository, monkeypatch):
+    monkeypatch.setattr(module, "_compare", lambda study, sides: ["value"])
     packaged = repository.package / "recorded" / "thirds.csv"
     own = record.OWN / "thirds.csv"
     own.write_bytes(packaged.read_bytes())
@@ -251,7 +252,6 @@ def test_a_full_disk_leaves_the_record_as_it_was(untouched, monkeypatch):
         raise OSError("no space left")
 
     changed_without_effect(untouched)
-    monkeypatch.setattr(module, "_remeasure", lambda tree, asked: [])
     monkeypatch.setattr(module, "_compare", lambda study, sides: ["value"])
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="no space left"):
