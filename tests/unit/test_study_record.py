@@ -185,6 +185,29 @@ def test_publishing_from_two_folders_at_once_loses_no_run(
     }
 
 
+def test_a_run_that_waits_while_the_record_is_replaced_is_not_lost(
+    monkeypatch,
+):
+    studies.run(tiny())
+    own = studies.own_record(tiny())
+    late = studies.run_one(tiny(), {"number": 0, "seed": 9})
+    waiting = threading.Thread(target=own.append, args=(late,))
+    waits, flock = threading.Event(), record.flock
+
+    def watched_flock(descriptor, operation):
+        if threading.current_thread() is waiting:
+            waits.set()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(record, "flock", watched_flock)
+    with own._held():
+        waiting.start()
+        assert waits.wait(60)
+        record.replace(own.file, own.file.read_text())
+    waiting.join()
+    assert [row["seed"] for row in own.rows()] == ["0", "0", "0", "9"]
+
+
 # --- The machine -----------------------------------------------------------
 
 
