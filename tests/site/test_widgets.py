@@ -30,8 +30,8 @@ def page_with(widget: str) -> str:
 def open_widget(visit):
     """The page with a widget, and the widget in it."""
 
-    def open_one(name: str, width: int = 1440, scheme: str = "light"):
-        seen = visit(page_with(name), width, scheme)
+    def open_one(name: str, *view, **options):
+        seen = visit(page_with(name), *view, **options)
         return seen, seen.page.locator(f'[data-widget="{name}"]')
 
     return open_one
@@ -124,8 +124,8 @@ def test_the_page_computes_what_pytorch_computes(open_widget):
     assert (in_page[:, 10:] - maps.flatten(1)).abs().max() < 1e-3
 
 
-def test_the_network_is_loaded_on_demand_only(open_widget):
-    seen, place = open_widget("nin-live")
+def test_the_network_is_loaded_on_demand_only(base, open_widget):
+    seen, place = open_widget("nin-live", base=base)
     assert not [url for url in seen.requests if "nin-data" in url]
     begun(place)
     assert [url for url in seen.requests if "nin-data" in url]
