@@ -199,8 +199,9 @@ def _trace(net: nn.Module, input_shape: Shape, training: bool) -> "_Trace":
         raise ValueError(f"input_shape must be positive sizes, got {shape}")
     if len(shape) in (1, 3):
         shape = (1, *shape)
-    # what the meta device cannot do, and every error, is the CPU's to tell
-    with suppress(Exception):
+    # what the meta device cannot do, and what the network cannot take, is
+    # the CPU's to tell; any other error is a fault of ours
+    with suppress(RuntimeError, TypeError, ValueError):
         return _trace_on("meta", net, shape, training)
     return _trace_on("cpu", net, shape, training)
 

@@ -203,8 +203,7 @@ class FashionMNIST(ImageData):
     def read(self) -> Splits:
         """Find, verify and unpack the four official files."""
         return tuple(
-            _unpack(_official_file(name, md5))
-            for name, md5 in torchvision.datasets.FashionMNIST.resources
+            _unpack(_official_file(f"{name}.gz")) for name in _OFFICIAL_FILES
         )
 
 
@@ -382,34 +381,58 @@ _DOWNLOAD_TIMEOUT = 20.0  # seconds without a byte
 _LARGEST = 64 * 2**20  # bytes; the largest official file has 26,421,880
 _GZIP_MAGIC = b"\x1f\x8b"
 
-# MD5 of the official files without their .gz, as torchvision unpacks them
-_UNPACKED_MD5 = {
-    "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
-    "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
-    "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
-    "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+_OFFICIAL_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+# of the files with the authors' MD5s, gzipped and as torchvision unpacks them
+_SHA256 = {
+    "train-images-idx3-ubyte.gz": (
+        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
+    ),
+    "train-labels-idx1-ubyte.gz": (
+        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"
+    ),
+    "t10k-images-idx3-ubyte.gz": (
+        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"
+    ),
+    "t10k-labels-idx1-ubyte.gz": (
+        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
+    ),
+    "train-images-idx3-ubyte": (
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+    ),
+    "train-labels-idx1-ubyte": (
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+    ),
+    "t10k-images-idx3-ubyte": (
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+    ),
+    "t10k-labels-idx1-ubyte": (
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+    ),
 }
 
 
-def _official_file(name: str, md5: str) -> bytes:
+def _official_file(name: str) -> bytes:
     """Return the verified content of one official file, gzipped or not."""
     folder = os.environ.get("ONEBYONE_DATA")
     if folder:
-        return _provided_file(Path(os.path.expanduser(folder)), name, md5)
-    cached = _cached_file(name, md5)
+        return _provided_file(Path(os.path.expanduser(folder)), name)
+    cached = _cached_file(name)
     if cached is not None:
         return cached
-    content = _download(name, md5)
+    content = _download(name)
     _store(name, content)
     return content
 
 
-def _provided_file(folder: Path, name: str, md5: str) -> bytes:
+def _provided_file(folder: Path, name: str) -> bytes:
     """Return a file of the reader's own folder, which is never changed."""
-    unpacked = name.removesuffix(".gz")
-    wanted = {name: md5, unpacked: _UNPACKED_MD5[unpacked]}
     for place in (folder, folder / "FashionMNIST" / "raw"):
-        for file, expected in wanted.items():
+        for file in (name, name.removesuffix(".gz")):
             path = place / file
             if not os.path.isfile(path):
                 continue
@@ -419,38 +442,38 @@ def _provided_file(folder: Path, name: str, md5: str) -> bytes:
                 raise _unavailable(
                     f"{path} cannot be read ({error.strerror})"
                 ) from None
-            if _md5(content) != expected:
-                raise _unavailable(
-                    f"{path} is damaged ({_mismatch(content, expected)})"
-                )
+            damage = _mismatch(content, file)
+            if damage:
+                raise _unavailable(f"{path} is damaged ({damage})")
             return content
     raise _unavailable(f"the folder in ONEBYONE_DATA, {folder}, lacks {name}")
 
 
-def _cached_file(name: str, md5: str) -> bytes | None:
+def _cached_file(name: str) -> bytes | None:
     for folder in _cache_folders():
         path = folder / name
         try:
             content = path.read_bytes()
         except OSError:
             continue
-        if _md5(content) == md5:
+        damage = _mismatch(content, name)
+        if not damage:
             return content
         warnings.warn(
-            f"{path} is damaged ({_mismatch(content, md5)}) "
-            "and will be replaced",
+            f"{path} is damaged ({damage}) and will be replaced",
             stacklevel=2,
         )
     return None
 
 
-def _download(name: str, md5: str) -> bytes:
+def _download(name: str) -> bytes:
     failures = []
     for mirror in torchvision.datasets.FashionMNIST.mirrors:
         try:
             content = _fetch(mirror + name, name)
-            if _md5(content) != md5:
-                raise OSError(f"it arrived damaged, {_mismatch(content, md5)}")
+            damage = _mismatch(content, name)
+            if damage:
+                raise OSError(f"it arrived damaged, {damage}")
             return content
         # ValueError: a redirection to an address that cannot be parsed
         except (OSError, HTTPException, ValueError) as error:
@@ -514,12 +537,13 @@ def _unpack(content: bytes) -> Tensor:
     return values.long() if axes == 1 else values.view(-1, 1, 28, 28)
 
 
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def _mismatch(content: bytes, expected: str) -> str:
-    return f"MD5 {_md5(content)} instead of {expected}"
+def _mismatch(content: bytes, name: str) -> str:
+    """Say how content differs from the official file, or return ""."""
+    found = hashlib.sha256(content).hexdigest()
+    expected = _SHA256[name]
+    if found == expected:
+        return ""
+    return f"SHA-256 {found} instead of {expected}"
 
 
 def _progress(total: int | None, description: str, unit: str) -> tqdm:

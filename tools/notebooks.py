@@ -12,9 +12,9 @@ notebook as it was.
 
 The normal form: unique cell ids (existing ones are kept), kernelspec
 `python3`, no timestamps, no widget state, only the metadata that the book
-uses, a wish for Colab's GPU where one is used, execution counts from 1, neighbouring stream outputs merged, and nothing
-that every run draws anew: no addresses of objects, and styled tables of pandas
-named after their cell.
+uses, a wish for Colab's GPU where one is used, execution counts from 1,
+neighbouring stream outputs merged, and nothing that every run draws anew: no
+addresses of objects, and styled tables of pandas named after their cell.
 """
 
 import argparse

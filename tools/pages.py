@@ -6,7 +6,7 @@ also links to report a problem in each section. A notebook's page gets one bar
 with its reading time and the ways to run it. Pictures get their size and load
 late, and what the theme brings but no page uses (icon scripts, thebe, other
 builds of MathJax) is left out, so that the site is light and asks no other
-host.
+host; a content security policy in each page forbids it to.
 
 No part of this needs torch, or any package that Jupyter Book does not bring.
 """
@@ -343,8 +343,9 @@ UNUSED_FILES = [
 ]
 
 
-# What a page may load: its own files, which Firefox and Chromium take for
-# 'self' on a disk as little as on the web without the word `file:`.
+# What a page may load: its own files. On a disk a browser may hold that none
+# is of the page's own origin, so `file:` is allowed too; on the web it changes
+# nothing, since a page from there can load no file.
 OWN = "'self' file:"
 POLICY = "; ".join(
     [

@@ -24,19 +24,45 @@ NBVAL = [
     "--override-ini=python_files=",
 ]
 
+# A long file that starts late is done by one worker alone at the end. These
+# train, or start browsers, kernels or other processes; the others are short.
+LONGEST_FIRST = (
+    "book/nin",
+    "book/gap",
+    "book/bake_off",
+    "book/residual",
+    "book/inception",
+    "tests/site/",
+    "tests/notebooks/test_recipes",
+    "tests/notebooks/test_nbgrader",
+    "tests/notebooks/test_exercises",
+    "tests/unit/test_check",
+    "tests/unit/test_cost",
+    "tests/unit/test_data",
+    "tests/unit/test_stud",
+    "tests/unit/test_training",
+)
 
-LONGEST_FIRST = ("nin", "gap", "bake_off", "residual", "inception")
+
+def longest_first(*patterns: str) -> list[str]:
+    """Return the files of these patterns, relative to the root."""
+
+    def place(file: str) -> int:
+        known = (n for n, s in enumerate(LONGEST_FIRST) if file.startswith(s))
+        return next(known, len(LONGEST_FIRST))
+
+    files = [f for pattern in patterns for f in sorted(ROOT.glob(pattern))]
+    return sorted((f.relative_to(ROOT).as_posix() for f in files), key=place)
 
 
 def notebooks() -> list[str]:
     """Every notebook whose outputs are proven, relative to the root."""
-    folders = ("book", "exercises/solutions")
-    files = [
-        f for name in folders for f in sorted(ROOT.glob(f"{name}/*.ipynb"))
-    ]
-    long = [ROOT / "book" / f"{name}.ipynb" for name in LONGEST_FIRST]
-    files.sort(key=lambda f: long.index(f) if f in long else len(long))
-    return [str(file.relative_to(ROOT)) for file in files]
+    return longest_first("book/*.ipynb", "exercises/solutions/*.ipynb")
+
+
+def tests() -> list[str]:
+    """Every file of tests, relative to the root."""
+    return longest_first("tests/**/test_*.py")
 
 
 def side_by_side() -> list[str]:
@@ -65,7 +91,7 @@ def steps() -> dict[str, list[str]]:
         "format": [*python, "ruff", "format", "--check", "."],
         "lint": [*python, "ruff", "check", "."],
         "book": [*python, "tools.book"],  # before the tests that look at it
-        "tests": [*pytest, "tests"],
+        "tests": [*pytest, *tests()],
         "notebooks": [*pytest, *NBVAL, *notebooks()],
     }
 

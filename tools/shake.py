@@ -15,6 +15,7 @@ _build/shake/report.txt. It lists
 - the asserts that fell, and the cells that raised;
 - for the others whose numbers moved, their range and the margin that is left,
   in units of the spread: how far apart two passes on one data set were.
+  (Letters have one pass, hence no spread: there an assert holds or falls.)
 
 The exit status is 1 if anything fell or raised.
 """
@@ -223,7 +224,8 @@ def comparisons(rows: pd.DataFrame) -> pd.DataFrame:
 def narrowest(every: pd.DataFrame) -> pd.DataFrame:
     """The narrowest margin of each assert whose numbers moved, in spreads.
 
-    The spread is that of the passes on one data set, so without letters.
+    Margin and spread are those of the passes on one data set, so without
+    letters; the range of the values is that of all.
     """
     alike = every["distance"].mask(every["pass"] == "letters")
     groups = every.assign(alike=alike).groupby(COMPARISON)
@@ -233,12 +235,12 @@ def narrowest(every: pd.DataFrame) -> pd.DataFrame:
         left_high=("left", "max"),
         right_low=("right", "min"),
         right_high=("right", "max"),
-        margin=("distance", "min"),
-        spread=("alike", lambda distances: distances.max() - distances.min()),
-        moved=("distance", lambda distances: distances.nunique() > 1),
+        margin=("alike", "min"),
+        most=("alike", "max"),
     )
-    seen = seen[seen["moved"]]
-    spreads = (seen["margin"] / seen["spread"]).sort_values()
+    seen = seen[seen["margin"] < seen["most"]]
+    spreads = seen["margin"] / (seen["most"] - seen["margin"])
+    spreads = spreads.sort_values()
     seen = seen.assign(spreads=spreads).loc[spreads.index].reset_index()
     return seen.drop_duplicates(ASSERT).set_index(ASSERT)
 

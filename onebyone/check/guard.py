@@ -137,6 +137,18 @@ def set_function_modes(modes: list[overrides.TorchFunctionMode]) -> None:
         overrides._push_mode(mode)
 
 
+def folder() -> str | None:
+    """The working folder, or None where it does not exist any more."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.getcwd()
+    return None
+
+
+def set_folder(path: str | None) -> None:
+    if path is not None:
+        os.chdir(path)
+
+
 def umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
@@ -177,7 +189,7 @@ def set_warning_filters(filters: list[tuple]) -> None:
 STATE = [
     (sys.getrecursionlimit, sys.setrecursionlimit),
     (lambda: list(sys.path), set_sys_path),
-    (os.getcwd, os.chdir),
+    (folder, set_folder),
     (umask, os.umask),
     (lambda: list(warnings.filters), set_warning_filters),
     (lambda: dict(os.environ), lambda old: refill(os.environ, old)),
@@ -209,11 +221,7 @@ STATE = [
 @contextlib.contextmanager
 def kept(read: Callable, restore: Callable) -> Iterator[None]:
     """Restore a state if it was changed, and only then."""
-    try:
-        old = read()
-    except OSError:  # the working folder does not exist any more
-        yield
-        return
+    old = read()
     try:
         yield
     finally:
@@ -237,7 +245,7 @@ class guarded:
             stack.callback(random.setstate, random_states[0])
             stack.callback(numpy.random.set_state, random_states[1])
             stack.enter_context(torch.random.fork_rng(devices=[]))
-            # also restores the modes of autograd and of autocast
+            # these also put the modes back that the code leaves on
             stack.enter_context(torch.inference_mode(False))
             for device in ("cpu", "cuda"):
                 stack.enter_context(torch.autocast(device, enabled=False))

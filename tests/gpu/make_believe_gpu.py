@@ -136,9 +136,9 @@ def is_cuda(device: object) -> bool:
 
 def set_property(name: str, func, tensor: Tensor, value: object) -> None:
     """``tensor.data = value`` moves a tensor; gradients must be beside it."""
-    if name == "grad" and isinstance(value, Tensor):
-        if is_marked(tensor) != is_marked(value):
-            raise RuntimeError("the gradient is on another device")
+    apart = isinstance(value, Tensor) and is_marked(tensor) != is_marked(value)
+    if name == "grad" and apart:
+        raise RuntimeError("the gradient is on another device")
     func(tensor, value)
     if name == "data":
         tensor._make_believe = is_marked(value)

@@ -1,7 +1,7 @@
 """Each notebook as a reader runs it, in a folder of its own.
 
-*Colab* is played by Python 3.12, where this machine has it, with the module
-``google.colab`` and with PyTorch and other libraries of 2025, older than
+*Colab* is played with the module ``google.colab``, and with the Python and the
+libraries of ``colab_versions.toml``: today's and those of a year before, not
 ours. *A laptop* has the versions of ``requirements.txt``. Neither has d2l or
 the companion package: the setup cell installs both with pip. It finds the
 package as a wheel in the unpacked archive of ``make zip`` or, in a published
@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -23,13 +24,10 @@ from tools import bundle, repository
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted(ROOT.glob("book/*.ipynb"))
 EXERCISES = sorted(ROOT.glob("exercises/*.ipynb"))
-COLAB = [
-    "torch==2.9.1",
-    "torchvision==0.24.1",
-    "numpy==2.0.2",
-    "pandas==2.2.2",
-    "matplotlib==3.10.0",
-    "keras==3.10.0",
+COLAB = tomllib.loads(
+    Path(__file__).with_name("colab_versions.toml").read_text("utf-8")
+)
+ALSO_THERE = [  # whose versions do not matter
     "scipy",
     "tqdm",
     "requests",
@@ -42,11 +40,22 @@ FETCHED = {"onebyone", "d2l"}
 pytestmark = pytest.mark.long
 
 
-def python_312() -> str:
-    """Python 3.12 of this machine, else the Python of these tests."""
-    found = shutil.which("python3.12")
-    runs = found and subprocess.run([found, "-c", ""]).returncode == 0
-    return found if runs else sys.executable
+def python_of(version: str) -> str:
+    """That Python of this machine, on the path or under pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = [
+        shutil.which(f"python{version}"),
+        *pyenv.glob(f"versions/{version}.*/bin/python"),
+    ]
+    for python in filter(None, found):
+        if (
+            subprocess.run(
+                [python, "-c", ""], stderr=subprocess.DEVNULL
+            ).returncode
+            == 0
+        ):
+            return str(python)
+    pytest.fail(f"to play Colab, install Python {version} on this machine")
 
 
 def environment(folder: Path, base: str, *requirements: str) -> Path:
@@ -58,10 +67,12 @@ def environment(folder: Path, base: str, *requirements: str) -> Path:
     return python
 
 
-@pytest.fixture(scope="module")
-def colab(tmp_path_factory) -> Path:
+@pytest.fixture(scope="module", params=COLAB)
+def colab(request, tmp_path_factory) -> Path:
+    played = COLAB[request.param]
     folder = tmp_path_factory.mktemp("colab") / "env"
-    python = environment(folder, python_312(), *COLAB)
+    base = python_of(played["python"])
+    python = environment(folder, base, *played["packages"], *ALSO_THERE)
     show = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = subprocess.check_output([python, "-c", show], text=True).strip()
     module = Path(site, "google", "colab")

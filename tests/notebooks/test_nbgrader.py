@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from checks import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config, PyFileConfigLoader
 
@@ -204,6 +205,129 @@ def test_a_teacher_can_grade_a_class(course, tmp_path):
     assert course.export() == {"ada": 6, "bob": 0, "cem": 3}
     # the grader runs here, and what a student wrote ran somewhere else
     assert int(process.read_text()) != os.getpid()
+
+
+# --- In containers ---------------------------------------------------------
+
+# goes to the folder of the job, without a container
+DOCKER = """\
+#!/bin/sh -e
+for word in "$@"
+do
+    case "$word" in *:/course) cd "${word%:/course}" ;; esac
+done
+"""
+# runs the command there
+GRADE = 'while [ "$1" != grading ]; do shift; done; shift; "$@"'
+
+# looks for a name in every file of the job, grade book and all
+SPY = """\
+job = Path.cwd().parents[2]
+files = [path.read_bytes() for path in job.rglob("*") if path.is_file()]
+print("others:", sum(b"carla" in file for file in files))
+print("itself:", sum(b"eve" in file for file in files))
+tuning = "c"
+"""
+
+
+@pytest.fixture
+def queue(course, tmp_path, monkeypatch):
+    """The queue of teaching.md, line by line, and its script."""
+    text = (EXERCISES / "teaching.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    (script,) = [block for block in blocks if "docker run" in block]
+    (lines,) = [block for block in blocks if "xargs" in block]
+    (tmp_path / "grade_one.sh").write_text(script)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("ONEBYONE_DATA", str(tmp_path / "no data needed"))
+    return re.sub(r"\bnin\b", "small", lines).splitlines()
+
+
+def play_docker(folder: Path, job: str) -> None:
+    """A container's place is taken by shell commands in the job's folder."""
+    docker = folder / "programs" / "docker"
+    docker.write_text(DOCKER + job)
+    docker.chmod(0o755)
+
+
+def run(lines: list[str]) -> None:
+    for line in lines:
+        subprocess.run(["sh", "-e", "-c", line], check=True)
+
+
+def small_source(folder: Path) -> Path:
+    """A small assignment in the folder of the course."""
+    target = folder / "source" / "small"
+    target.mkdir(parents=True)
+    tasks = {"tuning": '"c"', "last_step": "1_479_178"}
+    return small_solution(target, tasks, "check.nin.{name}({name})")
+
+
+def test_a_job_in_a_container_gets_nobody_elses_grades(queue, tmp_path):
+    small_source(tmp_path)
+    run([line for line in queue if line.startswith("nbgrader generate_a")])
+    with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as book:
+        book.add_student("carla", first_name="Carla")
+    assert b"carla" in (tmp_path / "gradebook.db").read_bytes()
+    (tmp_path / "submitted" / "eve" / "small").mkdir(parents=True)
+    seen = tmp_path / "seen"
+    keep = f"cp -r . '{seen}'; mkdir -p autograded/eve/small"
+    play_docker(tmp_path, keep)
+    run(["sh grade_one.sh small eve"])
+
+    files = {p.name: p.read_bytes() for p in seen.rglob("*") if p.is_file()}
+    assert set(files) == {"nbgrader_config.py", "gradebook.db"}
+    assert b"check_tuning" in files["gradebook.db"]
+    assert b"carla" not in files["gradebook.db"]
+
+
+@pytest.mark.parametrize(
+    ("left", "comes_back"),
+    [("touch", True), ("ln -s /", False), ("mkfifo", False)],
+)
+def test_only_files_come_back_from_a_container(
+    left, comes_back, queue, tmp_path
+):
+    """A link would be followed outside of it, and a pipe waited for."""
+    folder = "autograded/eve/small"
+    play_docker(tmp_path, f"mkdir -p {folder}; {left} {folder}/left")
+    (tmp_path / "submitted" / "eve" / "small").mkdir(parents=True)
+    (tmp_path / "small.db").touch()
+    done = subprocess.run(["sh", "grade_one.sh", "small", "eve"])
+    assert (done.returncode == 0) == comes_back
+    brought = tmp_path / "executed" / "eve" / "small"
+    assert brought.exists() == comes_back
+
+
+def printed(path: Path) -> str:
+    """What the code cells of a notebook printed."""
+    cells = nbformat.read(path, as_version=4).cells
+    outputs = [o for cell in cells for o in cell.get("outputs", [])]
+    return "".join(output.get("text", "") for output in outputs)
+
+
+@pytest.mark.long
+def test_containers_give_the_points_of_grading_directly(
+    course, queue, tmp_path
+):
+    """And a notebook that looks for another student's name finds none."""
+    source = small_source(tmp_path)
+    play_docker(tmp_path, GRADE)
+    to_jobs = next(n for n, line in enumerate(queue) if "xargs" in line)
+    run(queue[:to_jobs])
+
+    course.submit("carla", "small", filling(answers(source)))
+    assert course.grade("carla", "small") == points(source)
+    shutil.rmtree(tmp_path / "submitted" / "carla")
+    course.submit("ada", "small", filling(answers(source)))
+    course.submit("eve", "small", filling({"tuning": SPY}))
+    run(queue[to_jobs:])
+
+    assert course.export() == {"ada": 6, "carla": 6, "eve": 3}
+    seen = printed(tmp_path / "executed" / "eve" / "small" / "small.ipynb")
+    assert "others: 0" in seen and "itself: 0" not in seen
 
 
 @pytest.mark.long

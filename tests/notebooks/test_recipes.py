@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from fnmatch import fnmatch
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -16,17 +18,32 @@ from tools import claims
 
 @pytest.fixture
 def copy(tmp_path):
-    """What git would have of this checkout, in a folder of its own."""
-    command = ["git", "ls-files", "-co", "--exclude-standard"]
-    listed = subprocess.run(
-        command, cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
-    for name in listed.splitlines():
-        if (ROOT / name).is_file():
-            target = tmp_path / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target)
-    return tmp_path
+    """The sources in a folder of their own; they may come without git."""
+    folder = tmp_path / "copy"
+    shutil.copytree(ROOT, folder, ignore=ignored)
+    return folder
+
+
+def ignored(folder, names):
+    """Which names .gitignore leaves out, and git's own."""
+    place = Path("/") / Path(folder).relative_to(ROOT)
+    lines = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    patterns = [line.rstrip("/") for line in ("/.git", *lines)]
+    return {
+        name
+        for name in names
+        for pattern in patterns
+        if fnmatch(str(place / name), pattern)
+        or ("/" not in pattern and fnmatch(name, pattern))
+    }
+
+
+def test_a_copy_holds_the_sources_alone(copy):
+    held = {path.relative_to(copy).as_posix() for path in copy.rglob("*")}
+    assert {"onebyone/data.py", ".github/workflows/test.yml"} <= held
+    unwanted = {".git", ".venv", "_build", "onebyone.egg-info", "studies"}
+    assert not unwanted & held
+    assert not any("__pycache__" in name for name in held)
 
 
 def run(copy, *arguments):

@@ -1,6 +1,7 @@
 """An unpublished copy names no repository, a published one its own."""
 
 import re
+import shutil
 import subprocess
 
 import checks
@@ -159,6 +160,20 @@ def test_a_clone_without_a_remote_is_told_to_name_one(tree, capsys):
 def test_the_books_own_address_is_sound():
     url = repository.configured()
     assert url is None or repository.address(url) == url
+
+
+def test_every_notebook_of_the_book_can_be_published(tree):
+    names = [
+        path.relative_to(checks.ROOT)
+        for folder in repository.NOTEBOOKS
+        for path in (checks.ROOT / folder).glob("*.ipynb")
+    ]
+    for name in names:
+        shutil.copy(checks.ROOT / name, tree / name)
+    repository.write_through(tree, URL, COMMIT)
+    for name in names:
+        setup = checks.Chapter.read(tree / name).code[0]
+        assert f'repository = "git+{URL}@{COMMIT}"\n' in setup.source
 
 
 def test_the_citation_names_the_same_repository():

@@ -80,9 +80,9 @@ def test_a_margin_is_told_in_spreads_of_the_passes_on_one_data_set(
     shaken_once,
 ):
     path, _, report = shaken_once
-    # seeds 1000 and 2000, on letters 0: one apart, seven and none left
+    # seeds 1000 and 2000, one apart, are one and seven from falling
     assert (
-        f"close, 0.0 spreads: {path}, cell 1 (cell-1), line 4:"
+        f"close, 1.0 spreads: {path}, cell 1 (cell-1), line 4:"
         " assert thousands >= 0\n    0 … 2 >= 0\n"
         f"7.0 spreads: {path}, cell 1 (cell-1), line 3:"
         " assert thousands < 9 and 1 == 1.0\n    0 … 2 < 9\n"

@@ -90,3 +90,9 @@ def server() -> Iterator[str]:
         threading.Thread(target=served.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{served.server_port}"
         served.shutdown()
+
+
+@pytest.fixture(params=["disk", "http"])
+def base(request, server) -> str:
+    """Where the site is: on the disk, then on a server."""
+    return server if request.param == "http" else SITE.as_uri()

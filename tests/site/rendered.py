@@ -37,9 +37,13 @@ class Visit:
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
-    def open(self, address: str) -> "Visit":
+    def listen(self) -> "Visit":
         for event, heard in self._listeners().items():
             self.page.on(event, heard)
+        return self
+
+    def open(self, address: str) -> "Visit":
+        self.listen()
         self.page.goto(address)
         # a page's policy lets evaluate() pass, but not wait_for_function()
         self.page.evaluate("window.MathJax?.startup?.promise.then(() => 0)")

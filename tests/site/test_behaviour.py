@@ -3,7 +3,7 @@
 import looks
 import pytest
 from playwright.sync_api import expect
-from rendered import SITE, Visit
+from rendered import Visit
 
 
 @pytest.fixture
@@ -12,11 +12,7 @@ def chapter(visit):
     return visit("book/nin.html").page
 
 
-@pytest.mark.parametrize("over", ["disk", "http"])
-def test_search_finds_a_word(over, visit, request):
-    base = SITE.as_uri()
-    if over == "http":
-        base = request.getfixturevalue("server")
+def test_search_finds_a_word(base, visit):
     seen = visit("book/notation.html", base=base)
     seen.page.keyboard.press("Control+k")
     seen.page.keyboard.type("bottleneck")
@@ -43,10 +39,9 @@ def test_collapsed_answers_open_by_keyboard(page, visit):
     assert all(answers.evaluate_all(OPEN))
 
 
-def test_code_can_be_copied(visit):
-    page = visit(
-        "book/nin.html", permissions=["clipboard-read", "clipboard-write"]
-    ).page
+def test_code_can_be_copied(base, visit):
+    rights = ["clipboard-read", "clipboard-write"]
+    page = visit("book/nin.html", base=base, permissions=rights).page
     button = page.locator(".cell_input button.copybtn").first
     button.focus()
     page.keyboard.press("Enter")
@@ -71,8 +66,8 @@ def choose_mode(page, mode: str) -> None:
 @pytest.mark.parametrize(
     ("system", "mode"), [("light", "dark"), ("dark", "light")]
 )
-def test_the_theme_switches_and_is_kept(system, mode, visit):
-    page = visit("book/nin.html", scheme=system).page
+def test_the_theme_switches_and_is_kept(system, mode, base, visit):
+    page = visit("book/nin.html", scheme=system, base=base).page
     theme = page.locator("html")
     expect(theme).to_have_attribute("data-theme", system)
     choose_mode(page, mode)

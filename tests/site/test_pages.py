@@ -2,7 +2,7 @@
 
 import looks
 import pytest
-from rendered import SITE, notebooks, pages
+from rendered import notebooks, pages
 
 
 def faultless(faults) -> None:
@@ -15,17 +15,15 @@ def unsound(seen) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "width", "other", "over"),
+    ("scheme", "width", "other", "base"),
     [("light", 390, 1440, "disk"), ("dark", 1440, 390, "http")],
+    indirect=["base"],
 )
 @pytest.mark.parametrize("page", pages())
 def test_a_page_is_sound_and_accessible(
-    page, scheme, width, other, over, visit, request
+    page, scheme, width, other, base, visit
 ):
     """Opened in one view; then the window gets the other width."""
-    base = SITE.as_uri()
-    if over == "http":
-        base = request.getfixturevalue("server")
     seen = visit(page, width, scheme, base)
     faultless(unsound(seen))
     seen.page.set_viewport_size({"width": other, "height": 900})

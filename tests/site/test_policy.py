@@ -85,15 +85,12 @@ INJECT = """([code, host, count]) => {
 }"""
 
 
-@pytest.fixture(params=["disk", "http"])
-def inject(request, visit, elsewhere) -> Callable[..., Visit]:
+@pytest.fixture
+def inject(base, visit, elsewhere) -> Callable[..., Visit]:
     """Put all the pieces into a page."""
-    over = SITE.as_uri()
-    if request.param == "http":
-        over = request.getfixturevalue("server")
 
     def inject_all(**options) -> Visit:
-        seen = visit("search.html", base=over, **options)
+        seen = visit("search.html", base=base, **options)
         host = elsewhere.address
         code = "".join(PIECES).replace("HOST", host)
         seen.page.evaluate(INJECT, [code, host, len(PIECES) + 1])

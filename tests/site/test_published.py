@@ -28,13 +28,11 @@ def published(tmp_path_factory) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target)
     repository.write_through(copy, ADDRESS, COMMIT)
-    book = Path(sys.executable).with_name("jupyter-book")
-    options = ["--all", "--keep-going", "-n", "-W"]
-    run(copy, book, "build", ".", *options)
+    run(copy, sys.executable, "-m", "tools.book")
     return copy
 
 
-def run(copy: Path, *command: str | Path) -> None:
+def run(copy: Path, *command: str) -> None:
     done = subprocess.run(
         command,
         cwd=copy,

@@ -71,7 +71,9 @@ def test_the_unpacked_site_works(archive, tmp_path, browser):
     zipfile.ZipFile(archive).extractall(tmp_path)
     start = tmp_path / "one-by-one" / "index.html"
     page = browser.new_page()
-    seen = Visit(page).open(start.as_uri())
+    seen = Visit(page).listen()
+    page.goto(start.as_uri())
+    page.wait_for_url("**/book/index.html")
     page.get_by_role("link", name="Network in network").first.click()
     page.wait_for_load_state()
     assert page.url.endswith("/book/nin.html")

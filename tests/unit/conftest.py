@@ -53,17 +53,10 @@ def official(monkeypatch):
     """A small stand-in for the four official files, by name."""
     files = small_files()
     packed = {f"{name}.gz": gzip.compress(raw) for name, raw in files.items()}
+    content = {**files, **packed}
+    hashes = {name: faults.sha256(content[name]) for name in content}
+    monkeypatch.setattr(module, "_SHA256", hashes)
     dataset = torchvision.datasets.FashionMNIST
-    monkeypatch.setattr(
-        dataset,
-        "resources",
-        [(name, faults.md5(packed[name])) for name in packed],
-    )
-    monkeypatch.setattr(
-        module,
-        "_UNPACKED_MD5",
-        {name: faults.md5(files[name]) for name in files},
-    )
     monkeypatch.setattr(dataset, "mirrors", ["http://127.0.0.1:9/"])
     return packed
 

@@ -17,8 +17,8 @@ TRAIN, TEST = 400, 90  # images of the small stand-in for Fashion-MNIST
 FIRST_FILE = "train-images-idx3-ubyte.gz"
 
 
-def md5(content):
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
 
 
 def files_under(folder):

@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -572,7 +573,11 @@ SETTINGS = {
         sys.getrecursionlimit,
         lambda: sys.setrecursionlimit(123_456),
     ),
-    "the working folder": (os.getcwd, lambda: os.chdir(os.sep)),
+    "the working folder": (guard.folder, lambda: os.chdir(os.sep)),
+    "a working folder that is removed": (
+        guard.folder,
+        lambda: (os.chdir(folder := tempfile.mkdtemp()), os.rmdir(folder)),
+    ),
     "the environment": (
         lambda: dict(os.environ),
         lambda: os.environ.update(HOME="nowhere", NEW="variable"),

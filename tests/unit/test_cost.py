@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from onebyone import models
+from onebyone import cost, models
 from onebyone.cost import (
     activation_bytes,
     flops,
@@ -636,3 +636,16 @@ class TestDisplay:
         net = nn.Sequential()
         net.add_module("<b>", nn.ReLU())
         assert "&lt;b&gt;" in layer_table(net, (1, 8, 8))._repr_html_()
+
+
+def test_a_fault_of_the_counter_is_not_hidden_by_a_slow_run(monkeypatch):
+    memory = cost._memory
+
+    def faulty(tensor):
+        if tensor.is_meta:
+            raise AttributeError("a fault of the counter")
+        return memory(tensor)
+
+    monkeypatch.setattr(cost, "_memory", faulty)
+    with pytest.raises(AttributeError, match="a fault of the counter"):
+        cost.layer_table(nn.Conv2d(1, 4, 3), (1, 8, 8))

@@ -9,10 +9,9 @@ import time
 from contextlib import contextmanager
 
 import pytest
-import torchvision
 from conftest import small_files
 
-from faults import Nursery, files_under, md5
+from faults import Nursery, files_under, sha256
 from onebyone import data as module
 from onebyone.data import Letters, load_data
 
@@ -29,9 +28,8 @@ READER = """
 
     with open("expected.json") as file:
         expected = json.load(file)
-    dataset = torchvision.datasets.FashionMNIST
-    dataset.mirrors = [expected["mirror"]]
-    dataset.resources = [tuple(pair) for pair in expected["resources"]]
+    torchvision.datasets.FashionMNIST.mirrors = [expected["mirror"]]
+    data._SHA256 = expected["hashes"]
     data._LETTERS_TRAIN, data._LETTERS_TEST = expected["sizes"]
 
     def task(name, cache):
@@ -51,11 +49,8 @@ def files(official, monkeypatch):
     packed = {f"{name}.gz": packed_quickly(raw[name]) for name in raw}
     official.clear()
     official.update(packed)
-    monkeypatch.setattr(
-        torchvision.datasets.FashionMNIST,
-        "resources",
-        [(name, md5(packed[name])) for name in packed],
-    )
+    hashes = {name: sha256(packed[name]) for name in packed}
+    monkeypatch.setattr(module, "_SHA256", hashes)
     return packed
 
 
@@ -76,7 +71,7 @@ def readers(files, mirror, few_letters, tmp_path, monkeypatch):
         for name, images in seen.items()
     }
     expected["mirror"] = mirror.url
-    expected["resources"] = torchvision.datasets.FashionMNIST.resources
+    expected["hashes"] = module._SHA256
     expected["sizes"] = [module._LETTERS_TRAIN, module._LETTERS_TEST]
     (tmp_path / "expected.json").write_text(json.dumps(expected))
     with Nursery(READER, tmp_path) as nursery:

@@ -39,6 +39,15 @@ def test_every_pinned_version_has_its_hashes(name):
     assert all("==" in pin and count for pin, count in pins(name).items())
 
 
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-book.txt"])
+def test_what_is_asked_for_directly_has_its_hashes(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    asked = re.findall(r"(?m)^[a-z][\w.-]*==\S+$", text)
+    assert asked and {*asked} <= versions("hashes.txt")
+    if "book" in name:
+        assert {*asked} <= versions("hashes-book.txt")
+
+
 def test_hashes_cover_everything_that_is_pinned():
     d2l = (ROOT / "requirements-d2l.txt").read_text(encoding="utf-8").strip()
     assert {*pins("hashes.txt")} == {*pins("constraints.txt"), d2l}

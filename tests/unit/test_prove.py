@@ -61,6 +61,31 @@ def test_the_sentence_says_which_command_is_missing(monkeypatch, capsys):
     assert "no-such-program" in told and "cannot be started" in told
 
 
+def test_every_notebook_and_every_test_is_in_the_proof_once():
+    notebooks = {
+        path.relative_to(prove.ROOT).as_posix()
+        for folder in ("book", "exercises/solutions")
+        for path in prove.ROOT.glob(f"{folder}/*.ipynb")
+    }
+    tests = {
+        path.relative_to(prove.ROOT).as_posix()
+        for path in prove.ROOT.glob("tests/**/test_*.py")
+    }
+    for found, proven in [
+        (notebooks, prove.notebooks()),
+        (tests, prove.tests()),
+    ]:
+        assert len(proven) == len(found) and {*proven} == found
+
+
+def test_what_takes_longest_starts_first():
+    assert prove.notebooks()[0] == "book/nin.ipynb"
+    assert prove.tests()[0].startswith("tests/site/")
+    for start in prove.LONGEST_FIRST:
+        files = prove.notebooks() + prove.tests()
+        assert any(file.startswith(start) for file in files), start
+
+
 def test_the_proof_needs_no_program_but_python():
     for command in prove.steps().values():
         assert command[0] == sys.executable

@@ -151,7 +151,8 @@ def test_trainers_and_data_pair_freely(their_trainer, their_data):
 def test_training_equals_a_bare_loop_bit_for_bit():
     data = Quadrants()
     net = small_net()
-    trainer(2, lr=0.05, schedule="constant", seed=3).fit(net, data)
+    ours = trainer(2, lr=0.05, schedule="constant", seed=3, device="cpu")
+    ours.fit(net, data)
 
     bare = small_net().train()
     sgd = torch.optim.SGD(
@@ -173,7 +174,7 @@ def test_training_equals_a_bare_loop_bit_for_bit():
 def test_a_classifier_at_constant_rate_follows_d2ls_own_trainer():
     data, ours, theirs = Quadrants(), SmallClassifier(), SmallClassifier()
     theirs.board.display = False
-    trainer(2, schedule="constant", seed=5).fit(ours, data)
+    trainer(2, schedule="constant", seed=5, device="cpu").fit(ours, data)
     torch.manual_seed(5)
     d2l.Trainer(2).fit(theirs, data)
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
@@ -493,7 +494,7 @@ def test_ctrl_c_returns_what_was_learned_so_far(capsys):
     assert math.isfinite(history.train_loss)
     assert math.isnan(history.test_accuracy)
     assert not net.training
-    assert not torch.equal(before["0.weight"], net[0].weight)
+    assert not torch.equal(before["0.weight"], net[0].weight.cpu())
     assert "Interrupted after step 4 of 39" in capsys.readouterr().out
 
 
@@ -665,7 +666,7 @@ def test_looking_for_a_batch_that_fits_leaves_the_network_alone():
     assert not net.training
     assert all(p.grad is None for p in net.parameters())
     for key, value in net.state_dict().items():
-        assert torch.equal(before[key], value)
+        assert torch.equal(before[key], value.cpu())
 
 
 @pytest.mark.parametrize("room", [0, 2])

@@ -140,7 +140,6 @@
 
     function update() {
       planned = false;
-      const started = performance.now();
       const { maps, logits } = net.run(pixels);
       const best = logits.indexOf(Math.max(...logits));
       const scale = Math.max(1, ...maps.map(Math.abs));
@@ -158,7 +157,6 @@
       });
       verdict.textContent =
         `Highest average: ${data.names[best]}, ${rows[best].value.textContent}`;
-      place.dataset.milliseconds = performance.now() - started;
     }
     function plan() {
       if (!planned) requestAnimationFrame(update);
