@@ -197,7 +197,7 @@ def test_other_results_are_refused_with_run_and_values(untouched, capsys):
     assert main(["restamp", "thirds", "--was", untouched.first]) == 1
     said = capsys.readouterr().err
     assert "the record of thirds stays as it is" in said
-    assert "value 1.3333333333333333, now 1.333333333333333;" in said
+    assert "2 plain 1: value 2.3333333333333335, now 2.333333333333333" in said
     assert said.count("\n") == 1 and "cpu_seconds" not in said
 
 
