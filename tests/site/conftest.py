@@ -7,23 +7,14 @@ it is on the servers that prove every change.
 
 import functools
 import http.server
-import os
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
-from rendered import SITE, Visit
+from rendered import SITE, Visit, missing
 
 from tools import chromium
-
-REQUIRED = os.environ.get("ONEBYONE_BROWSER") == "required"
-
-
-def missing(reason: str) -> None:
-    if REQUIRED:
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,23 @@
 """The rendered book: its files, its pages, and a visit to one of them."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
+REQUIRED = os.environ.get("ONEBYONE_BROWSER") == "required"
+
+
+def missing(reason: str) -> None:
+    """Skip the test; where a browser is required, fail it."""
+    if REQUIRED:
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def pages() -> list[str]:

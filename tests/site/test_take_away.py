@@ -7,9 +7,8 @@ from pathlib import Path
 
 import looks
 import pytest
-from conftest import missing
 from pypdf import PdfReader
-from rendered import SITE, Visit
+from rendered import SITE, Visit, missing
 
 from tools import bundle, pdf
 

@@ -1,12 +1,10 @@
 """A small stand-in for Fashion-MNIST, in a folder and behind a server."""
 
 import gzip
-import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import torch
 import torchvision
 
 import faults
@@ -30,28 +28,10 @@ def cache(tmp_path):
     return tmp_path / "cache" / "onebyone"
 
 
-def small_files(train=faults.TRAIN, test=faults.TEST):
-    """Random images in the official format, unpacked, by name."""
-    generator = torch.Generator().manual_seed(1)
-    files = {}
-    for split, count in (("train", train), ("t10k", test)):
-        pixels = torch.randint(
-            256, (count, 28, 28), generator=generator, dtype=torch.uint8
-        )
-        labels = (torch.arange(count) % 10).to(torch.uint8)
-        for kind, values in (("images", pixels), ("labels", labels)):
-            header = struct.pack(
-                f">{1 + values.dim()}I", 0x0800 + values.dim(), *values.shape
-            )
-            name = f"{split}-{kind}-idx{values.dim()}-ubyte"
-            files[name] = header + values.numpy().tobytes()
-    return files
-
-
 @pytest.fixture
 def official(monkeypatch):
     """A small stand-in for the four official files, by name."""
-    files = small_files()
+    files = faults.small_files()
     packed = {f"{name}.gz": gzip.compress(raw) for name, raw in files.items()}
     content = {**files, **packed}
     hashes = {name: faults.sha256(content[name]) for name in content}

@@ -13,6 +13,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import torch
+
 TRAIN, TEST = 400, 90  # images of the small stand-in for Fashion-MNIST
 FIRST_FILE = "train-images-idx3-ubyte.gz"
 
@@ -23,6 +25,24 @@ def sha256(content):
 
 def files_under(folder):
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def small_files(train=TRAIN, test=TEST):
+    """Random images in the official format, unpacked, by name."""
+    generator = torch.Generator().manual_seed(1)
+    files = {}
+    for split, count in (("train", train), ("t10k", test)):
+        pixels = torch.randint(
+            256, (count, 28, 28), generator=generator, dtype=torch.uint8
+        )
+        labels = (torch.arange(count) % 10).to(torch.uint8)
+        for kind, values in (("images", pixels), ("labels", labels)):
+            header = struct.pack(
+                f">{1 + values.dim()}I", 0x0800 + values.dim(), *values.shape
+            )
+            name = f"{split}-{kind}-idx{values.dim()}-ubyte"
+            files[name] = header + values.numpy().tobytes()
+    return files
 
 
 def assert_one_clear_sentence(failure):

@@ -9,9 +9,8 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from conftest import small_files
 
-from faults import Nursery, files_under, sha256
+from faults import Nursery, files_under, sha256, small_files
 from onebyone import data as module
 from onebyone.data import Letters, load_data
 
