@@ -96,6 +96,11 @@ def fold_code(cell: Cell, explains: bool) -> None:
     summary = "The proof of the numbers" if explains else "Answer"
     source = PLACEHOLDER.sub("", MARK.sub("", cell["source"]))
     cell["source"] = source.rstrip("\n")
+    fold(cell, summary)
+
+
+def fold(cell: Cell, summary: str) -> None:
+    """Let MyST-NB hide a code cell behind a line that opens it."""
     cell["metadata"].setdefault("tags", []).append("hide-cell")
     prompts = {"code_prompt_show": summary, "code_prompt_hide": summary}
     cell["metadata"].setdefault("mystnb", {}).update(prompts)

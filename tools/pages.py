@@ -3,15 +3,17 @@
 Every page of the book gets links from the first mention of a term to the
 glossary, and the full reference behind each cited paper; in a published copy
 also links to report a problem in each section. A notebook's page gets one bar
-with its reading time and the ways to run it. Pictures get their size and load
-late, and what the theme brings but no page uses (icon scripts, thebe, other
-builds of MathJax) is left out, so that the site is light and asks no other
-host; a content security policy in each page forbids it to.
+with its reading time and the ways to run it, and the cell that finds the
+companion package is folded. Pictures get their size and load late, and what
+the theme brings but no page uses (icon scripts, thebe, other builds of
+MathJax) is left out, so that the site is light and asks no other host; a
+content security policy in each page forbids it to.
 
 No part of this needs torch, or any package that Jupyter Book does not bring.
 """
 
 import html
+import json
 import re
 import shutil
 import struct
@@ -26,7 +28,7 @@ from docutils import nodes
 from pybtex.database import Entry, parse_file
 from sphinx.application import Sphinx
 
-from tools import live
+from tools import exercise_pages, live
 from tools.repository import configured
 
 COLAB = "https://colab.research.google.com"
@@ -463,8 +465,20 @@ def configure(app: Sphinx, config) -> None:
     config.templates_path.insert(0, "book/_templates")
 
 
+def fold_setup(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Fold the first cell of a notebook, which is about where it runs."""
+    if Path(app.env.doc2path(docname)).suffix != ".ipynb":
+        return
+    notebook = json.loads(source[0])
+    for cell in notebook["cells"]:
+        if "setup" in cell["metadata"].get("tags", []):
+            exercise_pages.fold(cell, "Setup")
+    source[0] = json.dumps(notebook)
+
+
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", configure)
+    app.connect("source-read", fold_setup)
     app.connect("builder-inited", read_sources)
     app.connect("doctree-resolved", link_terms, priority=900)
     app.connect("html-page-context", complete_page, priority=900)

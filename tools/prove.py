@@ -33,14 +33,14 @@ LONGEST_FIRST = (
     "book/residual",
     "book/inception",
     "tests/site/",
-    "tests/notebooks/test_recipes",
+    "tests/unit/test_stud",
+    "tests/unit/test_data",
     "tests/notebooks/test_nbgrader",
+    "tests/notebooks/test_recipes",
     "tests/notebooks/test_exercises",
+    "tests/unit/test_training",
     "tests/unit/test_check",
     "tests/unit/test_cost",
-    "tests/unit/test_data",
-    "tests/unit/test_stud",
-    "tests/unit/test_training",
 )
 
 

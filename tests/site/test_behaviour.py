@@ -2,6 +2,7 @@
 
 import looks
 import pytest
+import rendered
 from playwright.sync_api import expect
 from rendered import Visit
 
@@ -39,15 +40,23 @@ def test_collapsed_answers_open_by_keyboard(page, visit):
     assert all(answers.evaluate_all(OPEN))
 
 
+@pytest.mark.parametrize("name", rendered.notebooks())
+def test_the_setup_cell_is_folded(name, visit):
+    cell = visit(name).page.locator(".tag_setup")
+    expect(cell.locator("pre")).to_be_hidden()
+    cell.locator("summary").press("Enter")
+    expect(cell.locator("pre")).to_contain_text("onebyone-*.whl")
+
+
 def test_code_can_be_copied(base, visit):
     rights = ["clipboard-read", "clipboard-write"]
     page = visit("book/nin.html", base=base, permissions=rights).page
-    button = page.locator(".cell_input button.copybtn").first
+    button = page.locator(".cell_input:visible button.copybtn").first
     button.focus()
     page.keyboard.press("Enter")
     expect(button).to_contain_class("success")
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied.startswith("# Colab, Kaggle")
+    assert copied.startswith("import math")
 
 
 def choose_mode(page, mode: str) -> None:
