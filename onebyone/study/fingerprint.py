@@ -79,7 +79,10 @@ class _Walk:
         if isinstance(node, ast.Import | ast.ImportFrom):
             self._check_import(node)
         stands_for = self._resolve(node, scope)
-        if stands_for is not UNKNOWN:
+        if callable(stands_for) and not self._is_own(stands_for):
+            # another library's, under the name that it has
+            node = ast.Name(getattr(node, "attr", None) or node.id)
+        elif stands_for is not UNKNOWN:
             return self._value(stands_for, ast.unparse(node))
         fields = [
             [name, self._syntax(value, scope)]
@@ -97,8 +100,6 @@ class _Walk:
             holder = self._resolve(node.value, scope)
             if isinstance(holder, ModuleType) and self._is_own(holder):
                 found = getattr(holder, node.attr, UNKNOWN)
-        if callable(found) and not self._is_own(found):
-            return UNKNOWN  # another library's, under the name that it has
         return found
 
     def _value(self, value: object, name: str) -> object:

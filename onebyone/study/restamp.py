@@ -157,10 +157,10 @@ def _remeasure(tree: Path, asked: Row) -> list[dict[str, str]]:
     )
     if done.returncode:
         commit = _git(tree, "rev-parse", "--short", "HEAD")
-        reason = (done.stderr.strip() or "it was ended").splitlines()[-1]
+        said = done.stderr.strip() or f"it ended with {done.returncode}"
         raise StudyError(
             f"the code of {commit} does not make the runs of the record: "
-            f"{reason}"
+            f"{said.splitlines()[-1]}"
         )
     return json.loads(done.stdout)
 

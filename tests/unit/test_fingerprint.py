@@ -317,6 +317,19 @@ def test_a_move_to_other_modules_does_not_count(of):
     )
 
 
+def test_a_library_may_be_reached_through_another_module(of):
+    text = """
+        from math import exp
+
+        def measure(seed, epochs):
+            return {"value": exp(seed)}
+    """
+    through = text.replace("from math import exp", "from PACKAGE import parts")
+    through = through.replace("exp(seed)", "parts.exp(seed)")
+    parts = "from math import exp"
+    assert of(study=text) == of(study=through, parts=parts)
+
+
 def test_another_name_for_a_function_or_constant_does_not_count(of):
     renamed = STUDY.replace("train(", "fit(").replace("RATES", "SPEEDS")
     assert of(study=renamed) == of(study=STUDY)
