@@ -223,11 +223,11 @@ GRADE = 'while [ "$1" != grading ]; do shift; done; shift; "$@"'
 # looks for a name in every file of the job, grade book and all, but not in
 # these lines themselves
 SPY = """\
-carla, eve = b"car" + b"la", b"e" + b"ve"
+other, own = b"car" + b"la", b"e" + b"ve"
 job = Path.cwd().parents[2]
 files = [path.read_bytes() for path in job.rglob("*") if path.is_file()]
-print("others:", sum(carla in file for file in files))
-print("itself:", sum(eve in file for file in files))
+print("others:", sum(other in file for file in files))
+print("itself:", sum(own in file for file in files))
 tuning = "c"
 """
 
