@@ -18,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 NBVAL = [
+    "-ptools.kernels",
     "--nbval",
     "--nbval-current-env",
     "--nbval-cell-timeout=900",

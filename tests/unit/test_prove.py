@@ -1,10 +1,12 @@
 """The proof of the course is told in one summary, whatever happens."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 
+import nbformat
 import pytest
 
 from tools import prove
@@ -108,3 +110,40 @@ def test_make_says_when_it_started():
         ["make", "-pn", "help"], cwd=prove.ROOT, capture_output=True, text=True
     )
     assert re.search(r"(?m)^MAKE_STARTED := \d{10}$", done.stdout)
+
+
+DYING = """
+import os, sys
+if "ipykernel_launcher" in sys.orig_argv:
+    with open(os.environ["STARTS"], "a") as starts:
+        starts.write(".")
+        if starts.tell() <= int(os.environ["DEATHS"]):
+            os._exit(1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("deaths", "starts", "passes"), [(1, 2, True), (9, 3, False)]
+)
+def test_a_kernel_that_dies_at_its_start_gets_another(
+    tmp_path, deaths, starts, passes
+):
+    (tmp_path / "sitecustomize.py").write_text(DYING)
+    cell = nbformat.v4.new_code_cell("assert True", execution_count=1)
+    notebook = tmp_path / "one.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), notebook)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *prove.NBVAL, str(notebook)],
+        cwd=prove.ROOT,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(tmp_path),
+            "STARTS": str(tmp_path / "starts"),
+            "DEATHS": str(deaths),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode == 0) is passes, done.stdout
+    assert len((tmp_path / "starts").read_text()) == starts
+    assert "starting another" in done.stdout
