@@ -90,7 +90,7 @@ serve: book  ## show the rendered book on http://localhost:8000
 	$(PY) -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
 weights: $(VENV)/.test  ## train the packaged compact NiN again
-	$(PY) -m onebyone.recorded
+	$(PY) -m tools.weights
 
 plain: $(VENV)/.book  ## the book by plain Sphinx, without Jupyter Book
 	$(PY) -m tools.plain_sphinx

@@ -15,9 +15,11 @@ import struct
 from array import array
 from pathlib import Path
 
-RECORDED = Path(__file__).resolve().parent.parent / "onebyone" / "recorded"
+from tools import ROOT
+
+RECORDED = ROOT / "onebyone" / "recorded"
 WEIGHTS = RECORDED / "compact_nin-fashion-mnist.safetensors"
-GARMENTS = RECORDED / "garments.json"
+GARMENTS = ROOT / "tools" / "site" / "garments.json"
 EPSILON = 1e-5  # of nn.BatchNorm2d
 SOURCE = (
     "Fashion-MNIST, the first test image of each class;"

@@ -136,7 +136,7 @@ def load_compact_nin(data_name: str = "fashion-mnist") -> nn.Sequential:
 
     Returns:
         A :func:`compact_nin` in evaluation mode, on the CPU. The weights
-        were made by ``python -m onebyone.recorded``.
+        were made by ``make weights``.
 
     Raises:
         FileNotFoundError: no weights are packaged for that data set.

@@ -1,13 +1,12 @@
-"""Train the packaged compact NiNs again: ``python -m onebyone.recorded``.
+"""Train the packaged compact NiNs again: ``make weights``.
 
-Writes ``compact_nin-<data>.safetensors`` beside this file, for
+Writes ``compact_nin-<data>.safetensors`` into ``onebyone/recorded/``, for
 Fashion-MNIST and for the ten generated letters, with what produced them
 in the file's metadata.
 """
 
 import os
 import platform
-from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
@@ -15,7 +14,9 @@ from safetensors.torch import save_file
 from onebyone.data import FashionMNIST, Letters
 from onebyone.models import compact_nin
 from onebyone.training import Trainer
+from tools import ROOT
 
+RECORDED = ROOT / "onebyone" / "recorded"
 EPOCHS, PEAK_LR, SEED = 4, 0.1, 0
 
 
@@ -27,10 +28,10 @@ def main() -> None:
         net = compact_nin()
         trainer = Trainer(max_epochs=EPOCHS, lr=PEAK_LR, seed=SEED)
         accuracy = trainer.fit(net, data).test_accuracy
-        file = Path(__file__).with_name(f"compact_nin-{data.name}.safetensors")
+        file = RECORDED / f"compact_nin-{data.name}.safetensors"
         partial = file.with_suffix(".partial")
         metadata = {
-            "made_by": "python -m onebyone.recorded",
+            "made_by": "python -m tools.weights",
             "data": data.name,
             "epochs": str(EPOCHS),
             "peak_lr": str(PEAK_LR),

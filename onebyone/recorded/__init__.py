@@ -1,1 +1,0 @@
-"""What the package carries: trained weights and recorded studies."""
