@@ -34,7 +34,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import nbjson
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import ROOT
+
 NOTEBOOK_METADATA = {
     "kernelspec": {
         "display_name": "Python 3",
@@ -66,6 +67,11 @@ def dumps(notebook: NotebookNode) -> str:
     """The text of a valid notebook, as it stands in its file."""
     nbformat.validate(notebook)
     return nbjson.writes(notebook).rstrip("\n") + "\n"
+
+
+def python_of(cell: NotebookNode) -> str:
+    """Return the Python of a code cell; magics and shell lines are `pass`."""
+    return re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", cell.source)
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -14,7 +14,8 @@ from nbformat.v4 import (
     new_output,
 )
 
-from tools import claims, notebooks
+from tools import ROOT, claims, notebooks
+from tools.claims.__main__ import main
 
 CAUGHT, CAUGHT_LARGE = 0.9, 0.97
 
@@ -47,7 +48,7 @@ def test_a_changed_digit_is_caught(capsys):
 
 
 def test_every_quoted_figure_says_what_it_is_and_whence():
-    for entry in claims.quoted():
+    for entry in claims.quoted_figures():
         assert entry.what, f"{entry.value}: what is it?"
         assert bool(entry.source) != bool(entry.notebook), (
             f"{entry.value}: either a source or a notebook"
@@ -57,7 +58,7 @@ def test_every_quoted_figure_says_what_it_is_and_whence():
 def test_no_figure_is_quoted_twice():
     known = Counter(
         proof.value
-        for entry in claims.quoted()
+        for entry in claims.quoted_figures()
         for proof in list(claims.quoted_proofs(entry))[:1]
     )
     twice = [float(value) for value, count in known.items() if count > 1]
@@ -67,14 +68,14 @@ def test_no_figure_is_quoted_twice():
 def test_every_quoted_figure_is_used():
     pages = map(claims.read_page, claims.all_pages())
     used = set().union(*map(claims.used_entries, pages))
-    unused = [e.value for e in claims.quoted() if e.value not in used]
+    unused = [e.value for e in claims.quoted_figures() if e.value not in used]
     assert not unused, f"quoted, but on no page: {unused}"
 
 
 def test_a_figure_quoted_from_a_chapter_is_proven_there():
-    for entry in claims.quoted():
+    for entry in claims.quoted_figures():
         if entry.notebook:
-            path = claims.ROOT / "book" / entry.notebook
+            path = ROOT / "book" / entry.notebook
             own = claims.read_page(path, entries=()).proofs
             number = claims.quoted_number(entry)
             assert own.matching(number), f"{path.name}: no {entry.value}"
@@ -339,7 +340,7 @@ def test_captions_and_alt_texts_are_prose(tmp_path):
 
 def test_a_message_names_the_page_the_cell_and_the_words(tmp_path, capsys):
     unproven(tmp_path, "# T\n\nThe loss falls to 4.25 in the end.")
-    assert claims.main([str(tmp_path / "page.ipynb")]) == 1
+    assert main([str(tmp_path / "page.ipynb")]) == 1
     said = capsys.readouterr().out
     for piece in ("page.ipynb", "cell 1", "'4.25'", "The loss falls to"):
         assert piece in said
@@ -356,7 +357,7 @@ def test_a_short_claim_is_proven_in_its_own_section(tmp_path, capsys):
     ]
     prose = "# Title\n\n64 channels"
     assert unproven(tmp_path, prose, *cells) == ["64", "64"]
-    claims.main([str(tmp_path / "page.ipynb")])
+    main([str(tmp_path / "page.ipynb")])
     assert "'64' is short and not proven in its" in capsys.readouterr().out
 
 

@@ -11,7 +11,7 @@ from checks import ROOT, Chapter
 from onebyone import check
 from onebyone.check.tasks import tasks_of
 from onebyone.check.verdicts import NOT_ATTEMPTED, Note, Verdict
-from tools import claims, exercise_pages, exercises, notebooks
+from tools import exercise_pages, exercises, notebooks
 
 TASKS = range(6, 10)
 NAMES = [path.stem for path in exercises.student_notebooks()]
@@ -98,7 +98,7 @@ def run_blank(chapter: Chapter) -> list:
     """Run all cells in one namespace; the values at the ends of cells."""
     shown, namespace = [], {"__name__": "__main__"}
     for cell in chapter.code:
-        tree = ast.parse(claims.python_of(cell))
+        tree = ast.parse(notebooks.python_of(cell))
         last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
         exec(compile(tree, cell.id, "exec"), namespace)
         if last:

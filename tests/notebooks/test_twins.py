@@ -10,7 +10,7 @@ import checks
 import pytest
 from checks import ROOT, Chapter
 
-from tools import claims
+from tools import notebooks
 
 PACKAGE = ROOT / "onebyone"
 MODULES = (
@@ -80,7 +80,7 @@ def in_chapters() -> list[tuple[str, Definition]]:
         (chapter.at(cell, f"defines {node.name}"), node)
         for chapter in chapters
         for cell in chapter.code
-        for node in definitions(claims.python_of(cell))
+        for node in definitions(notebooks.python_of(cell))
     ]
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from onebyone import models
-from tools import claims, notebooks
+from tools import notebooks
 
 CHAPTER = Path(__file__).resolve().parents[2] / "book" / "keras.ipynb"
 
@@ -31,7 +31,7 @@ def chapter(tmp_path_factory) -> SimpleNamespace:
     }
     for cell in notebooks.read(CHAPTER).cells:
         if cell.cell_type == "code":
-            tree = ast.parse(claims.python_of(cell))
+            tree = ast.parse(notebooks.python_of(cell))
             definitions = (ast.FunctionDef, ast.ClassDef)
             tree.body = [n for n in tree.body if isinstance(n, definitions)]
             exec(compile(tree, CHAPTER.name, "exec"), names)
