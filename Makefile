@@ -48,13 +48,13 @@ book: $(VENV)/.book  ## render the book into _build/html (no torch needed)
 	@echo "The book: _build/html/index.html"
 
 pdf: book $(VENV)/.test  ## the whole book as _build/one-by-one.pdf (Chromium)
-	$(PY) -m tools.pdf
+	$(PY) -m tools.site.pdf
 
 zip: book  ## site, notebooks and package as _build/one-by-one.zip
-	$(PY) -m tools.bundle
+	$(PY) -m tools.site.bundle
 
 test: $(VENV)/.test  ## prove everything: lint, tests, every notebook, the book
-	$(PY) -m tools.prove
+	$(PY) -m tools.verify
 
 test-long: book $(VENV)/.test  ## the slow proofs (run by a weekly workflow)
 	$(PY) -m pytest -m long tests

@@ -10,13 +10,12 @@ of that name in ``results/``; a test fails when the two disagree.
 import re
 import statistics
 from collections.abc import Iterable
-from pathlib import Path
 
 from benchmarks import ladder, record, throughput
 from benchmarks.time_to_accuracy import effects
 from onebyone.study.reading import interval
+from tools import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "book" / "speed.md", ROOT / "book" / "using.md")
 BLOCK = re.compile(
     r"(<!-- results: ([a-z-]+) -->\n).*?(<!-- end of results -->)", re.S

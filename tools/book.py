@@ -5,11 +5,11 @@ of a strict build can be given, such as ``--builder linkcheck``.
 """
 
 import sys
-from pathlib import Path
 
 from jupyter_book.cli.main import main
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import ROOT
+
 # every page each time: a new style sheet reaches pages that did not change
 ALL = ["build", str(ROOT), "--all"]
 STRICT = ["--keep-going", "-n", "-W"]

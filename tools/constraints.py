@@ -13,7 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import ROOT
+
 BOOK = "requirements-book.txt"
 TESTS = "requirements.txt"
 WITHOUT_DEPENDENCIES = "requirements-d2l.txt"

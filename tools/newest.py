@@ -11,7 +11,8 @@ d2l, which is finished; what installs all the others.
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import ROOT
+
 FILES = ("requirements.txt", "requirements-book.txt")
 KEPT = {"jupyter-book": "jupyter-book<2"}
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==\S+")

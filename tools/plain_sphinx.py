@@ -12,7 +12,8 @@ from pathlib import Path
 
 from jupyter_book.cli.main import main as jupyter_book
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import ROOT
+
 OWN = re.compile(r"'jupyter_book', ")  # all that needs it to be installed
 
 

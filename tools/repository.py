@@ -19,9 +19,9 @@ from pathlib import Path
 
 import yaml
 
+from tools import ROOT
 from tools.notebooks import write_atomically
 
-ROOT = Path(__file__).resolve().parent.parent
 BRANCH = "published"
 NOTEBOOKS = ("book", "exercises", "exercises/solutions")
 GITHUB = re.compile(

@@ -33,9 +33,8 @@ from pathlib import Path
 import pandas as pd
 from nbformat.v4 import new_code_cell
 
-from tools import notebooks, prove
+from tools import ROOT, notebooks, verify
 
-ROOT = notebooks.ROOT
 RESULTS = ROOT / "_build" / "shake"
 CLOSE = 2  # spreads between what was seen and where the assert falls
 
@@ -138,7 +137,7 @@ def shake(paths: list[Path]) -> None:
     """
     due = [(path, way) for way in PASSES for path in paths]
     due = [pair for pair in due if kept(*pair) is None]
-    cores = min(prove.cores(), 4)
+    cores = min(verify.cores(), 4)
     for threads in sorted({way.threads for _, way in due}):
         with ProcessPoolExecutor(max(1, cores // threads)) as pool:
             runs = {
@@ -268,7 +267,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.shake")
     parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK")
     options = parser.parse_args(arguments)
-    paths = options.notebooks or [Path(name) for name in prove.notebooks()]
+    paths = options.notebooks or [Path(name) for name in verify.notebooks()]
     shake(paths)
     text, holds = report(paths)
     notebooks.write_atomically(RESULTS / "report.txt", text)
@@ -277,5 +276,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    prove.choose_data()
+    verify.choose_data()
     sys.exit(main())

@@ -20,9 +20,8 @@ from benchmarks import recipes
 from onebyone import Trainer
 from onebyone.data import FashionMNIST, ImageData, Letters
 from onebyone.study import catalogue, harness
-from tools import notebooks
+from tools import ROOT, notebooks
 
-ROOT = Path(__file__).resolve().parents[2]
 # networks of chapters and solutions, and how many images a step sees
 BUILT = {
     "book/one_by_one.ipynb": ["small_net(1)", "small_net(5)"],

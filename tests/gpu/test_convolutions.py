@@ -9,7 +9,6 @@ import pytest
 import torch
 from convolutions import (
     BUILT,
-    ROOT,
     Convolution,
     convolutions,
     errors,
@@ -19,6 +18,7 @@ from convolutions import (
 
 from onebyone.models import compact_nin
 from onebyone.training import best_precision
+from tools import ROOT
 
 needs_bfloat16 = pytest.mark.skipif(
     best_precision(torch.device("cpu")) != torch.bfloat16,

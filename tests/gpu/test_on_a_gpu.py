@@ -13,10 +13,10 @@ import torch
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from tools import notebooks
+from tools import ROOT, notebooks
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+
 NOTEBOOKS = [
     *sorted(ROOT.glob("book/*.ipynb")),
     *sorted(ROOT.glob("exercises/solutions/*.ipynb")),

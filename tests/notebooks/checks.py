@@ -14,9 +14,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from tools import claims, notebooks, repository
+from tools import ROOT, claims, notebooks, repository
 
-ROOT = Path(__file__).resolve().parents[2]
 MAX_LINES, MAX_COLUMNS, MAX_MEDIAN_LINES = 30, 79, 8
 
 # MyST that notebooks may use: what degrades readably in Colab and on GitHub,

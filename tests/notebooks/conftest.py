@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from checks import ROOT, Chapter
+from checks import Chapter
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools import notebooks
+from tools import ROOT, notebooks
 
 SETUP = Chapter.read(ROOT / "book" / "nin.ipynb").code[0].source
 

@@ -6,12 +6,13 @@ import re
 
 import checks
 import pytest
-from checks import ROOT, Chapter
+from checks import Chapter
 
 from onebyone import check
 from onebyone.check.tasks import tasks_of
 from onebyone.check.verdicts import NOT_ATTEMPTED, Note, Verdict
-from tools import exercise_pages, exercises, notebooks
+from tools import ROOT, exercises, notebooks
+from tools.site import exercise_pages
 
 TASKS = range(6, 10)
 NAMES = [path.stem for path in exercises.student_notebooks()]

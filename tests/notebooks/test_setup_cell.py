@@ -1,6 +1,6 @@
 """Where the setup cell finds the companion package, with pip played.
 
-`test_colab.py` does the same with pip itself.
+`tests/project/test_colab.py` does the same with pip itself.
 """
 
 import re
@@ -10,6 +10,8 @@ from pathlib import Path
 import checks
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+
+from tools import ROOT
 
 WHEEL = "onebyone-0.1.0-py3-none-any.whl"
 PUBLISHED = "git+https://github.com/owner/course@" + 40 * "a"
@@ -52,7 +54,7 @@ def kernel(tmp_path, monkeypatch):
 @pytest.fixture
 def setup() -> str:
     """The cell as in an unpublished copy."""
-    chapter = checks.Chapter.read(checks.ROOT / "book" / "nin.ipynb")
+    chapter = checks.Chapter.read(ROOT / "book" / "nin.ipynb")
     return naming("", chapter.code[0].source)
 
 

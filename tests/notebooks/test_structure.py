@@ -6,10 +6,10 @@ from collections import Counter
 import checks
 import pytest
 import yaml
-from checks import ROOT, Chapter
+from checks import Chapter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from tools import repository
+from tools import ROOT, repository
 
 ALL = [*checks.chapters(), *checks.solutions()]
 
@@ -39,7 +39,7 @@ def test_all_notebooks_have_the_same_setup_cell():
 
 
 def test_every_cited_paper_is_in_the_references():
-    listed = (checks.ROOT / "book" / "references.bib").read_text("utf-8")
+    listed = (ROOT / "book" / "references.bib").read_text("utf-8")
     faultless(
         chapter.at(cell, f"cites {paper}, which references.bib lacks")
         for chapter in map(Chapter.read, checks.chapters())

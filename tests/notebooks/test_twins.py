@@ -8,9 +8,9 @@ import ast
 
 import checks
 import pytest
-from checks import ROOT, Chapter
+from checks import Chapter
 
-from tools import notebooks
+from tools import ROOT, notebooks
 
 PACKAGE = ROOT / "onebyone"
 MODULES = (

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 from rendered import SITE, Visit, missing
 
-from tools import chromium
+from tools.site import chromium
 
 
 @pytest.fixture(scope="module")

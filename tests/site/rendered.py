@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
-ROOT = Path(__file__).resolve().parents[2]
+from tools import ROOT
+
 SITE = ROOT / "_build" / "html"
 REQUIRED = os.environ.get("ONEBYONE_BROWSER") == "required"
 

@@ -6,10 +6,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from rendered import ROOT, SITE, notebooks, pages
+from rendered import SITE, notebooks, pages
 from test_pages import faultless
 
-from tools import repository
+from tools import ROOT, repository
 
 PUBLISHED = repository.configured()
 

@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from rendered import ROOT
 
-from tools import repository
+from tools import ROOT, repository
 
 ADDRESS, COMMIT = "https://github.com/owner/course", 40 * "a"
 
@@ -48,7 +47,7 @@ def run(copy: Path, *command: str) -> None:
     [
         "tests/site/test_links.py",
         "tests/notebooks/test_structure.py",
-        "tests/notebooks/test_repository.py",
+        "tests/project/test_repository.py",
         "tests/notebooks/test_setup_cell.py",
     ],
 )

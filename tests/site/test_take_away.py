@@ -10,7 +10,8 @@ import pytest
 from pypdf import PdfReader
 from rendered import SITE, Visit, missing
 
-from tools import bundle, pdf
+from tools import ROOT
+from tools.site import bundle, pdf
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def test_the_archive_holds_every_page_and_every_notebook(archive):
     names = set(archive_names(archive))
     for file in SITE.rglob("*.html"):
         assert f"one-by-one/{file.relative_to(SITE).as_posix()}" in names
-    for file in (bundle.ROOT / "book").glob("*.ipynb"):
+    for file in (ROOT / "book").glob("*.ipynb"):
         assert f"one-by-one/notebooks/book/{file.name}" in names
 
 
@@ -48,8 +49,8 @@ def test_the_package_has_its_data_and_its_licence(archive):
     packed = zipfile.ZipFile(archive).read(first)
     names = archive_names(io.BytesIO(packed))
     files = [
-        file.relative_to(bundle.ROOT).as_posix()
-        for file in (bundle.ROOT / "onebyone").rglob("*")
+        file.relative_to(ROOT).as_posix()
+        for file in (ROOT / "onebyone").rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
     ]
     assert set(files) <= set(names)

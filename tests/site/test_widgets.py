@@ -14,7 +14,7 @@ from torch import nn
 import onebyone
 from onebyone import study
 from onebyone.models import InceptionBlock, googlenet, load_compact_nin
-from tools import live
+from tools.site import widget_data
 
 
 def page_with(widget: str) -> str:
@@ -79,7 +79,7 @@ def test_without_scripts_the_fallback_is_shown(widget, browser):
 def many_inputs() -> torch.Tensor:
     """Blank, full, noise, stripes, blobs and the garments, as uint8."""
     torch.manual_seed(0)
-    garments = json.loads(live.GARMENTS.read_text(encoding="utf-8"))
+    garments = json.loads(widget_data.GARMENTS.read_text(encoding="utf-8"))
     images = [
         torch.tensor(list(base64.b64decode(code)), dtype=torch.uint8)
         for code in garments["images"]
@@ -112,7 +112,7 @@ def test_the_page_computes_what_pytorch_computes(open_widget):
     inputs = many_inputs()
     in_page = torch.tensor(place.evaluate(RUN, inputs.tolist()))
 
-    garments = json.loads(live.GARMENTS.read_text(encoding="utf-8"))
+    garments = json.loads(widget_data.GARMENTS.read_text(encoding="utf-8"))
     X = inputs.float().reshape(-1, 1, 28, 28) / 255
     X = (X - garments["mean"]) / garments["std"]
     net = load_compact_nin()
@@ -346,7 +346,7 @@ def test_depth_shows_the_means_of_the_record(open_widget, tmp_path):
     assert str(len(runs)) in place.locator(".credit").inner_text()
     for normed, button in ((True, "with batch norm"), (False, "without")):
         place.get_by_role("button", name=button).press("Enter")
-        for measure in live.MEASURES:
+        for measure in widget_data.MEASURES:
             place.get_by_label("Show").select_option(measure)
             shown = place.locator("tbody tr").all()
             for row in shown:
@@ -380,7 +380,7 @@ def test_depth_draws_a_dot_for_every_run(open_widget, tmp_path):
     assert dots.count() == runs[runs.batch_norm].train_error.notna().sum()
 
 
-@pytest.mark.parametrize("curve", live.CURVES)
+@pytest.mark.parametrize("curve", widget_data.CURVES)
 def test_depth_draws_a_line_for_every_run(curve, open_widget, tmp_path):
     _, place = open_widget("depth")
     runs = study.load("depth", folder=tmp_path)

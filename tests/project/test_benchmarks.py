@@ -63,7 +63,7 @@ def test_every_way_of_training_does_the_same_work(way, monkeypatch):
         torch.testing.assert_close(trained, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_d2l_reads_the_images_that_we_serve(folder):
+def test_d2l_reads_the_images_that_we_serve(some_data):
     ours = throughput.load_data(4, device="cpu")
     theirs = timing.d2l_data(ours, 4, 28)
     assert len(theirs.train) == len(ours.train_labels)

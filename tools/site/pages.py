@@ -28,8 +28,8 @@ from docutils import nodes
 from pybtex.database import Entry, parse_file
 from sphinx.application import Sphinx
 
-from tools import exercise_pages, live
 from tools.repository import configured
+from tools.site import exercise_pages, widget_data
 
 COLAB = "https://colab.research.google.com"
 GLOSSARY = "book/glossary"
@@ -154,7 +154,7 @@ def complete_page(
 
 def add_widgets(app: Sphinx, names: set[str]) -> None:
     """Load the scripts of a page's widgets, and no others."""
-    if live.depth_script() is None:
+    if widget_data.depth_script() is None:
         names = names - {"depth"}  # nothing recorded: the fallback stays
     scripts = ["widgets", *(["depth-data"] if "depth" in names else [])]
     for script in [*scripts, *sorted(names)] if names else []:
@@ -392,7 +392,10 @@ def write_data(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html":
         return
     folder = Path(app.outdir) / "_static" / "widgets"
-    scripts = {"nin-data": live.script(), "depth-data": live.depth_script()}
+    scripts = {
+        "nin-data": widget_data.script(),
+        "depth-data": widget_data.depth_script(),
+    }
     for name, text in scripts.items():
         file = folder / f"{name}.js"
         file.unlink(missing_ok=True)

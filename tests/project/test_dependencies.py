@@ -5,11 +5,11 @@ import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tools import ROOT
+
 # the course's own folders, and modules that tests of a folder share
 OWN = {"onebyone", "tools", "benchmarks", "check_examples"}
 OWN |= {path.stem for path in ROOT.glob("tests/**/*.py")}

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from checks import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config, PyFileConfigLoader
 
 from onebyone import check
+from tools import ROOT
 
 EXERCISES = ROOT / "exercises"
 # as in exercises/teaching.md: a submission lies in <student>/<assignment>

@@ -3,8 +3,8 @@
 ``script()`` turns the packaged weights into a classic script, which a page
 can load from a disk too. Batch norm is folded into the convolution before it,
 so that ten convolutions are left. ``depth_script()`` does the same for the
-record of the study *depth*. ``python -m tools.live`` picks the garments anew
-that a page offers, from Fashion-MNIST's test set.
+record of the study *depth*. ``python -m tools.site.widget_data`` picks the
+garments anew that a page offers, from Fashion-MNIST's test set.
 """
 
 import base64
@@ -19,7 +19,7 @@ from tools import ROOT
 
 RECORDED = ROOT / "onebyone" / "recorded"
 WEIGHTS = RECORDED / "compact_nin-fashion-mnist.safetensors"
-GARMENTS = ROOT / "tools" / "site" / "garments.json"
+GARMENTS = Path(__file__).with_name("garments.json")
 EPSILON = 1e-5  # of nn.BatchNorm2d
 SOURCE = (
     "Fashion-MNIST, the first test image of each class;"

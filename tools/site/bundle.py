@@ -14,7 +14,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import ROOT
+
 OUTPUT = ROOT / "_build" / "one-by-one.zip"
 FOLDER = "one-by-one"
 NOTEBOOKS = ("book", "exercises", "exercises/solutions")

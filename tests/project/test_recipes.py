@@ -10,10 +10,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from checks import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools import claims
+from tools import ROOT, claims
 
 
 @pytest.fixture

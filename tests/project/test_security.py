@@ -16,8 +16,8 @@ from torch import nn
 import check_examples
 from onebyone import cost
 from onebyone import data as module
+from tools import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(
     path
     for name in ("onebyone", "tools")
@@ -139,8 +139,8 @@ NETWORK |= {"socketserver", "xmlrpc", "telnetlib", "dask", "distributed"}
 ALLOWED = {
     "onebyone/data.py": {"urllib", "http"},  # four files, pinned by hash
     "onebyone/study/running.py": {"dask"},  # a cluster that one names
-    "tools/pages.py": {"urllib"},  # urllib.parse opens nothing
-    "tools/pdf.py": {"urllib"},
+    "tools/site/pages.py": {"urllib"},  # urllib.parse opens nothing
+    "tools/site/pdf.py": {"urllib"},
 }
 
 

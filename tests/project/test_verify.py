@@ -9,14 +9,14 @@ import sys
 import nbformat
 import pytest
 
-from tools import prove
+from tools import ROOT, verify
 
 
 def ran(monkeypatch, capsys, **commands):
     """Exit status and summary of a proof of these steps."""
-    monkeypatch.setattr(prove, "steps", lambda: commands)
-    monkeypatch.setattr(prove, "choose_data", lambda: None)
-    status = prove.main()
+    monkeypatch.setattr(verify, "steps", lambda: commands)
+    monkeypatch.setattr(verify, "choose_data", lambda: None)
+    status = verify.main()
     return status, capsys.readouterr().out.partition("=== summary\n")[2]
 
 
@@ -56,47 +56,47 @@ def test_a_command_that_is_not_there_is_a_step_that_failed(
 
 
 def test_the_sentence_says_which_command_is_missing(monkeypatch, capsys):
-    monkeypatch.setattr(prove, "steps", lambda: {"book": ["no-such-program"]})
-    monkeypatch.setattr(prove, "choose_data", lambda: None)
-    prove.main()
+    monkeypatch.setattr(verify, "steps", lambda: {"book": ["no-such-program"]})
+    monkeypatch.setattr(verify, "choose_data", lambda: None)
+    verify.main()
     told = capsys.readouterr().out.partition("=== summary\n")[0]
     assert "no-such-program" in told and "cannot be started" in told
 
 
 def test_every_notebook_and_every_test_is_in_the_proof_once():
     notebooks = {
-        path.relative_to(prove.ROOT).as_posix()
+        path.relative_to(ROOT).as_posix()
         for folder in ("book", "exercises/solutions")
-        for path in prove.ROOT.glob(f"{folder}/*.ipynb")
+        for path in ROOT.glob(f"{folder}/*.ipynb")
     }
     tests = {
-        path.relative_to(prove.ROOT).as_posix()
-        for path in prove.ROOT.glob("tests/**/test_*.py")
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.glob("tests/**/test_*.py")
     }
     for found, proven in [
-        (notebooks, prove.notebooks()),
-        (tests, prove.tests()),
+        (notebooks, verify.notebooks()),
+        (tests, verify.tests()),
     ]:
         assert len(proven) == len(found) and {*proven} == found
 
 
 def test_what_takes_longest_starts_first():
-    assert prove.notebooks()[0] == "book/nin.ipynb"
-    assert prove.tests()[0].startswith("tests/site/")
-    for start in prove.LONGEST_FIRST:
-        files = prove.notebooks() + prove.tests()
+    assert verify.notebooks()[0] == "book/nin.ipynb"
+    assert verify.tests()[0].startswith("tests/site/")
+    for start in verify.LONGEST_FIRST:
+        files = verify.notebooks() + verify.tests()
         assert any(file.startswith(start) for file in files), start
 
 
 def test_the_proof_needs_no_program_but_python():
-    for command in prove.steps().values():
+    for command in verify.steps().values():
         assert command[0] == sys.executable
 
 
 def test_the_time_of_installing_is_told_where_make_says_its_start(
     monkeypatch, capsys
 ):
-    monkeypatch.setattr(prove.time, "time", lambda: 1_000_090.0)
+    monkeypatch.setattr(verify.time, "time", lambda: 1_000_090.0)
     monkeypatch.setenv("MAKE_STARTED", "1000000")
     _, summary = ran(monkeypatch, capsys, only=python(""))
     install, _, everything, _ = summary.splitlines()
@@ -107,7 +107,7 @@ def test_the_time_of_installing_is_told_where_make_says_its_start(
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make")
 def test_make_says_when_it_started():
     done = subprocess.run(
-        ["make", "-pn", "help"], cwd=prove.ROOT, capture_output=True, text=True
+        ["make", "-pn", "help"], cwd=ROOT, capture_output=True, text=True
     )
     assert re.search(r"(?m)^MAKE_STARTED := \d{10}$", done.stdout)
 
@@ -133,8 +133,8 @@ def test_a_kernel_that_dies_at_its_start_gets_another(
     notebook = tmp_path / "one.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), notebook)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *prove.NBVAL, str(notebook)],
-        cwd=prove.ROOT,
+        [sys.executable, "-m", "pytest", "-q", *verify.NBVAL, str(notebook)],
+        cwd=ROOT,
         env={
             **os.environ,
             "PYTHONPATH": str(tmp_path),

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from checks import ROOT
 from test_repository import git, unpublished
 
-from tools import newest, repository
+from tools import ROOT, newest, repository
 
 FOLDER = ROOT / ".github" / "workflows"
 WORKFLOWS = sorted(FOLDER.glob("*.yml"))

@@ -18,9 +18,9 @@ from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import Browser, Page
 from pypdf import PdfReader
 
-from tools import chromium
+from tools import ROOT
+from tools.site import chromium
 
-ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
 OUTPUT = ROOT / "_build" / "one-by-one.pdf"
 STYLES = (

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import bundle, repository
+from tools import ROOT, repository
+from tools.site import bundle
 
-ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted(ROOT.glob("book/*.ipynb"))
 EXERCISES = sorted(ROOT.glob("exercises/*.ipynb"))
 COLAB = tomllib.loads(

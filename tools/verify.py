@@ -14,9 +14,9 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tools import ROOT
+
 NBVAL = [
     "-ptools.kernels",
     "--nbval",
@@ -36,8 +36,8 @@ LONGEST_FIRST = (
     "tests/site/",
     "tests/unit/test_stud",
     "tests/unit/test_data",
-    "tests/notebooks/test_nbgrader",
-    "tests/notebooks/test_recipes",
+    "tests/project/test_nbgrader",
+    "tests/project/test_recipes",
     "tests/notebooks/test_exercises",
     "tests/unit/test_training",
     "tests/unit/test_check",

@@ -8,7 +8,7 @@ import checks
 import pytest
 import yaml
 
-from tools import repository
+from tools import ROOT, repository
 
 URL = "https://github.com/owner/course"
 OTHER = "https://github.com/another/site.2"
@@ -164,12 +164,12 @@ def test_the_books_own_address_is_sound():
 
 def test_every_notebook_of_the_book_can_be_published(tree):
     names = [
-        path.relative_to(checks.ROOT)
+        path.relative_to(ROOT)
         for folder in repository.NOTEBOOKS
-        for path in (checks.ROOT / folder).glob("*.ipynb")
+        for path in (ROOT / folder).glob("*.ipynb")
     ]
     for name in names:
-        shutil.copy(checks.ROOT / name, tree / name)
+        shutil.copy(ROOT / name, tree / name)
     repository.write_through(tree, URL, COMMIT)
     for name in names:
         setup = checks.Chapter.read(tree / name).code[0]
@@ -177,7 +177,7 @@ def test_every_notebook_of_the_book_can_be_published(tree):
 
 
 def test_the_citation_names_the_same_repository():
-    text = (checks.ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert yaml.safe_load(text).get("repository-code") == (
         repository.configured()
     )
@@ -186,9 +186,9 @@ def test_the_citation_names_the_same_repository():
 def test_no_page_clones_or_installs_from_an_address_of_its_own():
     """Only what `make repository` writes names the place of the course."""
     pages = [
-        *checks.ROOT.glob("*.md"),
-        *checks.ROOT.glob("book/*.md"),
-        *checks.ROOT.glob("exercises/*.md"),
+        *ROOT.glob("*.md"),
+        *ROOT.glob("book/*.md"),
+        *ROOT.glob("exercises/*.md"),
     ]
     named = re.compile(r"git clone \S*://|git\+\w+://")
     named_elsewhere = [

@@ -10,11 +10,10 @@ import sys
 import tarfile
 import zipfile
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tools import ROOT
 
 
 def pins(name):

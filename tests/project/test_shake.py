@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from checks import ROOT
 from nbformat.v4 import new_code_cell, new_notebook
 
 from onebyone.training import best_precision
-from tools import notebooks, shake, shaken
+from tools import ROOT, notebooks, shake, shaken
 
 CELLS = [
     "import os\nimport random\nimport numpy as np\nimport torch",

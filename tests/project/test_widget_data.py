@@ -9,11 +9,14 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from onebyone.models import load_compact_nin
-from tools import live
+from tools.site import widget_data
 
 
 def test_tensors_are_read_as_safetensors_reads_them():
-    ours, theirs = live.read_safetensors(live.WEIGHTS), load_file(live.WEIGHTS)
+    ours, theirs = (
+        widget_data.read_safetensors(widget_data.WEIGHTS),
+        load_file(widget_data.WEIGHTS),
+    )
     floats = {k: v for k, v in theirs.items() if v.dtype == torch.float32}
     assert ours.keys() == floats.keys()
     for name, (shape, values) in ours.items():
@@ -24,7 +27,9 @@ def test_the_folded_network_gives_the_same_class_maps():
     torch.manual_seed(0)
     X = torch.randn(4, 1, 28, 28)
     maps = X
-    layers = live.convolutions(live.read_safetensors(live.WEIGHTS))
+    layers = widget_data.convolutions(
+        widget_data.read_safetensors(widget_data.WEIGHTS)
+    )
     for i, ((shape, weight), (_, bias)) in enumerate(layers):
         if i in (3, 6):
             maps = F.max_pool2d(maps, 2)
@@ -37,7 +42,7 @@ def test_the_folded_network_gives_the_same_class_maps():
 
 
 def test_the_script_holds_every_weight_and_ten_garments():
-    text = live.script()
+    text = widget_data.script()
     start = "OneByOne.ninData = "
     assert text.startswith(start) and text.endswith(";\n")
     data = json.loads(text[len(start) : -2])
@@ -60,7 +65,7 @@ plain,True,20,1,0.9,nan,0.90,1.7,0.4,2.4 nan,1.7 0.9 0.4,non-finite loss
 def test_a_record_is_grouped_by_network_and_depth(tmp_path):
     record = tmp_path / "depth.csv"
     record.write_text(RECORD)
-    text = live.depth_script(record)
+    text = widget_data.depth_script(record)
     data = json.loads(text.removeprefix("OneByOne.depthData = ")[:-2])
     shallow, deep = data["groups"]
     assert data["runs"] == 3
@@ -72,4 +77,4 @@ def test_a_record_is_grouped_by_network_and_depth(tmp_path):
 
 
 def test_without_a_record_there_is_no_script(tmp_path):
-    assert live.depth_script(tmp_path / "depth.csv") is None
+    assert widget_data.depth_script(tmp_path / "depth.csv") is None

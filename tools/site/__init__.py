@@ -1,0 +1,1 @@
+"""The pages of the book: what they get, and what is made of them."""
