@@ -96,7 +96,7 @@ plain: $(VENV)/.book  ## the book by plain Sphinx, without Jupyter Book
 	$(PY) -m tools.plain_sphinx
 	$(PY) -m uv venv --quiet --allow-existing _build/plain-venv
 	$(PY) -m uv pip install --quiet --python _build/plain-venv \
-		-r requirements-plain.txt
+		-r requirements/plain.txt
 	_build/plain-venv/bin/python -m sphinx -b html --keep-going -n -W . \
 		_build/plain
 
@@ -119,7 +119,7 @@ clean:  ## remove the rendered book (and .venv with `make clean ALL=1`)
 
 # what a first attempt left torn is thrown away, and made again
 MAKE_VENV = $(PYTHON) -m venv $(VENV) && mkdir -p $(VENV)/home && \
-	$(PY) -m pip install --quiet --require-hashes -r requirements-uv.txt && \
+	$(PY) -m pip install --quiet --require-hashes -r requirements/uv.txt && \
 	$(PY) -m uv --version > /dev/null
 
 $(VENV)/.made:
@@ -131,11 +131,11 @@ $(VENV)/.made:
 	@{ $(MAKE_VENV); } 2> /dev/null || { rm -rf $(VENV); $(MAKE_VENV); }
 	@echo "$(CURDIR)" > $@
 
-$(VENV)/.book: hashes-book.txt $(VENV)/.made
-	$(INSTALLER) --require-hashes -r hashes-book.txt
+$(VENV)/.book: requirements/hashes-book.txt $(VENV)/.made
+	$(INSTALLER) --require-hashes -r requirements/hashes-book.txt
 	@touch $@
 
-$(VENV)/.test: hashes.txt pyproject.toml $(VENV)/.made
-	$(INSTALLER) --require-hashes -r hashes.txt
+$(VENV)/.test: requirements/hashes.txt pyproject.toml $(VENV)/.made
+	$(INSTALLER) --require-hashes -r requirements/hashes.txt
 	$(INSTALLER) --editable .
 	@touch $@ $(VENV)/.book

@@ -1,11 +1,11 @@
 """Compile the versions of everything, and their hashes: ``make constraints``.
 
-``constraints.txt`` is the full closure for Python 3.11 and newer on every
-platform, without annotations and without addresses of any package index.
-``hashes.txt`` is the same with the SHA-256 of every file, and d2l besides;
-``hashes-book.txt`` is what the book alone needs of it.
-``requirements-uv.txt``, which is installed first, keeps its versions and
-gets the hashes of those.
+All in ``requirements/``: ``constraints.txt`` is the full closure for Python
+3.11 and newer on every platform, without annotations and without addresses
+of any package index. ``hashes.txt`` is the same with the SHA-256 of every
+file, and d2l besides; ``hashes-book.txt`` is what the book alone needs of it.
+``uv.txt``, which is installed first, keeps its versions and gets the hashes
+of those.
 """
 
 import subprocess
@@ -15,10 +15,10 @@ from pathlib import Path
 
 from tools import ROOT
 
-BOOK = "requirements-book.txt"
+BOOK = "requirements/book.txt"
 TESTS = "requirements.txt"
-WITHOUT_DEPENDENCIES = "requirements-d2l.txt"
-INSTALLER = "requirements-uv.txt"
+WITHOUT_DEPENDENCIES = "requirements/d2l.txt"
+INSTALLER = "requirements/uv.txt"
 
 
 def pins(text: str) -> list[str]:
@@ -67,9 +67,9 @@ def main() -> None:
         chosen.flush()
         book = compiled(direct_dependencies(BOOK), "-c", chosen.name)
     written = {
-        "constraints.txt": versions,
-        "hashes.txt": closure + alone,
-        "hashes-book.txt": book,
+        "requirements/constraints.txt": versions,
+        "requirements/hashes.txt": closure + alone,
+        "requirements/hashes-book.txt": book,
         INSTALLER: comments(INSTALLER) + installer,
     }
     for name, text in written.items():

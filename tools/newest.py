@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tools import ROOT
 
-FILES = ("requirements.txt", "requirements-book.txt")
+FILES = ("requirements.txt", "requirements/book.txt")
 KEPT = {"jupyter-book": "jupyter-book<2"}
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==\S+")
 

@@ -3,7 +3,7 @@
     python -m tools.plain_sphinx
 
 The way out, should Jupyter Book 1 end. The settings still come from
-_config.yml and _toc.yml; `make plain` installs requirements-plain.txt and
+_config.yml and _toc.yml; `make plain` installs requirements/plain.txt and
 renders the book from them with the newest Sphinx.
 """
 

@@ -5,11 +5,11 @@ from collections import Counter
 
 import checks
 import pytest
-import yaml
 from checks import Chapter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from tools import ROOT, repository
+from tools.site import contents
 
 ALL = [*checks.chapters(), *checks.solutions()]
 
@@ -71,38 +71,22 @@ def test_every_allowed_piece_of_myst_is_used():
     assert used >= checks.MYST_ALLOWED
 
 
-def toc_files(node) -> list[str]:
-    if isinstance(node, list):
-        return [file for item in node for file in toc_files(item)]
-    if not isinstance(node, dict):
-        return []
-    own = [node[key] for key in ("root", "file") if key in node]
-    return own + [file for value in node.values() for file in toc_files(value)]
+TOC = [page for page, _ in contents.pages()]
 
 
-@pytest.fixture
-def toc() -> list[str]:
-    text = (ROOT / "_toc.yml").read_text(encoding="utf-8")
-    return [
-        file.removesuffix(".ipynb") for file in toc_files(yaml.safe_load(text))
-    ]
+def test_the_table_of_contents_lists_what_exists():
+    faultless(
+        f"_toc.yml: no file {page}"
+        for page in TOC
+        if not any(ROOT.glob(f"{page}.[im]*"))
+    )
 
 
-def test_the_table_of_contents_lists_what_exists(toc):
-    def exists(file: str) -> bool:
-        return any(
-            (ROOT / f"{file.removesuffix('.md')}{suffix}").is_file()
-            for suffix in (".ipynb", ".md")
-        )
-
-    faultless(f"_toc.yml: no file {f}" for f in toc if not exists(f))
-
-
-def test_every_chapter_is_in_the_table_of_contents(toc):
+def test_every_chapter_is_in_the_table_of_contents():
     faultless(
         f"_toc.yml lacks book/{path.stem}"
         for path in checks.chapters()
-        if f"book/{path.stem}" not in toc
+        if f"book/{path.stem}" not in TOC
     )
 
 

@@ -64,10 +64,10 @@ def test_the_package_declares_what_it_imports():
 
 
 def test_the_requirements_name_what_the_repository_imports():
-    files = ("requirements.txt", "requirements-book.txt")
+    files = ("requirements.txt", "requirements/book.txt")
     texts = [
         (ROOT / name).read_text(encoding="utf-8").splitlines()
-        for name in (*files, "requirements-d2l.txt")
+        for name in (*files, "requirements/d2l.txt")
     ]
     modules = imported("onebyone", "tools", "benchmarks", "tests")
     assert not undeclared(modules, names(sum(texts, [])))

@@ -18,7 +18,7 @@ from tools import ROOT
 
 def pins(name):
     """The pinned lines of a file, each with the number of its hashes."""
-    text = (ROOT / name).read_text(encoding="utf-8")
+    text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
     text = re.sub(r"(?m)^#.*\n", "", text)
     entries = re.split(r"\n(?! )", text.strip())
     hashes = re.compile(r" +\\\n +--hash=sha256:[0-9a-f]{64}")
@@ -31,14 +31,12 @@ def versions(name):
     return {pin.partition(" ")[0] for pin in pins(name)}
 
 
-@pytest.mark.parametrize(
-    "name", ["hashes.txt", "hashes-book.txt", "requirements-uv.txt"]
-)
+@pytest.mark.parametrize("name", ["hashes.txt", "hashes-book.txt", "uv.txt"])
 def test_every_pinned_version_has_its_hashes(name):
     assert all("==" in pin and count for pin, count in pins(name).items())
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-book.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements/book.txt"])
 def test_what_is_asked_for_directly_has_its_hashes(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     asked = re.findall(r"(?m)^[a-z][\w.-]*==\S+$", text)
@@ -48,10 +46,10 @@ def test_what_is_asked_for_directly_has_its_hashes(name):
 
 
 def test_hashes_cover_everything_that_is_pinned():
-    d2l = (ROOT / "requirements-d2l.txt").read_text(encoding="utf-8").strip()
+    d2l = (ROOT / "requirements/d2l.txt").read_text(encoding="utf-8").strip()
     assert {*pins("hashes.txt")} == {*pins("constraints.txt"), d2l}
     assert versions("hashes-book.txt") < versions("hashes.txt")
-    assert versions("requirements-uv.txt") < versions("hashes.txt")
+    assert versions("uv.txt") < versions("hashes.txt")
 
 
 # --- As make does it -----------------------------------------------------
@@ -88,7 +86,7 @@ def test_whatever_make_installs_has_its_hash_demanded(target, installer):
         options = {*command[command.index("install") :]}
         itself = options >= {"--editable", "."}
         assert itself or options >= {"--require-hashes", "-r"}
-        if not options & {"requirements-uv.txt"}:  # comes as built files
+        if not options & {"requirements/uv.txt"}:  # comes as built files
             assert options >= {"--no-deps", "--no-build-isolation"}
 
 
@@ -111,7 +109,8 @@ def folder(tmp_path):
 def install(folder, installer, hashes):
     """Install the lines as make does; what it said and what is there."""
     *_, everything = commands("nowhere/.book", f"INSTALL={installer}")
-    (folder / "hashes-book.txt").write_text(hashes, encoding="utf-8")
+    (folder / "requirements").mkdir()
+    (folder / "requirements" / "hashes-book.txt").write_text(hashes, "utf-8")
     target = folder / "target"
     done = subprocess.run(
         [*everything, "--no-index", "--find-links", folder]
@@ -186,8 +185,10 @@ def test_the_recipes_for_pip_demand_hashes_too(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     found = re.findall(r"(?m)^(?:RUN | && )?(pip install .*?)(?: \\)?$", text)
     first, everything, itself = found
-    assert first == "pip install --require-hashes -r requirements-uv.txt"
-    assert {"--require-hashes", "hashes.txt"} <= {*everything.split()}
+    assert first == "pip install --require-hashes -r requirements/uv.txt"
+    assert {"--require-hashes", "requirements/hashes.txt"} <= {
+        *everything.split()
+    }
     assert itself.endswith((" -e .", " --editable ."))
     for command in (everything, itself):
         assert {"--no-deps", "--no-build-isolation"} <= {*command.split()}
@@ -211,8 +212,10 @@ def clone(tmp_path):
     folder = tmp_path / "clone"
     folder.mkdir()
     shutil.copy(ROOT / "Makefile", folder)
-    for name in ("hashes.txt", "hashes-book.txt", "pyproject.toml"):
-        (folder / name).touch()
+    (folder / "requirements").mkdir()
+    for name in ("hashes.txt", "hashes-book.txt"):
+        (folder / "requirements" / name).touch()
+    (folder / "pyproject.toml").touch()
     (folder / "python").write_text(PYTHON)
     (folder / "python").chmod(0o755)
     return folder
@@ -235,7 +238,7 @@ with_unix = pytest.mark.skipif(shutil.which("make") is None, reason="no make")
 @with_unix
 def test_make_installs_once(clone):
     worked, asked = make(clone)
-    assert worked and "-r hashes.txt" in asked
+    assert worked and "-r requirements/hashes.txt" in asked
     assert make(clone) == (True, "")
 
 
@@ -244,7 +247,9 @@ def test_a_moved_clone_is_set_up_anew(clone):
     make(clone)
     moved = clone.rename(clone.with_name("moved"))
     worked, asked = make(moved)
-    assert worked and "-m venv" in asked and "-r hashes.txt" in asked
+    assert (
+        worked and "-m venv" in asked and "-r requirements/hashes.txt" in asked
+    )
     assert make(moved) == (True, "")
 
 
@@ -254,7 +259,7 @@ def test_a_torn_environment_is_made_anew(clone):
     (clone / ".venv" / "bin" / "uv").touch()
     (clone / ".venv" / "torn").touch()
     worked, asked = make(clone)
-    assert worked and "-r hashes.txt" in asked
+    assert worked and "-r requirements/hashes.txt" in asked
     assert not (clone / ".venv" / "torn").exists()
 
 
@@ -265,4 +270,4 @@ def test_an_installation_that_failed_is_tried_again(clone):
     assert not worked
     (clone / "no-network").unlink()
     worked, asked = make(clone)
-    assert worked and "-r hashes.txt" in asked
+    assert worked and "-r requirements/hashes.txt" in asked

@@ -4,11 +4,10 @@ import re
 import shutil
 import subprocess
 
-import checks
 import pytest
 import yaml
 
-from tools import ROOT, repository
+from tools import ROOT, notebooks, repository
 
 URL = "https://github.com/owner/course"
 OTHER = "https://github.com/another/site.2"
@@ -172,7 +171,8 @@ def test_every_notebook_of_the_book_can_be_published(tree):
         shutil.copy(ROOT / name, tree / name)
     repository.write_through(tree, URL, COMMIT)
     for name in names:
-        setup = checks.Chapter.read(tree / name).code[0]
+        cells = notebooks.read(tree / name).cells
+        setup = next(cell for cell in cells if cell.cell_type == "code")
         assert f'repository = "git+{URL}@{COMMIT}"\n' in setup.source
 
 

@@ -248,6 +248,7 @@ def test_jobs_that_hold_are_not_reported(weekly, tmp_path):
 
 
 def test_the_newest_versions_have_no_pins(tmp_path):
+    (tmp_path / "requirements").mkdir()
     for name in newest.FILES:
         text = (ROOT / name).read_text(encoding="utf-8")
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -255,9 +256,9 @@ def test_the_newest_versions_have_no_pins(tmp_path):
     for name in newest.FILES:
         before = names((ROOT / name).read_text(encoding="utf-8"))
         text = (tmp_path / name).read_text(encoding="utf-8")
-        assert "==" not in text and "-c constraints.txt" not in text
+        assert "==" not in text and not text.startswith("-c")
         assert names(text) == before
-    book = (tmp_path / "requirements-book.txt").read_text(encoding="utf-8")
+    book = (tmp_path / "requirements/book.txt").read_text(encoding="utf-8")
     assert "jupyter-book<2\n" in book
 
 

@@ -11,7 +11,7 @@ from pypdf import PdfReader
 from rendered import SITE, Visit, missing
 
 from tools import ROOT
-from tools.site import bundle, pdf
+from tools.site import bundle, contents, pdf
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def listed(request) -> list[tuple[str, str]]:
     """The pages to print: three of the book, in the long tests all."""
     return [
         entry
-        for entry in pdf.pages()
+        for entry in contents.pages()
         if entry[0] in SOME or request.param == "whole"
     ]
 

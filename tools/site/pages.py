@@ -23,13 +23,12 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-import yaml
 from docutils import nodes
 from pybtex.database import Entry, parse_file
 from sphinx.application import Sphinx
 
 from tools.repository import configured
-from tools.site import exercise_pages, widget_data
+from tools.site import contents, exercise_pages, widget_data
 
 COLAB = "https://colab.research.google.com"
 GLOSSARY = "book/glossary"
@@ -437,19 +436,7 @@ def read_sources(app: Sphinx) -> None:
     app.bibliography = {}
     for file in app.config.bibtex_bibfiles:
         app.bibliography |= bibliography(root / file)
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    app.parts = {
-        file: part["caption"]
-        for part in toc.get("parts", [])
-        for file in files_of(part.get("chapters", []))
-    }
-
-
-def files_of(chapters: list[dict]) -> Iterator[str]:
-    for chapter in chapters:
-        if "file" in chapter:
-            yield chapter["file"].removesuffix(".ipynb").removesuffix(".md")
-        yield from files_of(chapter.get("sections", []))
+    app.parts = dict(contents.pages(root))
 
 
 def configure(app: Sphinx, config) -> None:

@@ -7,19 +7,17 @@ tells on which page each section falls, and then the table of contents says so.
 
 import html
 import posixpath
-import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import yaml
 from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import Browser, Page
 from pypdf import PdfReader
 
 from tools import ROOT
-from tools.site import chromium
+from tools.site import chromium, contents
 
 SITE = ROOT / "_build" / "html"
 OUTPUT = ROOT / "_build" / "one-by-one.pdf"
@@ -74,19 +72,6 @@ class Chapter:
     article: Tag
     title: str = ""
     sections: list[tuple[str, str]] = field(default_factory=list)
-
-
-def pages() -> list[tuple[str, str]]:
-    """The pages in reading order, each with the name of its part."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    found = [(toc["root"], "")]
-    for part in toc.get("parts", []):
-        waiting = list(part["chapters"])
-        while waiting:
-            entry = waiting.pop(0)
-            found.append((entry["file"], part["caption"]))
-            waiting = list(entry.get("sections", [])) + waiting
-    return [(re.sub(r"\.(ipynb|md)$", "", file), part) for file, part in found]
 
 
 def name(page: str, anchor: str = "") -> str:
@@ -157,11 +142,11 @@ def document(chapters: list[Chapter]) -> str:
 <body><main class="bd-article">
 <div class="cover"><img src="{(static / "logo.svg").as_uri()}" alt="">
 <h1>{html.escape(title)}</h1><p>{first.get_text()}</p></div>
-<nav class="book-contents"><h1>Contents</h1>{contents(chapters)}</nav>
+<nav class="book-contents"><h1>Contents</h1>{listing(chapters)}</nav>
 {body}</main></body></html>"""
 
 
-def contents(chapters: list[Chapter]) -> str:
+def listing(chapters: list[Chapter]) -> str:
     """The table of contents, with 888 in the place of every page number."""
 
     def entry(anchor: str, title: str) -> str:
@@ -229,7 +214,7 @@ def write(
     Returns the number of printed pages. Links to pages that are not listed
     become plain text.
     """
-    listed = listed or pages()
+    listed = listed or [*contents.pages()]
     names = {page for page, _ in listed}
     source, draft = target.with_suffix(".html"), target.with_suffix(".partial")
     chapters = [chapter(page, part, names) for page, part in listed]
