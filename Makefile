@@ -1,4 +1,5 @@
-# The course on one page: `make book` renders it, `make test` proves it.
+# The course on one page: `make book` renders it, `make quick` checks a change,
+# `make test` proves everything.
 # Everything is installed into .venv, once, and again only when a
 # requirement file changes. A file is taken only if its hash is known, by uv
 # and with `make INSTALL=pip …` by pip alike; only `make plain` takes the
@@ -35,7 +36,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf zip test test-long shake bench bench-long tables execute \
+.PHONY: help book pdf zip test quick test-long shake bench bench-long tables execute \
 	exercises lint serve weights plain test-plain links constraints \
 	repository clean
 
@@ -55,6 +56,9 @@ zip: book  ## site, notebooks and package as _build/one-by-one.zip
 
 test: $(VENV)/.test  ## prove everything: lint, tests, every notebook, the book
 	$(PY) -m tools.verify
+
+quick: $(VENV)/.test  ## format, lint, types, fast tests, what changed: two minutes
+	$(PY) -m tools.verify --quick
 
 test-long: book $(VENV)/.test  ## the slow proofs (run by a weekly workflow)
 	$(PY) -m pytest -m long tests

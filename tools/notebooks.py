@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -116,7 +117,7 @@ def notebook_metadata(notebook: NotebookNode) -> NotebookNode:
 
 
 def _give_ids(cells: list[NotebookNode]) -> None:
-    taken = set()
+    taken: set[str] = set()
     for cell in cells:
         cell_id = cell.get("id", "")
         if not VALID_ID.fullmatch(cell_id) or cell_id in taken:
@@ -145,12 +146,11 @@ def _normalise_metadata(cell: NotebookNode) -> None:
 
 
 def _normalise_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    merged = []
+    merged: list[NotebookNode] = []
     for output in outputs:
         if output.output_type == "stream":
-            last = merged[-1] if merged else {}
-            if last.get("name") == output.name:
-                last.text += output.text
+            if merged and merged[-1].get("name") == output.name:
+                merged[-1].text += output.text
                 continue
         elif WIDGET_TYPE in output.get("data", {}):
             continue
@@ -160,7 +160,7 @@ def _normalise_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 def _steady(cell: NotebookNode) -> None:
     """Replace what differs in every run: addresses, names of styled tables."""
-    names = {}
+    names: dict[str, str] = {}
 
     def name(match: re.Match) -> str:
         content = f"{cell.id} {len(names)}".encode()
@@ -225,7 +225,7 @@ def run_cells(notebook: NotebookNode, name: str) -> None:
                 )
 
 
-def run_cell(client: object, cell: NotebookNode, index: int) -> str | None:
+def run_cell(client: Any, cell: NotebookNode, index: int) -> str | None:
     """Run one cell; return the error that it ended in, if it did."""
     from nbclient.exceptions import (
         CellExecutionError,

@@ -110,7 +110,7 @@ def book_map() -> Figure:
         elif content == "shortcut":
             shortcut(ax, x)
         else:
-            chain(ax, content, x)
+            chain(ax, list(content), x)
         ax.text(x, -1.05, name, ha="center", va="top", weight="bold")
     ax.set(xlim=(-1.1, 7.7), ylim=(-1.4, 3))
     ax.axis("off")

@@ -29,6 +29,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from nbformat.v4 import new_code_cell
@@ -70,7 +71,11 @@ PASSES = [
 def run(path: Path, way: Pass) -> dict:
     """Run one notebook; return its asserts and errors, and the seconds."""
     started = time.monotonic()
-    result = {"fingerprint": fingerprint(path), "asserts": [], "errors": []}
+    result: dict[str, Any] = {
+        "fingerprint": fingerprint(path),
+        "asserts": [],
+        "errors": [],
+    }
     notebook = notebooks.read(path)
     with (
         tempfile.NamedTemporaryFile("r", encoding="utf-8") as record,
@@ -157,8 +162,12 @@ COMPARISON = [*ASSERT, "spot", "link", "nth", "symbol"]
 
 def report(paths: list[Path]) -> tuple[str, bool]:
     """What came of the notebooks, as text, and whether everything held."""
-    results = [(p, way, kept(p, way)) for p in paths for way in PASSES]
-    results = [result for result in results if result[2]]
+    results = [
+        (path, way, result)
+        for path in paths
+        for way in PASSES
+        if (result := kept(path, way))
+    ]
     rows = pd.DataFrame(
         (
             {"notebook": str(path), "pass": way.name, **row}

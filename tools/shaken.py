@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ def begin(record: str, moved_by: int = 0, float32: bool = False) -> None:
     from IPython import get_ipython
 
     shell = get_ipython()
-    builtins.__shaken__ = Ledger(Path(record))
+    vars(builtins)["__shaken__"] = Ledger(Path(record))
     shell.ast_transformers.append(Watched())
     if moved_by:
         move_seeds(moved_by)
@@ -52,7 +53,8 @@ class Ledger:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.compared = path, []
+        self.path = path
+        self.compared: list[list] = []
 
     def check(self, line: int, text: str, test: Callable) -> None:
         """Evaluate an assert's test and write down what came of it."""
@@ -106,7 +108,7 @@ class Watched(ast.NodeTransformer):
 
     visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = leave
 
-    def visit_Try(self, node: ast.Try) -> ast.Try:
+    def visit_Try(self, node: ast.Try | ast.TryStar) -> ast.AST:
         body, node.body = node.body, []  # what is tried may have to raise
         self.generic_visit(node)
         node.body = body
@@ -165,7 +167,7 @@ def move_seeds(by: int) -> None:
     a seed, which draws a student's numbers, stays too.
     """
 
-    def moved(seed: object) -> object:
+    def moved(seed: Any) -> Any:
         whole = isinstance(seed, int | np.integer)
         return int(seed) + by if whole else seed
 
@@ -177,7 +179,8 @@ def move_seeds(by: int) -> None:
         def seed(self, a: object = None, version: int = 2) -> None:
             super().seed(moved(a), version)
 
-    torch.Generator, random.Random = Generator, Random
+    for module, moved_class in ((torch, Generator), (random, Random)):
+        setattr(module, moved_class.__name__, moved_class)
     for module, name in (
         (torch, "manual_seed"),
         (np.random, "seed"),

@@ -1,5 +1,8 @@
 """The whole proof of the course, step by step: ``make test``.
 
+    python -m tools.verify            everything
+    python -m tools.verify --quick    what takes two minutes: ``make quick``
+
 Runs every step even after a failure, and ends with one summary, with the
 time of each step and, where make started it, of installing what it needs.
 Without Fashion-MNIST it says so and proves the same notebooks on generated
@@ -10,6 +13,7 @@ with its share of the cores: two trainings side by side are done sooner than
 one after the other, since small networks gain little from a second thread.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -84,17 +88,71 @@ def share_cores() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // 2)))
 
 
-def steps() -> dict[str, list[str]]:
-    """The commands to run, by name."""
-    python = [sys.executable, "-m"]
-    pytest = [*python, "pytest", "-q", *side_by_side()]
+PYTHON = [sys.executable, "-m"]
+
+
+def static_checks() -> dict[str, list[str]]:
+    """Return the commands that run nothing of the course, by name."""
     return {
-        "format": [*python, "ruff", "format", "--check", "."],
-        "lint": [*python, "ruff", "check", "."],
-        "book": [*python, "tools.book"],  # before the tests that look at it
+        "format": [*PYTHON, "ruff", "format", "--check", "."],
+        "lint": [*PYTHON, "ruff", "check", "."],
+        "types": [*PYTHON, "mypy"],
+    }
+
+
+def steps() -> dict[str, list[str]]:
+    """Return the commands of the whole proof, by name."""
+    pytest = [*PYTHON, "pytest", "-q", *side_by_side()]
+    return {
+        **static_checks(),
+        "book": [*PYTHON, "tools.book"],  # before the tests that look at it
         "tests": [*pytest, *tests()],
         "notebooks": [*pytest, *NBVAL, *notebooks()],
     }
+
+
+def quick_steps() -> dict[str, list[str]]:
+    """Return the commands of two minutes: what changed, and fast tests."""
+    pytest = [*PYTHON, "pytest", "-q", *side_by_side()]
+    commands = {**static_checks(), "tests": [*pytest, *fast_tests()]}
+    if pages := changed_pages():
+        structure = "tests/notebooks/test_structure.py"
+        commands["claims"] = [*PYTHON, "tools.claims", *pages]
+        commands["structure"] = [*pytest, structure, "-k", " or ".join(pages)]
+    return commands
+
+
+def fast_tests() -> list[str]:
+    """Return the unit tests that neither train nor start other processes."""
+    return [
+        file
+        for file in longest_first("tests/unit/test_*.py")
+        if not file.startswith(LONGEST_FIRST)
+    ]
+
+
+def changed_pages() -> list[str]:
+    """Return the notebooks with claims that differ from those on `main`.
+
+    Where git cannot tell, these are all.
+    """
+    try:
+        base = git("merge-base", "HEAD", "main")
+        changed = {*git("diff", "--name-only", *base), *git(*UNTRACKED)}
+    except (OSError, subprocess.CalledProcessError):
+        return notebooks()
+    return [path for path in notebooks() if path in changed]
+
+
+UNTRACKED = ("ls-files", "--others", "--exclude-standard")
+
+
+def git(*arguments: str) -> list[str]:
+    """Return the lines that git prints."""
+    command = ["git", *arguments]
+    return subprocess.check_output(
+        command, stderr=subprocess.DEVNULL, text=True
+    ).splitlines()
 
 
 def choose_data() -> None:
@@ -118,15 +176,19 @@ def run(command: list[str]) -> int:
         return 127
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run the steps; exit status 0 only if all of them passed."""
+    parser = argparse.ArgumentParser(prog="python -m tools.verify")
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(arguments)
     started = float(os.environ.get("MAKE_STARTED") or time.time())
     installing = time.time() - started
     os.chdir(ROOT)
     share_cores()
     choose_data()
     results = {}
-    for name, command in steps().items():
+    commands = quick_steps() if options.quick else steps()
+    for name, command in commands.items():
         print(f"\n=== {name}", flush=True)
         before = time.monotonic()
         results[name] = (run(command), time.monotonic() - before)

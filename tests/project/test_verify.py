@@ -16,7 +16,7 @@ def ran(monkeypatch, capsys, **commands):
     """Exit status and summary of a proof of these steps."""
     monkeypatch.setattr(verify, "steps", lambda: commands)
     monkeypatch.setattr(verify, "choose_data", lambda: None)
-    status = verify.main()
+    status = verify.main([])
     return status, capsys.readouterr().out.partition("=== summary\n")[2]
 
 
@@ -58,7 +58,7 @@ def test_a_command_that_is_not_there_is_a_step_that_failed(
 def test_the_sentence_says_which_command_is_missing(monkeypatch, capsys):
     monkeypatch.setattr(verify, "steps", lambda: {"book": ["no-such-program"]})
     monkeypatch.setattr(verify, "choose_data", lambda: None)
-    verify.main()
+    verify.main([])
     told = capsys.readouterr().out.partition("=== summary\n")[0]
     assert "no-such-program" in told and "cannot be started" in told
 
@@ -89,8 +89,37 @@ def test_what_takes_longest_starts_first():
 
 
 def test_the_proof_needs_no_program_but_python():
-    for command in verify.steps().values():
+    for command in [*verify.steps().values(), *verify.quick_steps().values()]:
         assert command[0] == sys.executable
+
+
+def changed(monkeypatch, folder, *names):
+    """The pages that a quick proof takes in a copy with these changes."""
+    for name in (
+        "book/a.ipynb",
+        "book/b.ipynb",
+        "exercises/solutions/a.ipynb",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    verify.git("init", "--quiet", "--initial-branch=main")
+    verify.git("add", ".")
+    author = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+    verify.git(*author, "commit", "--quiet", "--message=all")
+    for name in names:
+        (folder / name).write_text("{}")
+    monkeypatch.setattr(verify, "ROOT", folder)
+    return verify.changed_pages()
+
+
+def test_a_quick_proof_takes_the_notebooks_that_changed(monkeypatch, tmp_path):
+    names = "book/b.ipynb", "book/new.ipynb", "exercises/a.ipynb"
+    assert changed(monkeypatch, tmp_path, *names) == [*names[:2]]
+
+
+def test_a_quick_proof_takes_every_notebook_where_there_is_no_git(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert verify.changed_pages() == verify.notebooks()
 
 
 def test_the_time_of_installing_is_told_where_make_says_its_start(

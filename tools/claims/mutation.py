@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tools.claims.numbers import NUMBER, Number
+from tools.claims.numbers import Number
 from tools.claims.pages import Page, Text
 from tools.claims.prose import claims
 
@@ -49,7 +49,7 @@ def mutations(page: Page) -> Iterator[Mutation]:
 
 
 def _changed_digit(claim: Number, generator: random.Random) -> tuple[int, str]:
-    mantissa = NUMBER.match(claim.text)["mantissa"]
+    mantissa = claim.text[: claim.digits]
     places = [i for i, letter in enumerate(mantissa) if letter.isdigit()]
     place = generator.choice(places)
     others = sorted(set("0123456789") - {mantissa[place]})

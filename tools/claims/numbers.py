@@ -33,7 +33,8 @@ NUMBER = re.compile(rf"(?P<mantissa>{MANTISSA})(?P<power>{POWER})?")
 class Number:
     """A number as printed: `mantissa` in units of `scale`.
 
-    `quantum` is the last printed digit's value, in units of `scale` too.
+    `quantum` is the last printed digit's value, in units of `scale` too; the
+    first `digits` letters of `text` are the mantissa as it is printed.
     """
 
     start: int
@@ -41,6 +42,7 @@ class Number:
     text: str
     mantissa: Fraction
     quantum: Fraction
+    digits: int
     scale: Fraction = Fraction(1)
     scientific: bool = False
     unit: str = ""
@@ -82,6 +84,7 @@ def read_numbers(text: str) -> Iterator[Number]:
             text=text[match.start() : end],
             mantissa=Fraction("0" + digits) * power,
             quantum=Fraction(1, 10**decimals) * power,
+            digits=len(match["mantissa"]),
             scale=scale,
             scientific=bool(match["power"]),
             unit=unit,
@@ -92,7 +95,7 @@ def _exponent(power: str) -> int:
     if not power:
         return 0
     plain = power.translate(str.maketrans(SUPERSCRIPT + "⁻−", "0123456789--"))
-    exponent = re.search(r"[-+]?\d+(?=\}?$)", plain)[0]
+    (exponent,) = re.findall(r"[-+]?\d+(?=\}?$)", plain)
     if power[0] not in "eE" and "^" not in power:
         exponent = exponent.removeprefix("10")
     return max(-400, min(400, int(exponent)))

@@ -78,7 +78,8 @@ RESULTS = re.compile(
 
 def _read_markdown(path: Path, known: list[Proof]) -> Page:
     """Read a page; blocks of recorded results are its outputs."""
-    texts, proofs = [], [[]]
+    texts: list[Text] = []
+    proofs: list[list[Proof]] = [[]]
     for piece in _split_at_headings(path.read_text(encoding="utf-8")):
         if HEADING.match(piece):
             proofs.append([])
@@ -90,7 +91,8 @@ def _read_markdown(path: Path, known: list[Proof]) -> Page:
 
 def _read_notebook(path: Path, known: list[Proof]) -> Page:
     """Read a notebook; a section reaches from a heading to the next."""
-    texts, proofs = [], [[]]
+    texts: list[Text] = []
+    proofs: list[list[Proof]] = [[]]
     for position, cell in enumerate(notebooks.read(path).cells, start=1):
         where = f"cell {position} (id {cell.get('id', 'none')})"
         if cell.cell_type == "markdown":

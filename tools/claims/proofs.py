@@ -128,7 +128,8 @@ DEFINITIONS = (
 
 def asserts(cell) -> list[ast.Assert]:
     """The asserts that run with the cell: none inside a definition."""
-    found, waiting = [], list(ast.parse(notebooks.python_of(cell)).body)
+    found = []
+    waiting: list[ast.AST] = [*ast.parse(notebooks.python_of(cell)).body]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Assert):

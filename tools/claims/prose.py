@@ -162,7 +162,8 @@ def _blank_tag(tag: re.Match) -> str:
 
 def _blank_fences(markdown: str) -> str:
     """Blank code; keep the prose of MyST directives and their alt texts."""
-    lines, open_fences, in_options = [], [], False
+    lines, in_options = [], False
+    open_fences: list[_Fence] = []
     for line in markdown.split("\n"):
         fence, option = FENCE.match(line), OPTION.match(line)
         if fence and _closes(fence, open_fences):

@@ -19,6 +19,7 @@ import shutil
 import struct
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -39,6 +40,7 @@ PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page
 # --- Terms of the glossary -------------------------------------------------
 
 
+@cache
 def glossary(app: Sphinx) -> dict[str, tuple[str, str]]:
     """Spellings of each term, with its anchor and its definition."""
     terms = {}
@@ -133,7 +135,7 @@ def complete_page(
     if doctree is None or "body" not in context:
         return
     body = context["body"]
-    body = add_references(body, app.bibliography)
+    body = add_references(body, works_cited(app))
     body = add_sizes(body, Path(app.srcdir), Path(app.outdir))
     if "repository_url" in app.config.html_theme_options:
         body = add_reports(body, app, pagename)
@@ -147,7 +149,7 @@ def complete_page(
         bar = run_bar(app, pagename, context, doctree)
         body = body.replace("</h1>", f"</h1>\n{bar}", 1)
     context["body"] = body
-    context["part"] = app.parts.get(pagename, "")
+    context["part"] = parts(app).get(pagename, "")
     add_widgets(app, set(re.findall(r'data-widget="([\w-]+)"', body)))
 
 
@@ -236,10 +238,13 @@ def issue(repository: str, file: str, section: str, anchor: str) -> str:
 # --- Papers ----------------------------------------------------------------
 
 
-def bibliography(file: Path) -> dict[str, str]:
-    """By address, each work of a BibTeX file in one line."""
+@cache
+def works_cited(app: Sphinx) -> dict[str, str]:
+    """Return each work of the BibTeX files in one line, by its address."""
+    files = [Path(app.srcdir, name) for name in app.config.bibtex_bibfiles]
     return {
         entry.fields["url"]: in_one_line(entry)
+        for file in files
         for entry in parse_file(str(file)).entries.values()
         if "url" in entry.fields
     }
@@ -377,8 +382,10 @@ def with_policy(page: str) -> str:
     hashes = [f" 'sha256-{b64encode(d).decode()}'" for d in sorted(digests)]
     content = POLICY + "".join(hashes)
     tag = f'<meta http-equiv="{CSP}" content="{content}" />\n'
-    head = re.match(r'.*?<meta charset="utf-8" ?/>\n|', page, re.DOTALL)
-    return head[0] + tag + page[head.end() :]
+    # behind the character set, which has to stand in the first bytes
+    head = re.search(r'(?<=<meta charset="utf-8")( ?/>)\n', page)
+    place = head.end() if head else 0
+    return page[:place] + tag + page[place:]
 
 
 # rules of the theme's style sheet for an icon font that is not there
@@ -430,13 +437,10 @@ def slim_site(app: Sphinx, exception: Exception | None) -> None:
                 file.unlink(missing_ok=True)
 
 
-def read_sources(app: Sphinx) -> None:
-    """Look up, once a build, what many pages need."""
-    root = Path(app.srcdir)
-    app.bibliography = {}
-    for file in app.config.bibtex_bibfiles:
-        app.bibliography |= bibliography(root / file)
-    app.parts = dict(contents.pages(root))
+@cache
+def parts(app: Sphinx) -> dict[str, str]:
+    """Return the name of the part that each page belongs to."""
+    return dict(contents.pages(Path(app.srcdir)))
 
 
 def configure(app: Sphinx, config) -> None:
@@ -469,7 +473,6 @@ def fold_setup(app: Sphinx, docname: str, source: list[str]) -> None:
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", configure)
     app.connect("source-read", fold_setup)
-    app.connect("builder-inited", read_sources)
     app.connect("doctree-resolved", link_terms, priority=900)
     app.connect("html-page-context", complete_page, priority=900)
     app.connect("build-finished", write_data, priority=800)

@@ -82,29 +82,40 @@ def name(page: str, anchor: str = "") -> str:
 def chapter(page: str, part: str, printed: set[str]) -> Chapter:
     """Take a page's article, with its links made to fit the one document."""
     text = (SITE / f"{page}.html").read_text(encoding="utf-8")
-    article = BeautifulSoup(text, "html.parser").select_one("article")
+    article = first(BeautifulSoup(text, "html.parser"), "article")
     for tag in article.select(UNPRINTED):
         tag.decompose()
     for tag in article.find_all(id=True):
-        tag["id"] = name(page, tag["id"])
+        tag["id"] = name(page, str(tag["id"]))
     for image in article.find_all("img"):
-        image["src"] = (SITE / page).parent.joinpath(image["src"]).as_uri()
+        image["src"] = (
+            (SITE / page).parent.joinpath(str(image["src"])).as_uri()
+        )
         del image["loading"]
     for details in article.find_all("details"):
         details["open"] = ""
     for link in article.find_all("a", href=True):
         relink(link, page, printed)
     found = Chapter(page, part, article)
-    found.title = article.find("h1").get_text().strip()
+    found.title = first(article, "h1").get_text().strip()
     for heading in article.find_all("h2"):
-        anchor = heading.parent.get("id") or name(page)
+        section = heading.find_parent("section", id=True)
+        anchor = str(section["id"]) if section else name(page)
         found.sections.append((anchor, heading.get_text().strip()))
+    return found
+
+
+def first(place: Tag, selector: str) -> Tag:
+    """Return the first match of a selector; ValueError where none is."""
+    found = place.select_one(selector)
+    if found is None:
+        raise ValueError(f"the rendered page has no {selector}")
     return found
 
 
 def relink(link: Tag, page: str, printed: set[str]) -> None:
     """Point a link at its place in the document; elsewhere, drop it."""
-    parts = urlsplit(link["href"])
+    parts = urlsplit(str(link["href"]))
     if parts.scheme:
         return
     folder = posixpath.dirname(page)
@@ -129,7 +140,8 @@ def document(chapters: list[Chapter]) -> str:
         f'<div class="chapter" id="{name(c.page)}">{c.article}</div>'
         for c in chapters
     )
-    title, first = chapters[0].title, chapters[0].article.find("p")
+    title = chapters[0].title
+    lead = first(chapters[0].article, "p")
     return f"""<!DOCTYPE html>
 <html lang="en" data-theme="light"><head><meta charset="utf-8">
 <title>{html.escape(title)}</title>{links}
@@ -141,7 +153,7 @@ def document(chapters: list[Chapter]) -> str:
 <script defer src="{mathjax}"></script></head>
 <body><main class="bd-article">
 <div class="cover"><img src="{(static / "logo.svg").as_uri()}" alt="">
-<h1>{html.escape(title)}</h1><p>{first.get_text()}</p></div>
+<h1>{html.escape(title)}</h1><p>{lead.get_text()}</p></div>
 <nav class="book-contents"><h1>Contents</h1>{listing(chapters)}</nav>
 {body}</main></body></html>"""
 
@@ -201,8 +213,9 @@ def page_numbers(file: Path) -> dict[str, int]:
     """The page of every linked place, counted from 1."""
     reader = PdfReader(file)
     return {
-        place.removeprefix("/"): reader.get_destination_page_number(to) + 1
+        place.removeprefix("/"): page + 1
         for place, to in reader.named_destinations.items()
+        if (page := reader.get_destination_page_number(to)) is not None
     }
 
 
