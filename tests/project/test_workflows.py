@@ -88,6 +88,16 @@ def test_commands_call_targets_and_tools_that_exist(workflow):
             assert (ROOT / f"{command[2].replace('.', '/')}.py").is_file()
 
 
+def test_a_newer_push_cancels_the_tests_of_a_pull_request_and_no_others():
+    text = (FOLDER / "test.yml").read_text(encoding="utf-8")
+    content = yaml.safe_load(text)
+    assert "concurrency" not in content  # it would hold for who calls it too
+    concurrency = content["jobs"]["test"]["concurrency"]
+    assert concurrency["cancel-in-progress"] is True
+    alone = "github.event.pull_request.number || github.run_id"
+    assert alone in concurrency["group"]
+
+
 # --- Publishing ----------------------------------------------------------
 
 
