@@ -1,6 +1,7 @@
 """A small stand-in for Fashion-MNIST, in a folder and behind a server."""
 
 import gzip
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -8,7 +9,7 @@ import pytest
 import torchvision
 
 import faults
-from onebyone import data as module
+from onebyone.data import fashion_mnist, letters
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def fresh_machine(tmp_path, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def official(monkeypatch):
     packed = {f"{name}.gz": gzip.compress(raw) for name, raw in files.items()}
     content = {**files, **packed}
     hashes = {name: faults.sha256(content[name]) for name in content}
-    monkeypatch.setattr(module, "_SHA256", hashes)
+    monkeypatch.setattr(fashion_mnist, "SHA256", hashes)
     dataset = torchvision.datasets.FashionMNIST
     monkeypatch.setattr(dataset, "mirrors", ["http://127.0.0.1:9/"])
     return packed
@@ -86,5 +87,5 @@ def mirror(official, monkeypatch):
 
 @pytest.fixture
 def few_letters(monkeypatch):
-    monkeypatch.setattr(module, "_LETTERS_TRAIN", faults.TRAIN)
-    monkeypatch.setattr(module, "_LETTERS_TEST", faults.TEST)
+    monkeypatch.setattr(letters, "TRAIN", faults.TRAIN)
+    monkeypatch.setattr(letters, "TEST", faults.TEST)
