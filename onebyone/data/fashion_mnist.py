@@ -14,7 +14,7 @@ from torch import Tensor
 
 from onebyone.data import cache
 from onebyone.data.images import ImageData, Splits
-from onebyone.data.progress import progress_bar
+from onebyone.progress import progress_bar
 
 DOWNLOAD_TIMEOUT = 20.0  # seconds without a byte
 MAX_DOWNLOAD = 64 * 2**20  # bytes; the largest official file has 26,421,880
@@ -129,7 +129,12 @@ def _fetch(url: str, name: str) -> bytes:
     content = bytearray()
     with (
         urllib.request.urlopen(request, timeout=DOWNLOAD_TIMEOUT) as response,
-        progress_bar(response.length, f"downloading {name}", "B") as bar,
+        progress_bar(
+            total=response.length,
+            desc=f"downloading {name}",
+            unit="B",
+            unit_scale=True,
+        ) as bar,
     ):
         expected = response.length
         while chunk := response.read(1 << 16):

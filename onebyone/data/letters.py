@@ -16,11 +16,10 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms import v2
-from tqdm import tqdm
 
 from onebyone.data import cache
 from onebyone.data.images import ImageData, Splits
-from onebyone.data.progress import progress_bar
+from onebyone.progress import progress_bar, tqdm
 
 ALPHANUMERIC = string.digits + string.ascii_letters
 VERSION = 1  # to be raised with every change of the drawing
@@ -104,7 +103,10 @@ def _draw(class_names: list[str]) -> Splits:
     with (
         torch.random.fork_rng(devices=[]),
         progress_bar(
-            2 * (TRAIN + TEST), "drawing letters", " distortions"
+            total=2 * (TRAIN + TEST),
+            desc="drawing letters",
+            unit=" distortions",
+            unit_scale=True,
         ) as bar,
     ):
         torch.default_generator.manual_seed(SEED)

@@ -8,14 +8,8 @@
 from onebyone.training.evaluation import evaluate, predict
 from onebyone.training.history import COLUMNS, RECENT_STEPS, History, Step
 from onebyone.training.numerics import PRECISIONS, Numerics, best_precision
-from onebyone.training.trainer import (
-    MOMENTUM,
-    SCHEDULES,
-    WEIGHT_DECAY,
-    Trainer,
-    constant,
-    one_cycle,
-)
+from onebyone.training.schedules import SCHEDULES, constant, one_cycle
+from onebyone.training.trainer import MOMENTUM, WEIGHT_DECAY, Trainer
 
 __all__ = [
     "COLUMNS",

@@ -13,7 +13,7 @@ from onebyone.training.numerics import Numerics
 def evaluate(
     net: nn.Module, data: d2l.DataModule | Iterable, precision: str = "auto"
 ) -> tuple[float, float]:
-    """Mean loss and accuracy of ``net`` over the whole test set.
+    """Return mean loss and accuracy of ``net`` over the whole test set.
 
     Each image counts once, however the batches are cut. The network runs
     where it is, in evaluation mode, and is then put back in its own mode.
@@ -35,7 +35,7 @@ def evaluate(
 def predict(
     net: nn.Module, data: d2l.DataModule | Iterable, precision: str = "auto"
 ) -> Tensor:
-    """Logits of ``net`` over the whole test set, (N, classes), on the CPU.
+    """Return the logits of the test set, (N, classes), on the CPU.
 
     The arguments are those of :func:`evaluate`; the rows keep the order of
     the test images.
@@ -59,7 +59,7 @@ def _test_batches(data: d2l.DataModule | Iterable) -> Iterable:
 
 
 def _numerics_of(net: nn.Module, precision: str) -> Numerics:
-    """The numerics for ``net`` where it is."""
+    """Return the numerics for ``net`` where it is."""
     device = next((p.device for p in net.parameters()), "cpu")
     return Numerics(device, precision)
 
@@ -67,7 +67,7 @@ def _numerics_of(net: nn.Module, precision: str) -> Numerics:
 def _logits_and_labels(
     net: nn.Module, batches: Iterable, numerics: Numerics
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Run ``net`` over batches in evaluation mode, without gradients."""
+    """Yield logits and labels, in evaluation mode and without gradients."""
     was_training = net.training
     net.eval()
     try:
@@ -85,7 +85,7 @@ def _logits_and_labels(
 def score(
     net: nn.Module, batches: Iterable, numerics: Numerics
 ) -> tuple[float, float]:
-    """Mean loss and accuracy per image."""
+    """Return mean loss and accuracy per image."""
     loss_of = loss_function(net)
     losses, correct, images = [], [], 0
     for logits, y in _logits_and_labels(net, batches, numerics):

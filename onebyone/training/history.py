@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 import pandas as pd
 import torch
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 from torch import Tensor
 
 COLUMNS = {  # of the history, and how each is shown
@@ -47,18 +45,17 @@ class History:
         message: what ``fit`` printed about the end, empty if all was well.
     """
 
-    def __init__(self, steps_per_epoch: int):
-        self.steps_per_epoch = steps_per_epoch
+    def __init__(self) -> None:
         self.stopped: str | None = None
         self.message = ""
         self._epochs: list[list[float]] = []
-        self._epoch_ends = [0]
+        self._reported = 0  # steps in the epochs that have a row
         self._steps: list[Step] = []
         self._unread: list[Step] = []
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row per epoch."""
+        """The epochs, one row each."""
         frame = pd.DataFrame(self._epochs, columns=list(COLUMNS))
         return frame.astype({"epoch": int})
 
@@ -83,7 +80,7 @@ class History:
         self._unread.append(step)
 
     def read_losses(self) -> float:
-        """Wait for the losses noted so far; their mean.
+        """Wait for the losses noted so far; return their mean.
 
         Sets ``stopped`` at the first loss that is not finite and forgets
         the steps after it.
@@ -109,11 +106,11 @@ class History:
         training_seconds: float,
     ) -> None:
         """Add the row of an epoch, unless there is nothing to tell."""
-        steps = self._steps[self._epoch_ends[-1] :]
+        steps = self._steps[self._reported :]
         if not steps or not math.isfinite(steps[-1].loss):
             return
         images = sum(step.images for step in steps)
-        self._epoch_ends.append(len(self._steps))
+        self._reported = len(self._steps)
         self._epochs.append(
             [
                 len(self._epochs) + 1,
@@ -127,7 +124,7 @@ class History:
         )
 
     def stayed_at_chance(self, classes: int) -> bool:
-        """Whether the last steps knew no more than that there are classes.
+        """Return whether the last steps did no better than guessing.
 
         True when their mean loss is within 1 % of ln(classes) and their
         accuracy is near 1/classes. Too short a run is not judged.
@@ -141,33 +138,6 @@ class History:
         chance = math.log(classes)
         return abs(loss - chance) < 0.01 * chance and accuracy < 1.5 / classes
 
-    def plot(self) -> Figure:
-        """Loss of steps and epochs on the left, accuracy on the right."""
-        figure, (left, right) = plt.subplots(
-            1, 2, figsize=(9, 3.2), layout="constrained"
-        )
-        steps, epochs = self.steps, self.frame
-        epochs_at = [end / self.steps_per_epoch for end in self._epoch_ends]
-        left.plot(
-            steps["step"] / self.steps_per_epoch,
-            steps["loss"],
-            color="C0",
-            alpha=0.35,
-            label="train, each step",
-        )
-        for axes, quantity in ((left, "loss"), (right, "accuracy")):
-            for color, part in (("C0", "train"), ("C1", "test")):
-                axes.plot(
-                    epochs_at[1:],
-                    epochs[f"{part}_{quantity}"],
-                    marker="o",
-                    color=color,
-                    label=part,
-                )
-            axes.set(xlabel="epoch", ylabel=quantity)
-            axes.legend()
-        return figure
-
     def __repr__(self) -> str:
         ending = f"\nstopped: {self.stopped}" if self.stopped else ""
         return self._shown().to_string(index=False) + ending
@@ -177,7 +147,7 @@ class History:
         return self._shown().to_html(index=False, border=0) + ending
 
     def _shown(self) -> pd.DataFrame:
-        """The table of epochs as text."""
+        """Return the table of epochs as text."""
         columns = {
             name.replace("_", " "): self.frame[name].map(form.format)
             for name, form in COLUMNS.items()

@@ -29,12 +29,12 @@ class Numerics:
         self.memory_format: torch.memory_format | None = None  # not chosen
 
     def place(self, batch: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
-        """Images and labels on the device; integer labels as int64."""
+        """Return images and labels on the device; integer labels as int64."""
         X, y = (part.to(self.device, non_blocking=True) for part in batch)
         return X, y if y.is_floating_point() else y.long()
 
     def logits(self, net: nn.Module, X: Tensor) -> Tensor:
-        """Run ``net`` in mixed precision; float32 logits (B, classes)."""
+        """Run ``net`` in mixed precision; return float32 (B, classes)."""
         if X.dim() == 4:
             plain = torch.contiguous_format
             X = X.to(memory_format=self.memory_format or plain)
@@ -74,18 +74,18 @@ class Numerics:
         return torch.autocast(self.device.type, self.dtype)
 
     def gradient_scaler(self) -> torch.amp.GradScaler:
-        """Keeps small float16 gradients from vanishing; else idle."""
+        """Return what keeps small float16 gradients from vanishing."""
         enabled = self.dtype == torch.float16
         return torch.amp.GradScaler(self.device.type, enabled=enabled)
 
 
 def best_precision(device: torch.device) -> torch.dtype:
-    """The fastest format for which the device has instructions."""
+    """Return the fastest format for which the device has instructions."""
     if device.type == "cuda":
         has_bfloat16 = torch.cuda.get_device_capability(device) >= (8, 0)
         return torch.bfloat16 if has_bfloat16 else torch.float16
     if device.type == "cpu":
-        # private in PyTorch, so they may go
+        # private in PyTorch, so they may disappear
         for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
             if getattr(torch.cpu, name, bool)():
                 return torch.bfloat16
@@ -93,12 +93,14 @@ def best_precision(device: torch.device) -> torch.dtype:
 
 
 def check_precision(precision: str) -> None:
+    """Refuse a precision that has another name."""
     if precision not in ("auto", *PRECISIONS):
         names = ", ".join(PRECISIONS)
         raise ValueError(f"precision must be one of auto, {names}")
 
 
 def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error says that the memory was too small."""
     signs = ("out of memory", "allocate memory", "not enough memory")
     found = any(sign in str(error).lower() for sign in signs)
     return found or isinstance(error, MemoryError)

@@ -1,9 +1,7 @@
 """The trainer: what happens in a run, in an epoch and in a step."""
 
 import math
-import os
 import time
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -13,12 +11,8 @@ from d2l import torch as d2l
 from torch import Tensor, nn
 
 from onebyone.data import best_device
-from onebyone.training.diagnosis import (
-    check_labels,
-    check_overrides,
-    known_labels,
-    try_out,
-)
+from onebyone.progress import progress_bar, tqdm
+from onebyone.training import diagnosis
 from onebyone.training.evaluation import count_correct, loss_function, score
 from onebyone.training.history import History, Step
 from onebyone.training.numerics import (
@@ -26,32 +20,10 @@ from onebyone.training.numerics import (
     check_precision,
     is_out_of_memory,
 )
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # silence tqdm's IProgress warning
-    from tqdm.auto import tqdm
+from onebyone.training.schedules import SCHEDULES
 
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
-
-
-def one_cycle(progress: float) -> float:
-    """Share of the peak learning rate when ``progress`` (0 to 1) is done.
-
-    A straight rise over the first 30 %, then half a cosine down to zero
-    (after Smith and Topin, arXiv 1708.07120).
-    """
-    if progress < 0.3:
-        return progress / 0.3
-    return (1 + math.cos(math.pi * (progress - 0.3) / 0.7)) / 2
-
-
-def constant(progress: float) -> float:
-    """The full learning rate from the first step to the last."""
-    return 1.0
-
-
-SCHEDULES = {"one-cycle": one_cycle, "constant": constant}
 
 
 class Trainer(d2l.Trainer):
@@ -108,7 +80,7 @@ class Trainer(d2l.Trainer):
         self.save_hyperparameters()
 
     def fit(self, model: nn.Module, data: d2l.DataModule) -> History:
-        """Train ``model``, then on the device and in evaluation mode.
+        """Train ``model``, then leave it in evaluation mode on its device.
 
         Lazy layers are materialised first. Ctrl-C ends training early, and
         so does a loss that is not finite; the history says so.
@@ -121,14 +93,14 @@ class Trainer(d2l.Trainer):
         Raises:
             ValueError: before training starts, when the model, the data or
                 the two together cannot be trained.
-            RuntimeError: out of memory; the message names a batch size for
-                which there is enough, where there is one.
+            RuntimeError: out of memory; the message names a batch size that
+                fits, where there is one.
         """
         if self.seed is not None:
             torch.manual_seed(self.seed)
         self.prepare_data(data)
         self.prepare_model(model)
-        self.history = History(self.num_train_batches)
+        self.history = History()
         self.epoch = self.train_batch_idx = 0
         out_of_memory = False
         try:
@@ -146,8 +118,8 @@ class Trainer(d2l.Trainer):
             if isinstance(model, d2l.Module):
                 model.board.display = self.board_display
         if out_of_memory:
-            raise RuntimeError(self._explain_out_of_memory())
-        self.history.message = self._explain_end()
+            raise RuntimeError(diagnosis.explain_out_of_memory(self))
+        self.history.message = diagnosis.explain_end(self)
         if self.history.message:
             print(self.history.message)
         return self.history
@@ -160,27 +132,22 @@ class Trainer(d2l.Trainer):
         self.num_steps = self.max_epochs * self.num_train_batches
         if self.max_steps is not None:
             self.num_steps = min(self.num_steps, self.max_steps)
-        if self.num_train_batches == 0:
-            raise ValueError("the training set has no images")
-        if self.val_dataloader is not None and self.num_val_batches == 0:
-            raise ValueError("the test set has no images")
+        diagnosis.check_sizes(self)
         # a look that leaves the order of the images as it was
         with torch.random.fork_rng(devices=[]):
             self.first_batch = next(iter(self.train_dataloader))
-        self.batch_size = len(self.first_batch[-1])
-        self.labels = known_labels(data, self.train_dataloader)
-        if self.labels is None:
-            self.labels = self.first_batch[-1]
+        self.labels = diagnosis.labels_in_sight(
+            data, self.train_dataloader, self.first_batch
+        )
 
     def prepare_model(self, model: nn.Module) -> None:
         """Try the model on two images; give it a loss and an optimiser."""
-        if not any(p.requires_grad for p in model.parameters()):
-            raise ValueError("the network has no parameters to train")
-        check_overrides(model)
+        diagnosis.check_model(model)
         self.model = model.to(self.numerics.device)
-        X, y = self.prepare_batch(self.first_batch)
-        self.num_classes = try_out(model, X[:2], self.numerics)
-        check_labels(self.labels, self.num_classes)
+        X, _ = self.prepare_batch(self.first_batch)
+        self.num_classes = diagnosis.try_out(model, X[:2], self.numerics)
+        diagnosis.check_labels(self.labels, self.num_classes)
+        self.numerics.choose_layout(model, X[:2], modes=(False, True))
         model.to(memory_format=self.numerics.memory_format)
         if isinstance(model, d2l.Module):
             model.trainer = self
@@ -200,24 +167,23 @@ class Trainer(d2l.Trainer):
         self.scaler = self.numerics.gradient_scaler()
 
     def prepare_batch(self, batch: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
-        """The batch, on the device of the network."""
+        """Return the batch on the device of the network."""
         return self.numerics.place(batch)
 
     def fit_epoch(self) -> None:
         """Train for an epoch, or what max_steps leaves of it; evaluate."""
         self.model.train()
         start = next_look = time.perf_counter()
-        steps = min(
-            self.num_train_batches, self.num_steps - self.train_batch_idx
-        )
-        loader = self.train_dataloader
-        with self._interruptible(), self._bar("train", loader, steps) as bar:
-            for batch in bar:
+        left = self.num_steps - self.train_batch_idx
+        steps = min(self.num_train_batches, left)
+        with self._batches("train", self.train_dataloader, steps) as batches:
+            for batch in batches:
                 self.training_step(batch)
-                # reading the loss waits for the device: twice a second do
+                # reading the loss waits for the device: only twice a second
                 if time.perf_counter() >= next_look:
                     next_look = time.perf_counter() + 0.5
-                    bar.set_postfix(loss=f"{self.history.read_losses():.3f}")
+                    loss = self.history.read_losses()
+                    batches.set_postfix(loss=f"{loss:.3f}")
                 if self.history.stopped:
                     break
         self.history.read_losses()
@@ -225,11 +191,8 @@ class Trainer(d2l.Trainer):
         test = math.nan, math.nan
         if self.val_dataloader is not None and not self.history.stopped:
             loader, steps = self.val_dataloader, self.num_val_batches
-            with (
-                self._interruptible(),
-                self._bar("test", loader, steps) as bar,
-            ):
-                test = score(self.model, bar, self.numerics)
+            with self._batches("test", loader, steps) as batches:
+                test = score(self.model, batches, self.numerics)
         seconds = time.perf_counter() - start
         self.history.end_epoch(*test, seconds, training_seconds)
 
@@ -265,100 +228,18 @@ class Trainer(d2l.Trainer):
         nn.utils.clip_grad_norm_(model.parameters(), grad_clip_val)
 
     @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """Let Ctrl-C end the work inside, and note it."""
+    def _batches(
+        self, part: str, loader: Iterable, steps: int
+    ) -> Iterator[tqdm]:
+        """Give that many batches behind a bar; Ctrl-C ends them, noted."""
         try:
-            yield
+            with progress_bar(
+                islice(loader, steps),  # tqdm would start a loader twice
+                total=steps,
+                desc=f"epoch {self.epoch + 1}, {part}",
+                unit="batch",
+                show=self.progress,
+            ) as batches:
+                yield batches
         except KeyboardInterrupt:
             self.history.stopped = "interrupted"
-
-    def _bar(self, part: str, loader: Iterable, steps: int) -> tqdm:
-        """That many batches, behind a bar that disappears at the end."""
-        return tqdm(
-            islice(loader, steps),  # tqdm would start a loader twice
-            total=steps,
-            desc=f"epoch {self.epoch + 1}, {part}",
-            unit="batch",
-            leave=False,
-            disable=(
-                not self.progress
-                or os.environ.get("ONEBYONE_PROGRESS", "1") == "0"
-            ),
-        )
-
-    def _explain_out_of_memory(self) -> str:
-        """What to do about it; smaller batches are tried to find that out."""
-        self.optim.zero_grad(set_to_none=True)
-        self.model.to(memory_format=self.numerics.memory_format).train()
-        size = self.batch_size // 2
-        while size and not self._fits(size):
-            size //= 2
-        self.model.eval().to(memory_format=torch.contiguous_format)
-        if not size:
-            return (
-                "out of memory, even with one image at a time: take a "
-                "smaller network or smaller images"
-            )
-        return (
-            f"out of memory at batch size {self.batch_size}: try {size}, for "
-            "which there was enough just now, or smaller images"
-        )
-
-    def _fits(self, size: int) -> bool:
-        """Whether there is memory for a step with so many images."""
-        if self.numerics.device.type == "cuda":
-            torch.cuda.empty_cache()
-        buffers = [buffer.clone() for buffer in self.model.buffers()]
-        try:
-            X, y = self.prepare_batch(p[:size] for p in self.first_batch)
-            self.loss(self.numerics.logits(self.model, X), y).backward()
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            return False
-        except ValueError:  # batch norm refuses a single image
-            return False
-        finally:
-            self.optim.zero_grad(set_to_none=True)
-            for buffer, value in zip(
-                self.model.buffers(), buffers, strict=True
-            ):
-                buffer.copy_(value)  # what batch norm has seen
-        return True
-
-    def _explain_end(self) -> str:
-        """What to know about how training ended; empty when all is well."""
-        history, classes = self.history, self.num_classes
-        step = f"step {len(history.steps)} of {self.num_steps}"
-        if history.stopped == "interrupted":
-            return (
-                f"Interrupted after {step}: the network keeps what it has "
-                "learned; evaluate(net, data) gives its test accuracy."
-            )
-        if history.stopped:
-            peak = max(self.peaks)
-            return (
-                f"Stopped at {step}: the loss is no longer a finite number, "
-                "and the weights are lost.\n"
-                f"The usual cause is a learning rate that is too high: try "
-                f"lr={peak / 10:.2g} instead of {peak:.2g}.\n"
-                "Otherwise look for images that are not normalised, for "
-                "infinite values in them, and try precision='float32'."
-            )
-        if not history.stayed_at_chance(classes):
-            return ""
-        X, _ = self.prepare_batch(self.first_batch)
-        with torch.no_grad():
-            logits = self.numerics.logits(self.model, X)
-        dead = int((logits == 0).all(dim=0).sum())
-        return (
-            f"The loss stayed at ln {classes} = {math.log(classes):.4f}: the "
-            f"network gives all {classes} classes the same probability and "
-            "has not learned.\n"
-            f"{dead} of its {classes} outputs are 0 for every image. An "
-            "output that ends in a ReLU and is 0 everywhere\ngets no "
-            "gradient and stays dead; an initialisation that shrinks the "
-            "signal has the same effect.\n"
-            "Try: no ReLU before the global average pooling; batch norm; "
-            "initialise(net, 'kaiming');\nanother learning rate; more steps."
-        )

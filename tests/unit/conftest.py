@@ -13,11 +13,15 @@ from onebyone.data import fashion_mnist, letters
 
 
 @pytest.fixture
-def fresh_machine(tmp_path, monkeypatch):
+def no_progress_bars(monkeypatch):
+    monkeypatch.setenv("ONEBYONE_PROGRESS", "0")
+
+
+@pytest.fixture
+def fresh_machine(tmp_path, monkeypatch, no_progress_bars):
     """No variables, empty caches, no proxy, no progress bars."""
     for variable in ("ONEBYONE_DATA", "ONEBYONE_DATASET"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("ONEBYONE_PROGRESS", "0")
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "tmp").mkdir()
