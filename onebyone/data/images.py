@@ -14,7 +14,7 @@ Splits = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class ImageData(d2l.DataModule):
-    """Grey images of 28×28 pixels in classes, living on one device.
+    """Grey images of 28×28 pixels in classes, kept on one device.
 
     Arguments:
         batch_size: images a batch; the last batch may be shorter.
@@ -199,7 +199,7 @@ def _whole(option: str, value: object, at_least: int) -> int:
 def _check_fraction(fraction: object) -> None:
     if not isinstance(fraction, Real) or not 0 < fraction <= 1:
         raise ValueError(
-            f"fraction must lie above 0 and at most at 1, not {fraction!r}"
+            f"fraction must be above 0 and at most 1, not {fraction!r}"
         )
 
 

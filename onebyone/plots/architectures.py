@@ -93,12 +93,12 @@ class _Stage:
 
     @property
     def above(self) -> float:
-        """From the middle of the box to the top of its name."""
+        """The distance from the middle of the box to the top of its name."""
         return self.box_height / 2 + len(self.name) * _LINE + _SPACE
 
     @property
     def below(self) -> float:
-        """From the middle of the box to under its shape."""
+        """The distance from the middle of the box to below its shape."""
         return self.box_height / 2 + _LINE + _SPACE
 
 
@@ -197,7 +197,7 @@ def _stages(net: nn.Module, input_shape: Shape) -> list[_Stage]:
 
 
 def _prefix(net: nn.Module) -> str:
-    """What the layers' names begin with before the name of the stage.
+    """Return what the names of layers have before that of their stage.
 
     A classifier of d2l holds the whole network in its ``net``.
     """
@@ -213,7 +213,7 @@ def _has_children(module: nn.Module) -> bool:
 
 
 def _branches(module: nn.Module) -> list[nn.Module]:
-    """The branches of a block that runs them side by side."""
+    """Return the branches of a block that runs them side by side."""
     branches = getattr(module, "branches", None)
     if isinstance(branches, nn.ModuleDict):
         return list(branches.values())
@@ -277,7 +277,7 @@ def _block(layers: list[nn.Module]) -> str:
 
 
 def _keys(stages: list[_Stage]) -> dict[str, str]:
-    """The legend: names of bars that have none above them, and types."""
+    """Return the legend: the types of bars that have no name above."""
     rows = [row for stage in stages for row in (*stage.lanes, stage.bars)]
     bars = [bar for row in rows for bar in row if bar.key]
     bars.sort(key=lambda bar: list(COLORS).index(bar.type))
@@ -317,7 +317,7 @@ def _is_global(pool: nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d) -> bool:
 
 
 def _name(layer: nn.Module) -> list[str]:
-    """The lines above a box."""
+    """Return the lines above a box."""
     if isinstance(layer, nn.Conv2d):
         name = ["conv " + shape_text(layer.kernel_size)]
         return name + _stride_line(layer)
@@ -342,7 +342,7 @@ def _stride_line(layer: nn.Module) -> list[str]:
 
 
 def _class_name(layer: nn.Module) -> str:
-    """BatchNorm2d: batch norm; ReLU: ReLU; InceptionBlock: Inception block."""
+    """Return "batch norm" for BatchNorm2d, "ReLU" for ReLU."""
     name = re.sub(r"^Lazy|\dd$", "", type(layer).__name__)
     if re.search("[A-Z]{2}", name):
         return name
@@ -376,7 +376,7 @@ def _lane_width(lane: list[_Bar]) -> float:
 
 
 def _rows(stages: list[_Stage]) -> list[list[_Stage]]:
-    """As few rows as the page allows, of about the same length."""
+    """Return as few rows as the page allows, all of about one length."""
     room = WIDTH - 2 * _MARGIN
     if _row_width(stages) <= room:
         return [stages]

@@ -26,8 +26,11 @@ INK = "#333333"
 
 
 def use_style() -> None:
-    """Make matplotlib draw in the book's style, in notebooks at twice the
-    resolution (PNG: a picture that nbval need not compare)."""
+    """Make matplotlib draw in the book's style.
+
+    In notebooks pictures get twice the resolution, and are PNG, which nbval
+    does not compare.
+    """
     plt.rcParams.update(
         {
             "axes.axisbelow": True,
@@ -69,7 +72,7 @@ def use_style() -> None:
 
 
 def line_styles() -> cycler:
-    """Lines differ in colour and in dashes."""
+    """Return styles of lines that differ in colour and in dashes."""
     colors = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", INK]
     dashes = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2))]
     return cycler(color=colors) + cycler(linestyle=dashes)

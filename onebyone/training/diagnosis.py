@@ -9,9 +9,6 @@ from torch import Tensor, nn
 
 from onebyone.training.numerics import Numerics, is_out_of_memory
 
-SMALLER = "take a smaller network or smaller images"
-
-
 # --- before training ------------------------------------------------------
 
 
@@ -58,7 +55,8 @@ def try_out(net: nn.Module, X: Tensor, numerics: Numerics) -> int:
     except (RuntimeError, ValueError, MemoryError) as error:
         if is_out_of_memory(error):
             raise RuntimeError(
-                f"out of memory with {len(X)} images already: {SMALLER}"
+                f"out of memory with {len(X)} images already: take a smaller "
+                "network or smaller images"
             ) from None
         raise ValueError(
             f"the network cannot take images of shape {tuple(X.shape[1:])} "
@@ -115,7 +113,10 @@ def explain_out_of_memory(trainer: d2l.Trainer) -> str:
         size //= 2
     trainer.model.eval().to(memory_format=torch.contiguous_format)
     if not size:
-        return f"out of memory, even with one image at a time: {SMALLER}"
+        return (
+            "out of memory, even with one image at a time: take a smaller "
+            "network or smaller images"
+        )
     return (
         f"out of memory at batch size {full}: a batch of {size} fits, and so "
         "may smaller images"

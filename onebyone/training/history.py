@@ -105,7 +105,7 @@ class History:
         seconds: float,
         training_seconds: float,
     ) -> None:
-        """Add the row of an epoch, unless there is nothing to tell."""
+        """Add the row of an epoch, unless it has no steps."""
         steps = self._steps[self._reported :]
         if not steps or not math.isfinite(steps[-1].loss):
             return

@@ -93,7 +93,7 @@ def best_precision(device: torch.device) -> torch.dtype:
 
 
 def check_precision(precision: str) -> None:
-    """Refuse a precision that has another name."""
+    """Refuse an unknown precision."""
     if precision not in ("auto", *PRECISIONS):
         names = ", ".join(PRECISIONS)
         raise ValueError(f"precision must be one of auto, {names}")

@@ -82,7 +82,8 @@ def limit_the_large_network(cells: list[NotebookNode]) -> None:
     [
         *("training", "training_numbers", "training_faults"),
         *("data_images", "data_fashion_mnist", "data_letters"),
-        *("nin", "inception", "residual", "plots", "cost"),
+        *("nin", "inception", "residual", "cost"),
+        *("plots", "plots_architectures"),
     ],
 )
 def test_the_package_passes_its_tests_on_a_gpu(name):

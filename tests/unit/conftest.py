@@ -1,4 +1,4 @@
-"""A small stand-in for Fashion-MNIST, in a folder and behind a server."""
+"""Fresh surroundings, and a small stand-in for Fashion-MNIST."""
 
 import gzip
 import tempfile
@@ -7,14 +7,26 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torchvision
+from matplotlib import pyplot as plt
 
 import faults
+from onebyone import plots
 from onebyone.data import fashion_mnist, letters
 
 
 @pytest.fixture
 def no_progress_bars(monkeypatch):
     monkeypatch.setenv("ONEBYONE_PROGRESS", "0")
+
+
+@pytest.fixture
+def fresh_pyplot():
+    """The book's style, and no figure open before or after."""
+    with plt.rc_context():
+        plt.switch_backend("agg")
+        plots.use_style()
+        yield
+    plt.close("all")
 
 
 @pytest.fixture

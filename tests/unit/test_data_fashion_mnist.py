@@ -9,33 +9,8 @@ import pytest
 import torch
 import torchvision
 
-from faults import (
-    DAMAGE,
-    FIRST_FILE,
-    TEST,
-    TRAIN,
-    announces_less,
-    announces_less_than_nothing,
-    announces_nonsense,
-    assert_one_clear_sentence,
-    breaks_a_chunk,
-    corrupted,
-    files_under,
-    hang_up,
-    never_ends,
-    not_found,
-    nothing,
-    redirect,
-    reset,
-    slow_but_alive,
-    speaks_no_http,
-    stall,
-    stall_at_once,
-    truncated,
-    truncated_without_length,
-    web_page,
-    whole,
-)
+import faults
+from faults import FIRST_FILE, TRAIN, assert_one_clear_sentence, files_under
 from onebyone.data import (
     DataUnavailable,
     FashionMNIST,
@@ -50,11 +25,14 @@ pytestmark = pytest.mark.usefixtures("fresh_machine")
 # --- the reader's own folder ---------------------------------------------
 
 
-def test_own_folder_is_used_and_nothing_is_cached(folder, cache):
+def test_own_folder_is_used_and_nothing_is_cached(folder, official, cache):
     data = load_data(device="cpu")
     assert isinstance(data, FashionMNIST)
-    assert len(data.train_images) == TRAIN
-    assert len(data.test_images) == TEST
+    pixels = gzip.decompress(official[FIRST_FILE])[16:]
+    assert data.train_images.numpy().tobytes() == pixels
+    assert data.train_labels[:12].tolist() == [*range(10), 0, 1]
+    assert data.train_images.dtype == torch.uint8
+    assert data.train_labels.dtype == torch.int64
     assert not cache.exists()
 
 
@@ -66,39 +44,27 @@ def test_torchvision_folder_is_used(folder, unpack):
         path.rename(raw / path.name)
     if unpack:
         for path in raw.glob("*.gz"):
-            path.with_suffix("").write_bytes(
-                gzip.decompress(path.read_bytes())
-            )
+            raw_bytes = gzip.decompress(path.read_bytes())
+            path.with_suffix("").write_bytes(raw_bytes)
             path.unlink()
     assert len(load_data(device="cpu").train_labels) == TRAIN
 
 
-def test_images_and_labels_are_those_of_the_files(folder, official):
-    data = load_data(device="cpu")
-    pixels = gzip.decompress(official[FIRST_FILE])[16:]
-    assert data.train_images.numpy().tobytes() == pixels
-    assert data.train_labels[:12].tolist() == [*range(10), 0, 1]
-    assert data.train_images.dtype == torch.uint8
-    assert data.train_labels.dtype == torch.int64
-
-
-def test_file_missing_in_own_folder_is_named(folder, mirror):
+@pytest.mark.parametrize("there_is_one", [True, False])
+def test_own_folder_without_a_file_is_named(
+    there_is_one, folder, mirror, monkeypatch
+):
     (folder / FIRST_FILE).unlink()
-    with pytest.raises(DataUnavailable, match=f"{folder}, lacks") as failure:
+    place = folder if there_is_one else folder / "missing"
+    monkeypatch.setenv("ONEBYONE_DATA", str(place))
+    message = f"{place}, lacks {FIRST_FILE}"
+    with pytest.raises(DataUnavailable, match=message) as failure:
         load_data()
-    assert FIRST_FILE in str(failure.value)
     assert_one_clear_sentence(failure)
     assert mirror.requests == []
 
 
-def test_own_folder_that_does_not_exist_is_named(official, monkeypatch):
-    monkeypatch.setenv("ONEBYONE_DATA", "/no/such/folder")
-    with pytest.raises(DataUnavailable, match="/no/such/folder") as failure:
-        load_data()
-    assert_one_clear_sentence(failure)
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("damage", faults.DAMAGE)
 def test_damaged_file_in_own_folder_is_named_and_left_alone(
     damage, folder, mirror
 ):
@@ -139,26 +105,26 @@ def test_download_is_cached_and_not_repeated(mirror, official, cache):
 @pytest.mark.parametrize(
     ("answer", "cause"),
     [
-        (truncated, "broke off after"),
-        (truncated_without_length, "arrived damaged"),
-        (corrupted, "arrived damaged"),
-        (web_page, "not a gzip file"),
-        (nothing, "arrived damaged"),
-        (not_found, "HTTP status 404"),
-        (reset, "reset"),
-        (hang_up, "closed connection"),
-        (stall, "no answer for 0.3 seconds"),
-        (stall_at_once, "no answer for 0.3 seconds"),
-        (announces_less, "arrived damaged"),
-        (announces_nonsense, "arrived damaged"),
-        (announces_less_than_nothing, "arrived damaged"),
-        (never_ends, "more than 2,000,000 bytes"),
-        (breaks_a_chunk, "IncompleteRead"),
-        (speaks_no_http, "what\\?"),
-        (redirect("{path}"), "HTTP status 302"),
-        (redirect("file:///etc/hostname"), "HTTP status 302"),
-        (redirect("http://[nowhere"), "Invalid IPv6 URL"),
-        (redirect("http://127.0.0.1:port/"), "nonnumeric port"),
+        (faults.truncated, "broke off after"),
+        (faults.truncated_without_length, "arrived damaged"),
+        (faults.corrupted, "arrived damaged"),
+        (faults.web_page, "not a gzip file"),
+        (faults.nothing, "arrived damaged"),
+        (faults.not_found, "HTTP status 404"),
+        (faults.reset, "reset"),
+        (faults.hang_up, "closed connection"),
+        (faults.stall, "no answer for 0.3 seconds"),
+        (faults.stall_at_once, "no answer for 0.3 seconds"),
+        (faults.announces_less, "arrived damaged"),
+        (faults.announces_nonsense, "arrived damaged"),
+        (faults.announces_less_than_nothing, "arrived damaged"),
+        (faults.never_ends, "more than 2,000,000 bytes"),
+        (faults.breaks_a_chunk, "IncompleteRead"),
+        (faults.speaks_no_http, "what\\?"),
+        (faults.redirect("{path}"), "HTTP status 302"),
+        (faults.redirect("file:///etc/hostname"), "HTTP status 302"),
+        (faults.redirect("http://[nowhere"), "Invalid IPv6 URL"),
+        (faults.redirect("http://127.0.0.1:port/"), "nonnumeric port"),
     ],
 )
 def test_failed_download_is_explained(
@@ -175,7 +141,9 @@ def test_failed_download_is_explained(
     assert files_under(cache.parent) == []
 
 
-@pytest.mark.parametrize("answer", [redirect("/moved{path}"), slow_but_alive])
+@pytest.mark.parametrize(
+    "answer", [faults.redirect("/moved{path}"), faults.slow_but_alive]
+)
 def test_unusual_but_honest_answer_is_accepted(answer, mirror, monkeypatch):
     monkeypatch.setattr(fashion_mnist, "DOWNLOAD_TIMEOUT", 0.7)
     mirror.answer = answer
@@ -200,19 +168,20 @@ def test_interrupted_download_goes_on_with_the_missing_files(
     last = list(official)[-1]
 
     def fail_last(handler, content):
-        (not_found if handler.path == f"/{last}" else whole)(handler, content)
+        is_last = handler.path == f"/{last}"
+        (faults.not_found if is_last else faults.whole)(handler, content)
 
     mirror.answer = fail_last
     with pytest.raises(DataUnavailable, match=last):
         load_data()
     assert files_under(cache) == sorted(official.keys() - {last})
-    mirror.answer = whole
+    mirror.answer = faults.whole
     mirror.requests.clear()
     load_data(device="cpu")
     assert mirror.requests == [last]
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("damage", faults.DAMAGE)
 def test_damaged_file_in_cache_is_named_and_replaced(
     damage, mirror, official, cache
 ):
@@ -229,7 +198,7 @@ def test_damaged_file_in_cache_is_named_and_replaced(
 def test_damaged_file_in_cache_is_not_used_without_a_network(mirror, cache):
     load_data(device="cpu")
     (cache / FIRST_FILE).write_bytes(b"")
-    mirror.answer = hang_up
+    mirror.answer = faults.hang_up
     with (
         pytest.warns(UserWarning, match=f"{FIRST_FILE} is damaged"),
         pytest.raises(DataUnavailable, match="closed connection") as failure,
@@ -314,7 +283,5 @@ def test_real_fashion_mnist_is_what_it_is_known_to_be(monkeypatch):
     assert data.train_labels.bincount().tolist() == [6_000] * 10
     assert data.test_labels.bincount().tolist() == [1_000] * 10
     assert round(data.mean, 4) == 0.2860 and round(data.std, 4) == 0.3530
-    assert data.text_labels(data.train_labels[:2]) == [
-        "Ankle boot",
-        "T-shirt/top",
-    ]
+    names = data.text_labels(data.train_labels[:2])
+    assert names == ["Ankle boot", "T-shirt/top"]
