@@ -35,26 +35,19 @@ class Letters(ImageData):
     The ten classes A–J or, with `num_classes=62`, 0–9, a–z and A–Z. The
     fonts of training and test images are the same, the distortions are
     independent. Drawn once, then kept in the user's cache.
+    The other options are those of :class:`ImageData`.
     """
 
     name = "letters"
 
-    def __init__(
-        self,
-        batch_size: int = 128,
-        resize: int | tuple[int, int] | None = None,
-        device: torch.device | str | None = None,
-        *,
-        num_classes: int = 10,
-        **options,
-    ) -> None:
+    def __init__(self, *arguments, num_classes: int = 10, **options) -> None:
         alphabets = {10: "ABCDEFGHIJ", 62: ALPHANUMERIC}
         if num_classes not in alphabets:
             raise ValueError(
                 f"num_classes must be 10 or 62, not {num_classes}"
             )
         self.class_names = list(alphabets[num_classes])
-        super().__init__(batch_size, resize, device, **options)
+        super().__init__(*arguments, **options)
 
     def read(self) -> Splits:
         """Take the letters from the cache, or draw them."""

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from onebyone import files
 from onebyone.study.declaration import Row, Study, StudyError
 
 try:
@@ -69,8 +68,7 @@ class Record:
         with other._held(), self._locked() as descriptor:
             own = self.rows()
             runs = {self.study.key(row): row for row in [*other.rows(), *own]}
-            text = other._text(runs.values(), header=True)
-            files.write(other.file, text)
+            replace(other.file, other._text(runs.values(), header=True))
             os.ftruncate(descriptor, 0)
         return len(own)
 
@@ -83,7 +81,7 @@ class Record:
             stamped = [row for row in rows if row["code"] == was]
             for row in stamped:
                 row["code"] = code
-            files.write(self.file, self._text(rows, header=True))
+            replace(self.file, self._text(rows, header=True))
         return len(stamped)
 
     def _held(self) -> AbstractContextManager:
@@ -161,6 +159,16 @@ def own_record(study: Study, folder: Path = OWN) -> Record:
 def packaged_record(study: Study) -> Record:
     """The runs that the package carries."""
     return Record(study, PACKAGED / f"{study.name}.csv")
+
+
+def replace(file: Path, text: str) -> None:
+    """Write a new file, then rename it: all of it or nothing."""
+    partial = file.with_suffix(".partial")
+    with open(partial, "w", encoding="utf-8", newline="") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(partial, file)
 
 
 def _whole(content: bytes) -> int:

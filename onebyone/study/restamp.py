@@ -21,10 +21,9 @@ from pathlib import Path
 
 import torch
 
-from onebyone import files
 from onebyone.study.catalogue import find
 from onebyone.study.declaration import Row, Study, StudyError
-from onebyone.study.record import OWN, own_record, packaged_record
+from onebyone.study.record import OWN, own_record, packaged_record, replace
 from onebyone.study.running import device_name
 
 SAMPLE = 6  # runs
@@ -221,4 +220,4 @@ def _log(file: Path, note: Row) -> None:
     if not text:
         writer.writeheader()
     writer.writerow(note)
-    files.write(file, text + stream.getvalue())
+    replace(file, text + stream.getvalue())

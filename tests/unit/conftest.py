@@ -50,8 +50,10 @@ def official(monkeypatch):
     """A small stand-in for the four official files, by name."""
     files = faults.small_files()
     packed = {f"{name}.gz": gzip.compress(raw) for name, raw in files.items()}
-    content = {**files, **packed}
-    hashes = {name: faults.sha256(content[name]) for name in content}
+    hashes = {
+        name: [faults.sha256(raw), faults.sha256(packed[f"{name}.gz"])]
+        for name, raw in files.items()
+    }
     monkeypatch.setattr(fashion_mnist, "SHA256", hashes)
     dataset = torchvision.datasets.FashionMNIST
     monkeypatch.setattr(dataset, "mirrors", ["http://127.0.0.1:9/"])

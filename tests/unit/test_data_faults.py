@@ -52,7 +52,7 @@ def files(official, monkeypatch):
     }
     official.clear()
     official.update(packed)
-    hashes = {name: sha256(packed[name]) for name in packed}
+    hashes = {name: [sha256(packed[f"{name}.gz"])] for name in raw}
     monkeypatch.setattr(fashion_mnist, "SHA256", hashes)
     return packed
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from onebyone import files
 from onebyone import study as studies
 from onebyone.study import Study, StudyError, record, running
 from onebyone.study.__main__ import main
@@ -149,7 +148,7 @@ def test_publishing_from_two_folders_at_once_loses_no_run(
         studies.run(tiny(), seeds, folder)
     shorter = studies.own_record(tiny(), folders[1])
     seed_1 = shorter._text(shorter.rows()[3:], header=True)
-    files.write(shorter.file, seed_1)
+    record.replace(shorter.file, seed_1)
     other = threading.Thread(
         target=studies.publish, args=(tiny(), folders[1]), name="other"
     )
@@ -204,7 +203,7 @@ def test_a_run_that_waits_while_the_record_is_replaced_is_not_lost(
     with own._held():
         waiting.start()
         assert waits.wait(60)
-        files.write(own.file, own.file.read_text())
+        record.replace(own.file, own.file.read_text())
     waiting.join()
     assert [row["seed"] for row in own.rows()] == ["0", "0", "0", "9"]
 
