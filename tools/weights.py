@@ -5,12 +5,12 @@ Fashion-MNIST and for the ten generated letters, with what produced them
 in the file's metadata.
 """
 
-import os
 import platform
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
+from onebyone import files
 from onebyone.data import FashionMNIST, Letters
 from onebyone.models import compact_nin
 from onebyone.training import Trainer
@@ -29,7 +29,6 @@ def main() -> None:
         trainer = Trainer(max_epochs=EPOCHS, lr=PEAK_LR, seed=SEED)
         accuracy = trainer.fit(net, data).test_accuracy
         file = RECORDED / f"compact_nin-{data.name}.safetensors"
-        partial = file.with_suffix(".partial")
         metadata = {
             "made_by": "python -m tools.weights",
             "data": data.name,
@@ -42,8 +41,7 @@ def main() -> None:
             "processor": platform.machine(),
         }
         weights = {k: v.cpu() for k, v in net.state_dict().items()}
-        save_file(weights, partial, metadata)
-        os.replace(partial, file)
+        files.write(file, save(weights, metadata))
         print(f"{file.name}: test accuracy {accuracy:.4f}")
 
 

@@ -79,7 +79,12 @@ def limit_the_large_network(cells: list[NotebookNode]) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["training", "data", "nin", "inception", "residual", "plots", "cost"],
+    [
+        *("training", "training_numbers", "training_faults"),
+        *("data_images", "data_fashion_mnist", "data_letters"),
+        *("nin", "inception", "residual", "cost"),
+        *("plots", "plots_architectures"),
+    ],
 )
 def test_the_package_passes_its_tests_on_a_gpu(name):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "make_believe_gpu"]

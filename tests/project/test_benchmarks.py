@@ -40,7 +40,7 @@ def small_net() -> nn.Module:
 def test_every_way_of_training_does_the_same_work(way, monkeypatch):
     monkeypatch.setattr(throughput, "best_precision", lambda _: torch.float32)
     monkeypatch.setattr(
-        "onebyone.training.best_precision", lambda _: torch.float32
+        "onebyone.training.numerics.best_precision", lambda _: torch.float32
     )
     data = SameOrder()
     torch.manual_seed(0)

@@ -1,26 +1,43 @@
-"""A small stand-in for Fashion-MNIST, in a folder and behind a server."""
+"""Fresh surroundings, and a small stand-in for Fashion-MNIST."""
 
 import gzip
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torchvision
+from matplotlib import pyplot as plt
 
 import faults
-from onebyone import data as module
+from onebyone import plots
+from onebyone.data import fashion_mnist, letters
 
 
 @pytest.fixture
-def fresh_machine(tmp_path, monkeypatch):
+def no_progress_bars(monkeypatch):
+    monkeypatch.setenv("ONEBYONE_PROGRESS", "0")
+
+
+@pytest.fixture
+def fresh_pyplot():
+    """The book's style, and no figure open before or after."""
+    with plt.rc_context():
+        plt.switch_backend("agg")
+        plots.use_style()
+        yield
+    plt.close("all")
+
+
+@pytest.fixture
+def fresh_machine(tmp_path, monkeypatch, no_progress_bars):
     """No variables, empty caches, no proxy, no progress bars."""
     for variable in ("ONEBYONE_DATA", "ONEBYONE_DATASET"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("ONEBYONE_PROGRESS", "0")
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
 
 
 @pytest.fixture
@@ -33,9 +50,11 @@ def official(monkeypatch):
     """A small stand-in for the four official files, by name."""
     files = faults.small_files()
     packed = {f"{name}.gz": gzip.compress(raw) for name, raw in files.items()}
-    content = {**files, **packed}
-    hashes = {name: faults.sha256(content[name]) for name in content}
-    monkeypatch.setattr(module, "_SHA256", hashes)
+    hashes = {
+        name: [faults.sha256(raw), faults.sha256(packed[f"{name}.gz"])]
+        for name, raw in files.items()
+    }
+    monkeypatch.setattr(fashion_mnist, "SHA256", hashes)
     dataset = torchvision.datasets.FashionMNIST
     monkeypatch.setattr(dataset, "mirrors", ["http://127.0.0.1:9/"])
     return packed
@@ -86,5 +105,5 @@ def mirror(official, monkeypatch):
 
 @pytest.fixture
 def few_letters(monkeypatch):
-    monkeypatch.setattr(module, "_LETTERS_TRAIN", faults.TRAIN)
-    monkeypatch.setattr(module, "_LETTERS_TEST", faults.TEST)
+    monkeypatch.setattr(letters, "TRAIN", faults.TRAIN)
+    monkeypatch.setattr(letters, "TEST", faults.TEST)

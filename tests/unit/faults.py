@@ -1,8 +1,9 @@
 """Servers that misbehave, and processes that can be killed.
 
-The tests of faults use them, in `test_data.py` and the files beside it.
+Tests of the images, of training and of studies use them.
 """
 
+import gzip
 import hashlib
 import os
 import signal
@@ -77,7 +78,17 @@ def replaced_by_a_page(content):
     return b"<!DOCTYPE html><title>Log in</title>"
 
 
-DAMAGE = [cut_short, one_bit_flipped, emptied, replaced_by_a_page]
+def exchanged_with_another(content):
+    return gzip.compress(small_files()["t10k-images-idx3-ubyte"])
+
+
+DAMAGE = [
+    cut_short,
+    one_bit_flipped,
+    emptied,
+    replaced_by_a_page,
+    exchanged_with_another,
+]
 
 
 # --- what a server may answer --------------------------------------------

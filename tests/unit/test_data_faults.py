@@ -1,18 +1,19 @@
 """Killed, twice at once, on a full disk: right images or one sentence."""
 
+import gzip
 import hashlib
 import json
 import random
 import resource
 import subprocess
+import tempfile
 import time
 from contextlib import contextmanager
 
 import pytest
 
 from faults import Nursery, files_under, sha256, small_files
-from onebyone import data as module
-from onebyone.data import Letters, load_data
+from onebyone.data import Letters, fashion_mnist, letters, load_data
 
 pytestmark = pytest.mark.usefixtures("fresh_machine")
 
@@ -23,19 +24,19 @@ READER = """
 
     import torchvision
 
-    from onebyone import data
+    from onebyone.data import fashion_mnist, letters, load_data
 
     with open("expected.json") as file:
         expected = json.load(file)
     torchvision.datasets.FashionMNIST.mirrors = [expected["mirror"]]
-    data._SHA256 = expected["hashes"]
-    data._LETTERS_TRAIN, data._LETTERS_TEST = expected["sizes"]
+    fashion_mnist.SHA256 = expected["hashes"]
+    letters.TRAIN, letters.TEST = expected["sizes"]
 
     def task(name, cache):
         warnings.simplefilter("error")
         os.environ.update(XDG_CACHE_HOME=cache, ONEBYONE_DATASET=name)
         tempfile.tempdir = cache
-        images = data.load_data(device="cpu").train_images.numpy()
+        images = load_data(device="cpu").train_images.numpy()
         found = hashlib.sha256(images.tobytes()).hexdigest()
         assert found == expected[name], found
 """
@@ -45,16 +46,15 @@ READER = """
 def files(official, monkeypatch):
     """Enough images that downloading and unpacking take their time."""
     raw = small_files(train=6000, test=1000)
-    packed = {f"{name}.gz": packed_quickly(raw[name]) for name in raw}
+    packed = {
+        f"{name}.gz": gzip.compress(content, compresslevel=1)
+        for name, content in raw.items()
+    }
     official.clear()
     official.update(packed)
-    hashes = {name: sha256(packed[name]) for name in packed}
-    monkeypatch.setattr(module, "_SHA256", hashes)
+    hashes = {name: [sha256(packed[f"{name}.gz"])] for name in raw}
+    monkeypatch.setattr(fashion_mnist, "SHA256", hashes)
     return packed
-
-
-def packed_quickly(content):
-    return module.gzip.compress(content, compresslevel=1)
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def readers(files, mirror, few_letters, tmp_path, monkeypatch):
         for name, images in seen.items()
     }
     expected["mirror"] = mirror.url
-    expected["hashes"] = module._SHA256
-    expected["sizes"] = [module._LETTERS_TRAIN, module._LETTERS_TEST]
+    expected["hashes"] = fashion_mnist.SHA256
+    expected["sizes"] = [letters.TRAIN, letters.TEST]
     (tmp_path / "expected.json").write_text(json.dumps(expected))
     with Nursery(READER, tmp_path) as nursery:
         yield nursery
@@ -82,7 +82,7 @@ def assert_nothing_bad_is_cached(folder, files):
         if path.name in files:
             assert path.read_bytes() == files[path.name]
         elif path.suffix == ".npz":
-            assert module._read_letters(path) is not None
+            assert letters._unpack(path.read_bytes()) is not None
         else:
             assert path.is_dir() or path.suffix == ".part"
 
@@ -162,7 +162,7 @@ def full_disk(request, tmp_path, monkeypatch):
     folder = tmp_path / "disk"
     folder.mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    monkeypatch.setattr(module.tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     try:
         with request.param(folder) as complaint:
             yield complaint

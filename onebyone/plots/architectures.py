@@ -1,26 +1,13 @@
-"""Pictures of networks and of what they compute, in one visual language.
-
-The colour of a box is its type of layer, its width the number of channels,
-its height the size of the map. Colours are those of Okabe and Ito, which
-remain distinct with any colour vision. Fonts are matplotlib's own, so that
-a figure is the same on every machine.
-
-Every function returns a figure that pyplot knows: end the cell with
-``plt.show()``.
-"""
+"""Draw a network from left to right, in rows as wide as the page."""
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby, pairwise
-from math import ceil, log2, sqrt
+from math import log2, sqrt
 from textwrap import wrap
 
 import numpy as np
-import pandas as pd
-import torch
-from cycler import cycler
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -29,263 +16,7 @@ from matplotlib.textpath import TextPath
 from torch import nn
 
 from onebyone.cost import Shape, layer_table, shape_text
-
-COLORS = {
-    "input": "#BBBBBB",
-    "convolution": "#0072B2",
-    "1×1 convolution": "#E69F00",
-    "NiN block": "#56B4E9",
-    "Inception block": "#009E73",
-    "pooling": "#CC79A7",
-    "global average pooling": "#009E73",
-    "linear": "#D55E00",
-    "activation": "#F0E442",
-    "normalisation": "#56B4E9",
-    "dropout": "#FFFFFF",
-    "flatten": "#DDDDDD",
-    "concatenation": "#333333",
-    "other": "#999999",
-}
-
-WIDTH = 8  # inches, that of the book's column
-SMALL = 8  # points, the least that is easy to read
-_INK = "#333333"
-
-
-def use_style() -> None:
-    """Make matplotlib draw in the book's style, in notebooks at twice the
-    resolution (PNG: a picture that nbval need not compare)."""
-    plt.rcParams.update(
-        {
-            "axes.axisbelow": True,
-            "axes.edgecolor": _INK,
-            "axes.grid": True,
-            "axes.labelcolor": _INK,
-            "axes.prop_cycle": _line_styles(),
-            "axes.spines.right": False,
-            "axes.spines.top": False,
-            "axes.titlelocation": "left",
-            "axes.titlesize": 10,
-            "figure.constrained_layout.use": True,
-            "figure.dpi": 100,
-            # white, so that figures stay legible on a dark page
-            "figure.facecolor": "white",
-            "figure.figsize": (WIDTH, 3.5),
-            "font.family": "DejaVu Sans",
-            "font.size": 9,
-            "grid.color": "#DDDDDD",
-            "grid.linewidth": 0.6,
-            "legend.fontsize": SMALL,
-            "legend.frameon": False,
-            "lines.linewidth": 1.6,
-            "savefig.facecolor": "white",
-            "text.color": _INK,
-            "xtick.color": _INK,
-            "xtick.labelsize": SMALL,
-            "ytick.color": _INK,
-            "ytick.labelsize": SMALL,
-        }
-    )
-    try:
-        from IPython import get_ipython
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-    except ModuleNotFoundError:
-        return
-    if get_ipython() is not None:
-        set_matplotlib_formats("retina")
-
-
-def _line_styles() -> cycler:
-    """Lines differ in colour and in dashes."""
-    colors = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", _INK]
-    dashes = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2))]
-    return cycler(color=colors) + cycler(linestyle=dashes)
-
-
-# -- images and maps -------------------------------------------------------
-
-
-def images(
-    X: torch.Tensor | np.ndarray,
-    titles: Sequence[str] | None = None,
-    columns: int = 8,
-) -> Figure:
-    """Show a batch of images in rows of ``columns``.
-
-    Args:
-        X: (B, 1, H, W) or (B, H, W) in grey, (B, 3, H, W) in colour, of
-            any numbers: the smallest of the batch is black, the largest
-            white.
-        titles: one for each image, written above it.
-        columns: images in a row.
-    """
-    X = _array(X)
-    if X.ndim == 4:
-        X = X.transpose(0, 2, 3, 1)
-    low, high = X.min(), X.max()
-    X = (X - low) / max(high - low, 1e-12)
-    fig, axes = _grid(len(X), columns, titles)
-    for ax, image in zip(axes, X, strict=True):
-        ax.imshow(image, cmap="gray", vmin=0, vmax=1)
-    return fig
-
-
-def feature_maps(
-    maps: torch.Tensor | np.ndarray,
-    titles: Sequence[str] | None = None,
-    columns: int = 8,
-) -> Figure:
-    """Show the channels of one feature map, all on one scale.
-
-    Args:
-        maps: (C, H, W) or (1, C, H, W). Where there are negative values,
-            blue is below zero and red above it.
-        titles: one for each channel; "channel 0", "channel 1", ...
-            without.
-        columns: channels in a row.
-    """
-    maps = _array(maps)
-    if maps.ndim == 4:
-        (maps,) = maps
-    if titles is None:
-        titles = [f"channel {c}" for c in range(len(maps))]
-    largest = np.abs(maps).max()
-    has_signs = maps.min() < 0
-    low, colors = (-largest, "RdBu_r") if has_signs else (0, "viridis")
-    fig, axes = _grid(len(maps), columns, titles)
-    for ax, channel in zip(axes, maps, strict=True):
-        picture = ax.imshow(channel, cmap=colors, vmin=low, vmax=largest)
-    bar = fig.colorbar(picture, ax=axes, shrink=0.8, pad=0.02, aspect=30)
-    bar.ax.tick_params(labelsize=SMALL)
-    bar.outline.set_visible(False)
-    return fig
-
-
-def _array(values: torch.Tensor | np.ndarray) -> np.ndarray:
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu().float().numpy()
-    return np.asarray(values, dtype=np.float32)
-
-
-def _grid(
-    count: int, columns: int, titles: Sequence[str] | None
-) -> tuple[Figure, list[Axes]]:
-    if titles is not None and len(titles) != count:
-        raise ValueError(f"{count} pictures need as many titles")
-    columns = min(count, columns)
-    rows = ceil(count / columns)
-    cell = min(WIDTH / columns, 1.5)
-    height = cell + (0.2 if titles is not None else 0)
-    fig, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(cell * columns, height * rows),
-        layout="constrained",
-        squeeze=False,
-    )
-    for ax in axes.flat:
-        ax.set_axis_off()
-    used = list(axes.flat)[:count]
-    for ax, title in zip(used, titles or (), strict=False):
-        ax.set_title(title, fontsize=SMALL, loc="center", pad=3)
-    return fig, used
-
-
-# -- results ---------------------------------------------------------------
-
-
-def confusion(
-    actual: torch.Tensor | Sequence[int],
-    predicted: torch.Tensor | Sequence[int],
-    class_names: Sequence[str],
-) -> Figure:
-    """Show which classes are taken for which.
-
-    The colour of a square is its share of the row, of all images of one
-    actual class; the number in it counts the images. Zeros are not
-    written, and with more than 20 classes no numbers.
-
-    Args:
-        actual, predicted: class indices, one for each image.
-        class_names: the names that belong to the indices.
-    """
-    classes = len(class_names)
-    pairs = torch.as_tensor(actual) * classes + torch.as_tensor(predicted)
-    counts = pairs.cpu().bincount(minlength=classes**2).numpy()
-    counts = counts.reshape(classes, classes)
-    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
-
-    fig, ax = plt.subplots(figsize=(6, 5.2), layout="constrained")
-    picture = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    ax.set_xlabel("predicted class")
-    ax.set_ylabel("actual class")
-    ax.set_xticks(range(classes), class_names, rotation=45, ha="right")
-    ax.set_yticks(range(classes), class_names)
-    ax.tick_params(length=0, labelsize=SMALL if classes <= 20 else 5)
-    ax.grid(False)
-    ax.spines[:].set_visible(False)
-    bar = fig.colorbar(picture, shrink=0.8, label="share of the row")
-    bar.outline.set_visible(False)
-    if classes <= 20:
-        for row, column in np.argwhere(counts):
-            color = "white" if shares[row, column] > 0.5 else _INK
-            ax.text(
-                column,
-                row,
-                f"{counts[row, column]:,}",
-                ha="center",
-                va="center",
-                color=color,
-                fontsize=SMALL,
-            )
-    return fig
-
-
-def curves(lines: Mapping[str, object], xlabel: str, ylabel: str) -> Figure:
-    """Draw one line for each entry of ``lines``, with a legend.
-
-    Args:
-        lines: label -> (x, y), or label -> a ``History``, whose columns
-            the axis labels name: "epoch" and "test accuracy", or "step"
-            and "loss".
-        xlabel, ylabel: what the axes show.
-
-    Raises:
-        ValueError: a history has no such columns.
-    """
-    points = {
-        label: _columns(line, xlabel, ylabel)
-        if hasattr(line, "frame")
-        else line
-        for label, line in lines.items()
-    }
-    fig, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
-    ax.set_prop_cycle(_line_styles())
-    for label, (x, y) in points.items():
-        ax.plot(x, y, label=label, marker="o" if len(x) <= 20 else "")
-    if all(float(v).is_integer() for x, _ in points.values() for v in x):
-        ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
-    if len(points) > 1:
-        ax.legend()
-    return fig
-
-
-def _columns(
-    history: object, xlabel: str, ylabel: str
-) -> tuple[pd.Series, pd.Series]:
-    x, y = xlabel.replace(" ", "_"), ylabel.replace(" ", "_")
-    for table in (history.frame, history.steps):
-        if x in table and y in table:
-            return table[x], table[y]
-    raise ValueError(
-        f"a history has no columns {x} and {y} in one table; "
-        f"it has {', '.join(history.frame)}; and {', '.join(history.steps)}"
-    )
-
-
-# -- architectures ---------------------------------------------------------
+from onebyone.plots.style import COLORS, INK, SMALL, WIDTH
 
 
 @dataclass
@@ -362,12 +93,12 @@ class _Stage:
 
     @property
     def above(self) -> float:
-        """From the middle of the box to the top of its name."""
+        """The distance from the middle of the box to the top of its name."""
         return self.box_height / 2 + len(self.name) * _LINE + _SPACE
 
     @property
     def below(self) -> float:
-        """From the middle of the box to under its shape."""
+        """The distance from the middle of the box to below its shape."""
         return self.box_height / 2 + _LINE + _SPACE
 
 
@@ -416,7 +147,7 @@ def architecture(
         ax.text(_MARGIN, above - 0.08, title, fontsize=10, va="top")
     if keys:
         patches = [
-            Patch(facecolor=COLORS[kind], edgecolor=_INK, lw=0.5, label=key)
+            Patch(facecolor=COLORS[kind], edgecolor=INK, lw=0.5, label=key)
             for key, kind in keys.items()
         ]
         fig.legend(
@@ -466,7 +197,7 @@ def _stages(net: nn.Module, input_shape: Shape) -> list[_Stage]:
 
 
 def _prefix(net: nn.Module) -> str:
-    """What the layers' names begin with before the name of the stage.
+    """Return what the names of layers have before that of their stage.
 
     A classifier of d2l holds the whole network in its ``net``.
     """
@@ -482,7 +213,7 @@ def _has_children(module: nn.Module) -> bool:
 
 
 def _branches(module: nn.Module) -> list[nn.Module]:
-    """The branches of a block that runs them side by side."""
+    """Return the branches of a block that runs them side by side."""
     branches = getattr(module, "branches", None)
     if isinstance(branches, nn.ModuleDict):
         return list(branches.values())
@@ -546,7 +277,7 @@ def _block(layers: list[nn.Module]) -> str:
 
 
 def _keys(stages: list[_Stage]) -> dict[str, str]:
-    """The legend: names of bars that have none above them, and types."""
+    """Return the legend: the types of bars that have no name above."""
     rows = [row for stage in stages for row in (*stage.lanes, stage.bars)]
     bars = [bar for row in rows for bar in row if bar.key]
     bars.sort(key=lambda bar: list(COLORS).index(bar.type))
@@ -586,7 +317,7 @@ def _is_global(pool: nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d) -> bool:
 
 
 def _name(layer: nn.Module) -> list[str]:
-    """The lines above a box."""
+    """Return the lines above a box."""
     if isinstance(layer, nn.Conv2d):
         name = ["conv " + shape_text(layer.kernel_size)]
         return name + _stride_line(layer)
@@ -611,7 +342,7 @@ def _stride_line(layer: nn.Module) -> list[str]:
 
 
 def _class_name(layer: nn.Module) -> str:
-    """BatchNorm2d: batch norm; ReLU: ReLU; InceptionBlock: Inception block."""
+    """Return "batch norm" for BatchNorm2d, "ReLU" for ReLU."""
     name = re.sub(r"^Lazy|\dd$", "", type(layer).__name__)
     if re.search("[A-Z]{2}", name):
         return name
@@ -645,7 +376,7 @@ def _lane_width(lane: list[_Bar]) -> float:
 
 
 def _rows(stages: list[_Stage]) -> list[list[_Stage]]:
-    """As few rows as the page allows, of about the same length."""
+    """Return as few rows as the page allows, all of about one length."""
     room = WIDTH - 2 * _MARGIN
     if _row_width(stages) <= room:
         return [stages]
@@ -757,7 +488,7 @@ def _draw_bar(ax: Axes, bar: _Bar, x: float, middle: float) -> None:
     color = COLORS[bar.type]
     corner = (x, middle - bar.height / 2)
     ax.add_patch(
-        Rectangle(corner, bar.width, bar.height, fc=color, ec=_INK, lw=0.6)
+        Rectangle(corner, bar.width, bar.height, fc=color, ec=INK, lw=0.6)
     )
     ax.text(
         x + bar.width / 2,
