@@ -9,6 +9,7 @@ import torchvision
 
 import faults
 from onebyone import data as module
+from onebyone.study.engine import record
 
 
 @pytest.fixture
@@ -88,3 +89,11 @@ def mirror(official, monkeypatch):
 def few_letters(monkeypatch):
     monkeypatch.setattr(module, "_LETTERS_TRAIN", faults.TRAIN)
     monkeypatch.setattr(module, "_LETTERS_TEST", faults.TEST)
+
+
+@pytest.fixture
+def empty_records(tmp_path, monkeypatch):
+    """No study has a record, neither in the package nor here."""
+    (tmp_path / "recorded").mkdir()
+    monkeypatch.setattr(record, "PACKAGED", tmp_path / "recorded")
+    monkeypatch.chdir(tmp_path)

@@ -127,7 +127,7 @@ def test_what_opens_no_pickle_is_left_alone(source):
 
 
 def test_packaged_weights_are_safetensors():
-    packaged = {path.suffix for path in ROOT.glob("onebyone/recorded/*.*")}
+    packaged = {path.suffix for path in ROOT.glob("onebyone/recorded/[!.]*.*")}
     assert packaged <= {".py", ".csv", ".json", ".safetensors"}
 
 
@@ -138,7 +138,7 @@ NETWORK |= {"requests", "httpx", "aiohttp", "websocket", "websockets"}
 NETWORK |= {"socketserver", "xmlrpc", "telnetlib", "dask", "distributed"}
 ALLOWED = {
     "onebyone/data.py": {"urllib", "http"},  # four files, pinned by hash
-    "onebyone/study/running.py": {"dask"},  # a cluster that one names
+    "onebyone/study/engine/cluster.py": {"dask"},  # a cluster that one names
     "tools/pages.py": {"urllib"},  # urllib.parse opens nothing
     "tools/pdf.py": {"urllib"},
 }

@@ -12,8 +12,11 @@ import dask
 import pytest
 from dask.distributed import Client, LocalCluster
 
-from onebyone.study import Study, StudyError, record, running
+from onebyone.study import Study, StudyError
 from onebyone.study.__main__ import main
+from onebyone.study.engine import cluster as module
+from onebyone.study.engine import record
+from onebyone.study.engine.runner import run
 
 
 def measure(number, seed, pause=0.1):
@@ -69,7 +72,7 @@ def cluster():
 
 
 def rows():
-    with open(record.OWN / "tiny.csv") as file:
+    with open(record.LOCAL / "tiny.csv") as file:
         return list(csv.DictReader(file))
 
 
@@ -83,7 +86,7 @@ def assert_every_run_is_recorded_once(recorded):
 
 def test_both_workers_share_the_runs(cluster, capsys):
     address = cluster.scheduler_address
-    assert running.run(tiny(), scheduler=address) == 16
+    assert run(tiny(), scheduler=address) == 16
     assert_every_run_is_recorded_once(rows())
     processes = {row["process"] for row in rows()}
     assert len(processes) == 2 and str(os.getpid()) not in processes
@@ -96,7 +99,7 @@ def test_a_worker_killed_mid_run_loses_and_repeats_nothing(cluster):
         victim = next(iter(client.run(os.getpid).values()))
 
     def kill_when_under_way():
-        while not (record.OWN / "tiny.csv").exists():
+        while not (record.LOCAL / "tiny.csv").exists():
             time.sleep(0.02)
         os.kill(victim, signal.SIGKILL)
 
@@ -104,7 +107,7 @@ def test_a_worker_killed_mid_run_loses_and_repeats_nothing(cluster):
     killer.start()
     try:
         study = tiny(recipe={"pause": 0.4})
-        assert running.run(study, scheduler=address) == 16
+        assert run(study, scheduler=address) == 16
     finally:
         killer.join()
     assert_every_run_is_recorded_once(rows())
@@ -113,15 +116,15 @@ def test_a_worker_killed_mid_run_loses_and_repeats_nothing(cluster):
 
 
 def test_what_is_recorded_is_not_sent_again(cluster):
-    running.run(tiny(), seeds=1)  # here, without the cluster
-    assert running.run(tiny(), scheduler=cluster.scheduler_address) == 8
+    run(tiny(), seeds=1)  # here, without the cluster
+    assert run(tiny(), scheduler=cluster.scheduler_address) == 8
     assert_every_run_is_recorded_once(rows())
 
 
 def test_a_run_that_kills_its_workers_is_given_up_and_said(cluster):
     study = tiny(fatal_for_three, seeds=1)
     with pytest.raises(StudyError, match="given up"):
-        running.run(study, scheduler=cluster.scheduler_address)
+        run(study, scheduler=cluster.scheduler_address)
     recorded = {int(row["number"]) for row in rows()}
     assert recorded == {0, 1, 2, 4, 5, 6, 7}
 
@@ -132,10 +135,10 @@ def test_workers_with_other_code_are_refused(cluster, monkeypatch):
         other.__dict__["code_version"] = "other"
         return other
 
-    monkeypatch.setattr(running, "replace", replaced)
+    monkeypatch.setattr(module, "replace", replaced)
     with pytest.raises(StudyError, match="must not be mixed"):
-        running.run(tiny(), scheduler=cluster.scheduler_address)
-    assert not (record.OWN / "tiny.csv").exists()
+        run(tiny(), scheduler=cluster.scheduler_address)
+    assert not (record.LOCAL / "tiny.csv").exists()
 
 
 # --- Clusters that cannot make the runs ------------------------------------
@@ -151,7 +154,7 @@ def test_a_worker_with_several_threads_is_refused():
         ) as cluster,
         pytest.raises(StudyError, match="--nthreads 1"),
     ):
-        running.run(tiny(), scheduler=cluster.scheduler_address)
+        run(tiny(), scheduler=cluster.scheduler_address)
 
 
 def test_a_scheduler_without_workers_is_refused():
@@ -159,19 +162,19 @@ def test_a_scheduler_without_workers_is_refused():
         LocalCluster(n_workers=0, dashboard_address=":0") as cluster,
         pytest.raises(StudyError, match="has no workers"),
     ):
-        running.run(tiny(), scheduler=cluster.scheduler_address)
+        run(tiny(), scheduler=cluster.scheduler_address)
 
 
 def test_an_address_where_nobody_answers_is_named(monkeypatch):
-    monkeypatch.setattr(running, "SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr(module, "SECONDS_TO_CONNECT", 1)
     with pytest.raises(StudyError, match="answers at tcp://127.0.0.1:9"):
-        running.run(tiny(), scheduler="tcp://127.0.0.1:9")
+        run(tiny(), scheduler="tcp://127.0.0.1:9")
 
 
 def test_without_dask_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "dask.distributed", None)
     with pytest.raises(StudyError, match="pip install"):
-        running.run(tiny(), scheduler="tcp://127.0.0.1:9")
+        run(tiny(), scheduler="tcp://127.0.0.1:9")
 
 
 def test_the_command_line_hands_the_runs_over(cluster, capsys, monkeypatch):

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from faults import Nursery
-from onebyone.study import record
+from onebyone.study.engine import record
 
 RUNS = 120
 
@@ -17,13 +17,13 @@ RUNNER = f"""
     from pathlib import Path
 
     from onebyone import study as studies
-    from onebyone.study import record, running
+    from onebyone.study.engine import record, runner
 
     def measure(power, seed):
         time.sleep(0.001)
         return {{"value": float(power)}}
 
-    running.commit = lambda: "none"  # asking git takes longer than a run
+    runner.commit = lambda: "none"  # asking git takes longer than a run
     record.PACKAGED = Path("recorded")
     quick = studies.Study(
         "quick", "?", [{{"power": p}} for p in range({RUNS // 2})], measure,
@@ -46,7 +46,7 @@ def runners(tmp_path, monkeypatch):
 
 def rows():
     """The whole lines of the record, each as its fields."""
-    file = record.OWN / "quick.csv"
+    file = record.LOCAL / "quick.csv"
     if not file.exists():
         return []
     text = file.read_text()
@@ -55,7 +55,7 @@ def rows():
 
 
 def assert_complete_and_each_run_once():
-    text = (record.OWN / "quick.csv").read_text()
+    text = (record.LOCAL / "quick.csv").read_text()
     assert text.endswith("\n") and text.count("power,seed") == 1
     runs = [(int(row[0]), int(row[1])) for row in rows()]
     declared = [(p, seed) for p in range(RUNS // 2) for seed in (0, 1)]

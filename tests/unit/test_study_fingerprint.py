@@ -14,9 +14,9 @@ import torch
 
 import onebyone
 from onebyone.data import FashionMNIST
-from onebyone.study import StudyError, depth, fingerprint, harness
+from onebyone.study import StudyError, depth, packaged_record
 from onebyone.study.catalogue import PAPER, STUDIES
-from onebyone.study.fingerprint import _Walk
+from onebyone.study.engine import fingerprint, harness, runner
 
 PACKAGE = str(Path(onebyone.__file__).parent)
 DECLARED = {
@@ -40,7 +40,7 @@ def sources(monkeypatch):
 
 
 def reached(study):
-    walk = _Walk(study.measure)
+    walk = fingerprint._Walk(study.measure)
     walk.essences(study.recipe)
     return walk.reached
 
@@ -51,6 +51,14 @@ def named(study, name):
 
 def mutate(part, sources):
     sources[part] = fingerprint._source(part).rstrip() + "\n    extra = 1\n"
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_the_packaged_record_is_whole_and_of_this_code(study):
+    runs = packaged_record(study).rows()
+    assert {run["code"] for run in runs} == {version(study)}
+    wanted = runner.declared(study, study.seeds)
+    assert {*map(study.key, runs)} >= {*map(study.key, wanted)}
 
 
 # --- Nothing that is read is forgotten -------------------------------------
@@ -64,7 +72,6 @@ CONSTANTS = [
     ("depth", "PRECISIONS"),
     ("bake-off", "BLOCKS"),
     ("bake-off", "MULTIPLES"),
-    ("bake-off-paper", "RESNETS"),
 ]
 
 
