@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from onebyone import files
 from onebyone.data import best_device
 from onebyone.study.engine.machine import commit, cpuinfo, processor
 from onebyone.training import best_precision
@@ -63,11 +64,9 @@ def file(name: str, device: str | None = None) -> Path:
 def save(name: str, measured: dict[str, object]) -> Path:
     """Write the results with their machine, whole or not at all."""
     path = file(name)
-    partial = path.with_suffix(".partial")
     text = json.dumps({"machine": machine(), **measured}, indent=1)
     path.parent.mkdir(exist_ok=True)
-    partial.write_text(text + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    files.write(path, text + "\n")
     return path
 
 

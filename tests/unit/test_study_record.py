@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from onebyone import files
 from onebyone import study as studies
 from onebyone.study import Record, Study, StudyError
 from onebyone.study.__main__ import main
@@ -251,6 +252,6 @@ def test_a_run_that_waits_while_the_record_is_replaced_is_not_lost(waiting):
             pass
         thread.start()
         assert waiting.acquire(timeout=60)
-        record.replace(own.file, own.file.read_text())
+        files.write(own.file, own.file.read_text())
     thread.join()
     assert runs() == [(0, 0), (1, 0), (2, 0), (0, 9)]

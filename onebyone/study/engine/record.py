@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from onebyone import files
 from onebyone.study.engine.study import Row, Study, StudyError
 
 LOCAL = Path("studies")
@@ -63,7 +64,8 @@ class Record:
             if moved:
                 rows = [*other.rows(), *moved]
                 runs = {self.study.key(row): row for row in rows}
-                replace(other.file, other._text(runs.values(), header=True))
+                text = other._text(runs.values(), header=True)
+                files.write(other.file, text)
             self.file.unlink(missing_ok=True)
         return len(moved)
 
@@ -75,7 +77,7 @@ class Record:
             for row in stamped:
                 row["code"] = code
             if stamped:
-                replace(self.file, self._text(rows, header=True))
+                files.write(self.file, self._text(rows, header=True))
         return len(stamped)
 
     def _lock(self) -> FileLock:
@@ -134,16 +136,6 @@ def local_record(study: Study, folder: Path = LOCAL) -> Record:
 def packaged_record(study: Study) -> Record:
     """Return the record that the package carries."""
     return Record(study, PACKAGED / f"{study.name}.csv")
-
-
-def replace(file: Path, text: str) -> None:
-    """Write a new file, then rename it: all of it or nothing."""
-    partial = file.with_suffix(".partial")
-    with open(partial, "w", encoding="utf-8", newline="") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(partial, file)
 
 
 def _whole(content: bytes) -> int:

@@ -21,13 +21,9 @@ from pathlib import Path
 
 import torch
 
+from onebyone import files
 from onebyone.study.engine.machine import PACKAGE, device_name
-from onebyone.study.engine.record import (
-    LOCAL,
-    local_record,
-    packaged_record,
-    replace,
-)
+from onebyone.study.engine.record import LOCAL, local_record, packaged_record
 from onebyone.study.engine.study import Row, Study, StudyError
 
 SAMPLE = 6  # runs
@@ -222,4 +218,4 @@ def _log(file: Path, note: Row) -> None:
     if not text:
         writer.writeheader()
     writer.writerow(note)
-    replace(file, text + stream.getvalue())
+    files.write(file, text + stream.getvalue())
