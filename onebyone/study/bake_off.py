@@ -24,7 +24,7 @@ ENTRY_MULTIPLE = 4  # that divides the channels of every block of an entry
 
 
 def vgg(in_channels: int, out_channels: int) -> nn.Module:
-    """Two 3×3 convolutions with batch norm, as VGG stacks them."""
+    """Return two 3×3 convolutions with batch norm, as VGG stacks them."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
         nn.BatchNorm2d(out_channels),
@@ -36,13 +36,13 @@ def vgg(in_channels: int, out_channels: int) -> nn.Module:
 
 
 def network_in_network(in_channels: int, out_channels: int) -> nn.Module:
-    """A 3×3 and two 1×1 convolutions with batch norm."""
+    """Return a 3×3 and two 1×1 convolutions with batch norm."""
     block = nin_block(in_channels, out_channels, 3, 1, 1)
     return with_batch_norm(block)
 
 
 def inception_branches(in_channels: int, out_channels: int) -> nn.Module:
-    """An Inception block with batch norm, shared out about as in 3a.
+    """Return an Inception block with batch norm, shared out about as in 3a.
 
     A quarter of the channels to the 1×1, half to the 3×3, an eighth each
     to the 5×5 and the pooling; the large kernels read from a 1×1 that has
@@ -58,7 +58,7 @@ def inception_branches(in_channels: int, out_channels: int) -> nn.Module:
 
 
 def bottleneck(in_channels: int, out_channels: int) -> nn.Module:
-    """A residual block with a bottleneck; four divides out_channels."""
+    """Return a residual block with a bottleneck; 4 divides out_channels."""
     expansion = residual.BottleneckBlock.expansion
     return residual.BottleneckBlock(in_channels, out_channels // expansion)
 
@@ -74,7 +74,7 @@ MULTIPLES = {"bottleneck": residual.BottleneckBlock.expansion}
 
 
 def skeleton(block: Block, width: int, multiple: int = 1) -> nn.Sequential:
-    """Three blocks between a convolution and global average pooling.
+    """Return three blocks between a convolution and global average pooling.
 
     Shapes: (B, 1, 28, 28) -> (B, 10) logits. The first block works on maps
     of 14×14 pixels, the other two on 7×7.
@@ -176,7 +176,7 @@ def enter(
     data: ImageData | None = None,
     width: int | None = None,
 ) -> Row:
-    """Send one's own block through the harness of the study.
+    """Train a block of the reader's in the harness of the study.
 
     Args:
         block: see :func:`skeleton`.

@@ -37,7 +37,7 @@ def measure(
     epochs: int,
     data: ImageData | None = None,
 ) -> Row:
-    """Train one network, and count its live classes before and after.
+    """Train one network; count its live classes before and after.
 
     A run "trains" if its accuracy is more than twice that of guessing.
     """

@@ -17,7 +17,7 @@ from onebyone.study.engine.study import Row, Study
 def load(
     name: str, scale: str = "quick", folder: Path = LOCAL
 ) -> pd.DataFrame:
-    """All recorded runs of a study, one a row; none makes an empty frame.
+    """Return all recorded runs of a study, one a row.
 
     The frame is empty if there are none. A run made here replaces the
     packaged run of the same configuration and seed. The column "source" says

@@ -125,6 +125,8 @@ class Repository:
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    for name in [n for n in os.environ if n.startswith("GIT_")]:
+        monkeypatch.delenv(name)  # a hook sets some, of another repository
     folder = tmp_path / "repository"
     folder.mkdir()
     return Repository(folder, monkeypatch)
