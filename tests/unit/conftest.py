@@ -9,7 +9,6 @@ import torchvision
 
 import faults
 from onebyone import data as module
-from onebyone.study.engine import record
 
 
 @pytest.fixture
@@ -27,6 +26,15 @@ def fresh_machine(tmp_path, monkeypatch):
 @pytest.fixture
 def cache(tmp_path):
     return tmp_path / "cache" / "onebyone"
+
+
+@pytest.fixture
+def empty_records(tmp_path, monkeypatch):
+    """No study has a record, neither in the package nor here."""
+    packaged = tmp_path / "recorded"
+    packaged.mkdir()
+    monkeypatch.setattr("onebyone.study.engine.record.PACKAGED", packaged)
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -89,11 +97,3 @@ def mirror(official, monkeypatch):
 def few_letters(monkeypatch):
     monkeypatch.setattr(module, "_LETTERS_TRAIN", faults.TRAIN)
     monkeypatch.setattr(module, "_LETTERS_TEST", faults.TEST)
-
-
-@pytest.fixture
-def empty_records(tmp_path, monkeypatch):
-    """No study has a record, neither in the package nor here."""
-    (tmp_path / "recorded").mkdir()
-    monkeypatch.setattr(record, "PACKAGED", tmp_path / "recorded")
-    monkeypatch.chdir(tmp_path)

@@ -31,17 +31,24 @@ RUNNER = f"""
     )
     quick.code_version  # read the code once, before the children
 
-    def task():
+    def task(folder):
+        os.chdir(folder)
         sys.stdout = open(os.devnull, "w")
         studies.run(quick)
 """
 
 
-@pytest.fixture
-def runners(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with Nursery(RUNNER, tmp_path) as nursery:
+@pytest.fixture(scope="module")
+def runners(tmp_path_factory):
+    with Nursery(RUNNER, tmp_path_factory.mktemp("runners")) as nursery:
         yield nursery
+
+
+@pytest.fixture
+def start(runners, tmp_path, monkeypatch):
+    """Starts a runner in the folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    return lambda: runners.start(tmp_path)
 
 
 def rows():
@@ -67,29 +74,29 @@ def assert_complete_and_each_run_once():
     "moments", [5, pytest.param(50, marks=pytest.mark.long)]
 )
 def test_a_study_killed_at_any_moments_loses_and_repeats_no_run(
-    moments, runners
+    moments, runners, start
 ):
     chance = random.Random(moments)
     kept = []
     for _ in range(moments):
-        runner = runners.start()
+        runner = start()
         time.sleep(chance.uniform(0, 1 / moments))
         runners.kill(runner)
         assert rows()[: len(kept)] == kept
         kept = rows()
-    assert runners.wait(runners.start()) == 0
+    assert runners.wait(start()) == 0
     assert rows()[: len(kept)] == kept
     assert_complete_and_each_run_once()
 
 
-def test_two_runners_of_one_study_record_each_run_once(runners):
-    both = [runners.start() for _ in range(2)]
+def test_two_runners_of_one_study_record_each_run_once(runners, start):
+    both = [start() for _ in range(2)]
     assert [runners.wait(runner) for runner in both] == [0, 0]
     assert_complete_and_each_run_once()
 
 
-def test_one_of_two_runners_may_be_killed(runners):
-    other, killed = runners.start(), runners.start()
+def test_one_of_two_runners_may_be_killed(runners, start):
+    other, killed = start(), start()
     time.sleep(0.05)
     runners.kill(killed)
     assert runners.wait(other) == 0
