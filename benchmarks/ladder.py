@@ -19,12 +19,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from benchmarks import record
+from benchmarks import results
 from benchmarks.timing import Stopwatch, d2l_data
 from onebyone import Trainer, evaluate, load_data, variants
 from onebyone.data import best_device
 from onebyone.models.nin import compact_nin
-from onebyone.study.harness import RATES, VALIDATION, TrainingPart
+from onebyone.study.engine.harness import RATES, VALIDATION, TrainingPart
 from onebyone.training import MOMENTUM, WEIGHT_DECAY, best_precision
 
 EPOCHS = 2  # of the runs that take the accuracy
@@ -51,7 +51,7 @@ class Rung:
 
 
 def rungs() -> list[Rung]:
-    """All rungs, each the one before with one thing changed."""
+    """Return all rungs, each the one before with one thing changed."""
     ladder = [Rung("float32, channels first, d2l's loader")]
 
     def step(name: str, learns_otherwise: bool = False, **change) -> None:
@@ -81,8 +81,8 @@ def _loader(data: str, batch_size: int) -> Iterable:
     return module.train_dataloader()
 
 
-def prepared(rung: Rung) -> tuple[nn.Module, float]:
-    """The network as a rung trains it, and the seconds of compiling it."""
+def prepare(rung: Rung) -> tuple[nn.Module, float]:
+    """Return the network as a rung trains it, and the seconds to compile."""
     torch.manual_seed(0)
     net = NETWORKS[rung.network]().to(best_device()).train()
     if rung.channels_last:
@@ -96,7 +96,7 @@ def prepared(rung: Rung) -> tuple[nn.Module, float]:
 
 
 def train(net: nn.Module, rung: Rung, images: int, warm_up: int) -> float:
-    """Train on some images; how many a second, after the warm-up."""
+    """Train; return the images per second after the warm-up."""
     device = best_device()
     optimiser = torch.optim.SGD(
         net.parameters(),
@@ -127,7 +127,7 @@ def train(net: nn.Module, rung: Rung, images: int, warm_up: int) -> float:
 
 
 def accuracies(rung: Rung, lr: float, seeds: int) -> list[float]:
-    """After the last epoch, on the held-out images, of each seed."""
+    """Return each seed's accuracy on held-out images, after training."""
     data = load_data(rung.batch_size, validation=VALIDATION)
     found = []
     for seed in range(seeds):
@@ -142,8 +142,8 @@ def accuracies(rung: Rung, lr: float, seeds: int) -> list[float]:
 
 
 def measure(ladder: list[Rung], rounds: int, seeds: int) -> list[dict]:
-    """Speed of every rung, and accuracy where it learns otherwise."""
-    networks = [prepared(rung) for rung in ladder]
+    """Measure each rung's speed, and accuracy where it learns otherwise."""
+    networks = [prepare(rung) for rung in ladder]
     rates = [[] for _ in ladder]
     for i in range(rounds):
         for rung, (net, _), own in zip(ladder, networks, rates, strict=True):
@@ -165,24 +165,24 @@ def measure(ladder: list[Rung], rounds: int, seeds: int) -> list[dict]:
 
 
 def best_rate(accuracies: dict[str, list[float]]) -> tuple[str, float]:
-    """The learning rate with the best mean accuracy, and that mean."""
+    """Return the learning rate with the best mean accuracy, and the mean."""
     means = {lr: statistics.mean(found) for lr, found in accuracies.items()}
     lr = max(means, key=means.get)
     return lr, means[lr]
 
 
 def main() -> None:
-    """Measure, record, and print the gains."""
+    """Measure, save the results, and print the gains."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     measured = measure(rungs(), options.rounds, options.seeds)
-    path = record.save("ladder", {"epochs": EPOCHS, "rungs": measured})
+    path = results.save("ladder", {"epochs": EPOCHS, "rungs": measured})
     for row in measured:
         rate = statistics.median(row["images_per_second"])
         print(f"{row['step']:40} {rate:9,.0f}/s")
-    print(f"recorded in {path.relative_to(record.RESULTS.parent.parent)}")
+    print(f"saved in {path.relative_to(results.RESULTS.parent.parent)}")
 
 
 if __name__ == "__main__":

@@ -2,28 +2,30 @@
 
     python -m benchmarks.long_run [--seeds N]
 
-Each run is recorded as it ends; the same command goes on from there, on the
+Each run is saved as it ends; the same command goes on from there, on the
 same machine.
 """
 
 import argparse
 import statistics
 
-from benchmarks import record
+from benchmarks import results
 from benchmarks.recipes import LONG
-from onebyone.study.running import commit
+from onebyone.study.engine.machine import commit
 
 
-def recorded() -> list[dict[str, float]]:
-    """The runs of this recipe on this machine that are there already."""
-    path = record.file("long-run")
+def earlier_runs() -> list[dict[str, float]]:
+    """Return the runs of this recipe on this machine that are there."""
+    path = results.file("long-run")
     if not path.exists():
         return []
-    before = record.load(path)
-    here = record.plain(record.machine())
+    before = results.load(path)
+    here = results.plain(results.machine())
     same_machine = before["machine"] | {"commit": here["commit"]} == here
-    if not same_machine or before["recipe"] != record.plain(vars(LONG)):
-        print("The recorded runs are of another recipe or machine: afresh")
+    if not same_machine or before["recipe"] != results.plain(vars(LONG)):
+        print(
+            "The saved runs are of another recipe or machine: starting afresh"
+        )
         return []
     return before["runs"]
 
@@ -33,14 +35,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     seeds = parser.parse_args().seeds
-    runs = recorded()
+    runs = earlier_runs()
     for seed in range(len(runs), seeds):
         runs.append(LONG.run(seed) | {"commit": commit()})
         print(
             "{accuracy:.4f} in {seconds:.0f} s".format(**runs[-1]), flush=True
         )
         measured = {"recipe": vars(LONG), **LONG.cost(), "runs": runs}
-        record.save("long-run", measured)
+        results.save("long-run", measured)
     accuracies = [run["accuracy"] for run in runs]
     print(f"mean of {len(runs)} seeds: {statistics.mean(accuracies):.4f}")
 

@@ -17,16 +17,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import record
+from benchmarks import results
 from onebyone import Trainer, evaluate, load_data, macs, parameters
 from onebyone.data import ImageData, random_shift
 from onebyone.models.residual import ResidualBlock
 from onebyone.study import bake_off
-from onebyone.study.harness import VALIDATION, TrainingPart
+from onebyone.study.engine.harness import VALIDATION, TrainingPart
 
 
 def small_net(block: str, width: int) -> nn.Module:
-    """The skeleton of the bake-off with one of its blocks.
+    """Return the skeleton of the bake-off with one of its blocks.
 
     Shapes: (B, 1, 28, 28) -> (B, 10) logits.
     """
@@ -35,7 +35,7 @@ def small_net(block: str, width: int) -> nn.Module:
 
 
 def large_net(width: int, blocks: int) -> nn.Module:
-    """A residual network without stride in its first convolution.
+    """Return a residual network without stride in its first convolution.
 
     Shapes: (B, 1, 28, 28) -> (B, 10) logits. Three stages of `blocks`
     residual blocks with width, 2·width and 4·width channels, on maps of
@@ -95,11 +95,11 @@ class Recipe:
         )
 
     def data(self, validation: int = 0) -> ImageData:
-        """The images, read once; held-out ones instead of the test set."""
+        """Return the images; held-out ones take the place of the test set."""
         return _data(self.batch_size, self.augmentation, validation)
 
     def cost(self) -> dict[str, int]:
-        """Parameters, MACs and training FLOPs of an image, and of it all."""
+        """Return parameters, MACs and FLOPs an image, and the images seen."""
         net = self.build()
         flops = training_flops(net, (1, 28, 28))
         return {
@@ -110,7 +110,7 @@ class Recipe:
         }
 
     def run(self, seed: int, validation: int = 0) -> dict[str, float]:
-        """Train; accuracy after the last epoch, and seconds of training.
+        """Train; return the accuracy after the last epoch, and the seconds.
 
         The images are in memory already; testing is not in the seconds.
         """
@@ -139,7 +139,7 @@ def _data(batch_size: int, augmentation: str, validation: int) -> ImageData:
 
 
 def training_flops(net: nn.Module, shape: Sequence[int]) -> int:
-    """FLOPs of a forward and a backward pass for one image.
+    """Return the FLOPs of a forward and a backward pass for one image.
 
     As PyTorch counts them: twice the MACs of every convolution and every
     matrix product, in both directions.
@@ -176,7 +176,7 @@ CANDIDATES: dict[str, list[Recipe]] = {
 
 
 def main() -> None:
-    """Train each candidate on part of the training set, and record it."""
+    """Train each candidate on part of the training set; save the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("which", choices=CANDIDATES)
     parser.add_argument("--seeds", type=int, default=2)
@@ -191,7 +191,7 @@ def main() -> None:
         mean = sum(run["accuracy"] for run in runs) / len(runs)
         seconds = sum(run["seconds"] for run in runs) / len(runs)
         print(f"{mean:.4f} {seconds:6.1f} s  {recipe}", flush=True)
-        record.save(f"search-{options.which}", {"tried": tried})
+        results.save(f"search-{options.which}", {"tried": tried})
 
 
 if __name__ == "__main__":

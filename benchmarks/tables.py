@@ -1,4 +1,4 @@
-"""Writes the recorded results into the pages that show them.
+"""Write the results into the pages that show them.
 
     python -m benchmarks.tables
 
@@ -11,7 +11,7 @@ import re
 import statistics
 from collections.abc import Iterable
 
-from benchmarks import ladder, record, throughput
+from benchmarks import ladder, results, throughput
 from benchmarks.time_to_accuracy import effects
 from onebyone.study.reading import interval
 from tools import ROOT
@@ -24,24 +24,24 @@ MISSING = "*Not measured yet.*\n"
 
 
 def table(head: list[str], rows: Iterable[list[str]]) -> str:
-    """A Markdown table; the first column is text, the others are numbers."""
+    """Return a Markdown table of a column of text and columns of numbers."""
     lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def unbroken(text: str) -> str:
-    """The same, kept on one line of a narrow cell."""
+    """Return the text so that a narrow cell keeps it on one line."""
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def machine_text(results: dict) -> str:
-    """On what and with what it was measured, in one sentence."""
-    of = results["machine"]
+def machine_text(measured: dict) -> str:
+    """Say in one sentence on what and with what it was measured."""
+    of = measured["machine"]
     place = of.get("gpu") or (
         f"{of['processor']}, {of['threads']} threads on {of['cores']} cores "
         f"({', '.join(of['flags'])}), {of['memory_gib']} GiB"
     )
-    runs = results.get("runs", [])  # each may be of a commit of its own
+    runs = measured.get("runs", [])  # each may be of a commit of its own
     commits = {run.get("commit", of["commit"]) for run in runs}
     code = " and ".join(sorted(commits or {of["commit"]}))
     return (
@@ -51,16 +51,16 @@ def machine_text(results: dict) -> str:
     )
 
 
-def throughput_tables(results: dict) -> str:
-    """The rates of every way of training, and the ratios that matter."""
-    networks = results["networks"]
+def throughput_tables(measured: dict) -> str:
+    """Return the rates of all ways of training, and the ratios that matter."""
+    networks = measured["networks"]
     return "\n".join(
-        [rates_table(networks), ratios_table(networks), machine_text(results)]
+        [rates_table(networks), ratios_table(networks), machine_text(measured)]
     )
 
 
 def rates_table(networks: dict) -> str:
-    """A row a way of training, a column a network."""
+    """Return a table with a row a way of training, a column a network."""
     head = ["images per second"] + [
         f"{name}, {of['side']}×{of['side']}" for name, of in networks.items()
     ]
@@ -87,7 +87,7 @@ RATIOS = {  # how many times as fast the first is as the second
 
 
 def ratios_table(networks: dict) -> str:
-    """Medians over the rounds, with the smallest and the largest."""
+    """Return medians over the rounds, with the smallest and the largest."""
     rows = []
     for label, (way, reference) in RATIOS.items():
         cells = []
@@ -101,10 +101,10 @@ def ratios_table(networks: dict) -> str:
     return table(["ratio (smallest to largest)", *networks], rows)
 
 
-def ladder_table(results: dict) -> str:
-    """A row a rung: its speed, its gain, and its accuracy where it may."""
+def ladder_table(measured: dict) -> str:
+    """Return a row a rung: speed, gain, and accuracy where it can change."""
     rows, before = [], None
-    for rung in results["rungs"]:
+    for rung in measured["rungs"]:
         rates = rung["images_per_second"]
         gain = "" if before is None else f"{_median_ratio(rates, before):.2f}×"
         accuracy = lr = ""
@@ -115,17 +115,17 @@ def ladder_table(results: dict) -> str:
         rows.append([rung["step"], speed, gain, accuracy, lr])
         before = rates
     head = ["step", "images/s", "gain", "accuracy", "learning rate"]
-    return table(head, rows) + "\n" + machine_text(results)
+    return table(head, rows) + "\n" + machine_text(measured)
 
 
 def _median_ratio(rates: list[float], before: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(rates, before, strict=True))
 
 
-def accuracy_table(results: dict) -> str:
-    """Both sides of the way to 90.9 %, and the three factors."""
-    of = effects(results)
-    ours, theirs = results["ours"], results["theirs"]
+def accuracy_table(measured: dict) -> str:
+    """Return both sides of the way to 90.9 %, and the three factors."""
+    of = effects(measured)
+    ours, theirs = measured["ours"], measured["theirs"]
     accuracies = [100 * run["accuracy"] for run in ours["runs"]]
     mean, half = interval(accuracies)
     seconds = [run["seconds"] for run in ours["runs"]]
@@ -151,7 +151,7 @@ def accuracy_table(results: dict) -> str:
             "test accuracy",
             unbroken(f"{mean:.2f} ± {half:.2f} %")
             + f" ({len(accuracies)} seeds)",
-            f"{100 * results['goal']:.1f} % (reported)",
+            f"{100 * measured['goal']:.1f} % (reported)",
         ],
     ]
     factors = [
@@ -165,13 +165,13 @@ def accuracy_table(results: dict) -> str:
         [
             table(["", "this course", "d2l's page"], sides),
             table(["effect", "factor"], factors),
-            machine_text(results),
+            machine_text(measured),
         ]
     )
 
 
 def power_of_ten(value: float) -> str:
-    """With three digits, as 4.51×10¹²."""
+    """Return a number with three digits, such as 4.51×10¹²."""
     mantissa, _, exponent = f"{value:.2e}".partition("e")
     raised = str(int(exponent)).translate(
         str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -179,22 +179,22 @@ def power_of_ten(value: float) -> str:
     return f"{mantissa}×10{raised}"
 
 
-def long_table(results: dict) -> str:
-    """A row a seed, and the mean."""
+def long_table(measured: dict) -> str:
+    """Return a row a seed, and the mean."""
     rows = [
         [
             str(run["seed"]),
             f"{100 * run['accuracy']:.2f} %",
             f"{run['seconds'] / 60:.1f}",
         ]
-        for run in results["runs"]
+        for run in measured["runs"]
     ]
-    accuracies = [100 * run["accuracy"] for run in results["runs"]]
+    accuracies = [100 * run["accuracy"] for run in measured["runs"]]
     mean, half = interval(accuracies)
-    minutes = statistics.mean(run["seconds"] for run in results["runs"]) / 60
+    minutes = statistics.mean(run["seconds"] for run in measured["runs"]) / 60
     rows.append(["mean", f"{mean:.2f} ± {half:.2f} %", f"{minutes:.1f}"])
     head = ["seed", "test accuracy", "minutes"]
-    return table(head, rows) + "\n" + machine_text(results)
+    return table(head, rows) + "\n" + machine_text(measured)
 
 
 KINDS = {
@@ -206,16 +206,16 @@ KINDS = {
 
 
 def block(name: str) -> str:
-    """The text for the results of a benchmark on a device: KIND-DEVICE."""
+    """Return the text for a benchmark on a device, named KIND-DEVICE."""
     kind, _, device = name.rpartition("-")
-    path = record.file(kind, device)
+    path = results.file(kind, device)
     if not path.exists():
         return MISSING
-    return KINDS[kind](record.load(path))
+    return KINDS[kind](results.load(path))
 
 
-def filled(text: str) -> str:
-    """A page's text, its blocks as the results are now."""
+def fill(text: str) -> str:
+    """Return a page's text with its blocks as the results are now."""
     return BLOCK.sub(
         lambda found: f"{found[1]}\n{block(found[2])}\n{found[3]}", text
     )
@@ -225,7 +225,7 @@ def main() -> None:
     """Rewrite every page that shows results."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        page.write_text(filled(text), encoding="utf-8")
+        page.write_text(fill(text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from d2l import torch as d2l
 from torch import nn
 from torch.nn import functional as F
 
-from benchmarks import record
+from benchmarks import results
 from benchmarks.timing import Classifier, TimedData, d2l_data
 from onebyone import Trainer, load_data, macs, parameters
 from onebyone.data import ImageData
@@ -101,7 +101,7 @@ def images_per_second(
 
 
 def both_data(side: int) -> dict[str, ImageData | d2l.FashionMNIST]:
-    """The same images as we serve them, and as d2l does."""
+    """Return the same images as we serve them, and as d2l does."""
     ours = load_data(BATCH_SIZE, resize=None if side == 28 else side)
     return {"ours": ours, "d2l": d2l_data(ours, BATCH_SIZE, side)}
 
@@ -111,7 +111,7 @@ def measure(
     networks: dict[str, Network] = NETWORKS,
     ways: tuple[str, ...] = tuple(WAYS),
 ) -> dict[str, object]:
-    """Rates of all networks and ways, round by round."""
+    """Return the rates of all networks and ways, round by round."""
     measured = {}
     for name, network in networks.items():
         data = both_data(network.side)
@@ -120,7 +120,7 @@ def measure(
             for way in ways[i % len(ways) :] + ways[: i % len(ways)]:
                 rates[way].append(images_per_second(way, network, data))
             print(
-                f"{name}, round {i + 1} of {rounds}: " + described(rates),
+                f"{name}, round {i + 1} of {rounds}: " + describe(rates),
                 flush=True,
             )
         net = network.build()
@@ -134,26 +134,26 @@ def measure(
     return measured
 
 
-def described(rates: dict[str, list[float]]) -> str:
-    """The last round in one line."""
+def describe(rates: dict[str, list[float]]) -> str:
+    """Return the last round in one line."""
     return ", ".join(f"{way} {all_[-1]:,.0f}/s" for way, all_ in rates.items())
 
 
 def ratio(
     rates: dict[str, list[float]], way: str, reference: str = REFERENCE
 ) -> tuple[float, float, float]:
-    """Median of the ratios within each round, and their range."""
+    """Return the median of the ratios within a round, and their range."""
     ratios = [a / b for a, b in zip(rates[way], rates[reference], strict=True)]
     return statistics.median(ratios), min(ratios), max(ratios)
 
 
 def main() -> None:
-    """Measure, record, and print the ratios."""
+    """Measure, save the results, and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     networks = measure(rounds)
-    path = record.save(
+    path = results.save(
         "throughput", {"batch_size": BATCH_SIZE, "networks": networks}
     )
     for name, network in networks.items():
@@ -168,7 +168,7 @@ def main() -> None:
             )
         median, low, high = ratio(rates, OURS, BY_HAND)
         print(f"  ours / by hand: {median:.3f} ({low:.3f} to {high:.3f})")
-    print(f"\nrecorded in {path.relative_to(record.RESULTS.parent.parent)}")
+    print(f"\nsaved in {path.relative_to(results.RESULTS.parent.parent)}")
 
 
 if __name__ == "__main__":

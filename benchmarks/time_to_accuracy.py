@@ -10,7 +10,7 @@ epochs at the speed that d2l has on this machine in this run.
 import argparse
 import statistics
 
-from benchmarks import record, throughput
+from benchmarks import results, throughput
 from benchmarks.recipes import SHORT, training_flops
 from onebyone.models.nin import nin
 
@@ -20,7 +20,7 @@ THEIRS = "paper-size NiN"
 
 
 def measure(seeds: int, rounds: int) -> dict[str, object]:
-    """Our runs, the speed of the page's network, and what both cost."""
+    """Measure our runs, the speed of the page's network, and both costs."""
     runs = []
     SHORT.data()  # into memory
     for seed in range(seeds):
@@ -44,7 +44,7 @@ def measure(seeds: int, rounds: int) -> dict[str, object]:
 
 
 def effects(measured: dict[str, object]) -> dict[str, float]:
-    """How many times less time we need, and the three factors of that.
+    """Return how many times less time we need, and its three factors.
 
     The code: the page's network, trained by us instead of d2l. Network and
     resolution: our network with our code instead of theirs. Schedule: the
@@ -72,26 +72,26 @@ def effects(measured: dict[str, object]) -> dict[str, float]:
 
 
 def total_flops(side: dict[str, object]) -> int:
-    """Of all of training."""
+    """Return the FLOPs of all of training."""
     return side["training_flops_per_image"] * side["images_seen"]
 
 
 def mean_of(side: dict[str, object], value: str) -> float:
-    """Over all runs, whatever became of them."""
+    """Return the mean over all runs, whatever became of them."""
     return statistics.mean(run[value] for run in side["runs"])
 
 
 def main() -> None:
-    """Measure, record, and print the comparison."""
+    """Measure, save the results, and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     measured = measure(options.seeds, options.rounds)
-    path = record.save("time-to-accuracy", measured)
+    path = results.save("time-to-accuracy", measured)
     for name, value in effects(measured).items():
         print(f"{name:18} {value:,.4g}")
-    print(f"recorded in {path.relative_to(record.RESULTS.parent.parent)}")
+    print(f"saved in {path.relative_to(results.RESULTS.parent.parent)}")
 
 
 if __name__ == "__main__":

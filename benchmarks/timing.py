@@ -100,12 +100,12 @@ class TimedData:
 
     @property
     def images_per_second(self) -> float:
-        """Of the training that has just ended."""
+        """The speed of the training that has just ended."""
         return self._loader.steps * self.batch_size / self._loader.seconds
 
 
 def d2l_data(ours: ImageData, batch_size: int, side: int) -> d2l.FashionMNIST:
-    """``d2l.FashionMNIST`` on the images of ``ours``, without a download.
+    """Return ``d2l.FashionMNIST`` on the images of ``ours``, not downloaded.
 
     d2l reads the official files from ``../data``. They are written there
     from our tensors, in a folder that is gone afterwards.
@@ -127,7 +127,7 @@ def d2l_data(ours: ImageData, batch_size: int, side: int) -> d2l.FashionMNIST:
 
 
 def _idx(values: Tensor) -> bytes:
-    """Whole numbers below 256 in the format of the MNIST files."""
+    """Return whole numbers below 256 in the format of the MNIST files."""
     values = values.squeeze().to("cpu", torch.uint8)
     shape = struct.pack(f">{values.dim()}I", *values.shape)
     return bytes([0, 0, 8, values.dim()]) + shape + values.numpy().tobytes()

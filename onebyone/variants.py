@@ -11,7 +11,6 @@ from onebyone.models.inception import (
     InceptionBlock,
     batch_norm_branches,
     conv_relu,
-    googlenet,
 )
 from onebyone.models.nin import nin, nin_block, with_batch_norm
 from onebyone.models.residual import ResidualBlock
@@ -217,18 +216,6 @@ def naive_inception(width: int) -> nn.Sequential:
     layers.insert(2, nn.MaxPool2d(2))
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]
     return nn.Sequential(*layers, *head)
-
-
-def googlenet_with_batch_norm(num_classes: int = 10) -> nn.Sequential:
-    """GoogLeNet for grey images, batch norm behind every convolution.
-
-    Shapes: (B, 1, 224, 224) -> (B, num_classes) logits.
-    """
-    net = googlenet(in_channels=1, num_classes=num_classes)
-    for layer in net:
-        if isinstance(layer, InceptionBlock):
-            batch_norm_branches(layer)
-    return with_batch_norm(net)
 
 
 # --- Residual networks -----------------------------------------------------

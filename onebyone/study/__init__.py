@@ -7,24 +7,29 @@
     python -m onebyone.study publish NAME           into the package
     python -m onebyone.study restamp NAME --was COMMIT
 
-``--scale paper`` behind a name means the study on networks of the papers'
-size, at 224×224, which need a GPU. ``run NAME --scheduler ADDRESS`` hands
-the runs to the workers of a Dask cluster.
+``--scale paper`` behind the name of *initialisation* or *remove-1x1* means
+the study on networks of the papers' size, at 224×224, which need a GPU.
+``run NAME --scheduler ADDRESS`` hands the runs to the workers of a Dask
+cluster.
 
-Each finished run is one line of ``./studies/NAME.csv``, appended at once
-with what produced it, so a study that is killed goes on where it was. A run
-that fails is a line too. :func:`load` joins the record that the package
-carries with the runs made here. A record is continued by the same code
-alone; ``restamp`` finds out whether other code does the same.
+Each finished run is one line of ``./studies/NAME.csv``, the record, appended
+at once with what produced it, so a study that is killed goes on where it
+was. A run that fails is a line too. :func:`load` joins the record that the
+package carries with the runs made here. A record is continued by the same
+code alone; ``restamp`` finds out whether other code does the same.
 
 A study is a :class:`Study` in a module of its own, listed in
-``catalogue.py``; ``depth.py`` is a good one to start from.
+``catalogue.py``; ``remove_1x1.py`` is a good one to start from. The
+machinery is in ``engine/``.
 """
 
 from onebyone.study import bake_off
 from onebyone.study.catalogue import PAPER, STUDIES, find
-from onebyone.study.declaration import Study, StudyError
-from onebyone.study.depth import DEPTH, depth_net
+from onebyone.study.depth import STUDY as DEPTH
+from onebyone.study.depth import depth_net
+from onebyone.study.engine.record import Record, local_record, packaged_record
+from onebyone.study.engine.runner import publish, run, run_one
+from onebyone.study.engine.study import Study, StudyError
 from onebyone.study.reading import (
     Difference,
     difference,
@@ -35,8 +40,8 @@ from onebyone.study.reading import (
     summary,
     table,
 )
-from onebyone.study.record import Record, own_record, packaged_record
-from onebyone.study.running import publish, run, run_one
+
+own_record = local_record  # as it was called
 
 __all__ = [
     "DEPTH",
@@ -52,6 +57,7 @@ __all__ = [
     "find",
     "interval",
     "load",
+    "local_record",
     "numbers",
     "own_record",
     "packaged_record",

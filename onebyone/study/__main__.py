@@ -5,15 +5,15 @@ import sys
 
 from onebyone.data import DataUnavailable
 from onebyone.study.catalogue import PAPER, SCALES, STUDIES, find
-from onebyone.study.declaration import StudyError
+from onebyone.study.engine.restamp import SAMPLE, restamp
+from onebyone.study.engine.runner import publish, run
+from onebyone.study.engine.study import StudyError
 from onebyone.study.reading import runs_of, status, table
-from onebyone.study.restamp import SAMPLE, restamp
-from onebyone.study.running import publish, run
 
 COMMANDS = {
-    "run": "make the runs that are missing; stop it whenever you like",
-    "status": "how much is recorded",
-    "table": "means with 95 %% t-intervals over the seeds",
+    "run": "run what is not yet recorded; stop it whenever you like",
+    "status": "show how much is recorded",
+    "table": "show means with 95 %% t-intervals over the seeds",
     "publish": "move the runs made here into the package",
     "restamp": "give the record the fingerprint of today's code, if a sample "
     "of its runs comes out the same to the last bit",
@@ -21,7 +21,7 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Carry out one command; 0 if all went well."""
+    """Carry out one command; return 0 if all went well."""
     options = _parser().parse_args(arguments)
     try:
         if options.command == "list":
@@ -34,8 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif options.command == "publish":
             print(f"runs moved into the package: {publish(study)}")
         elif options.command == "restamp":
-            named = options.name, options.was, options.scale, options.rows
-            print(restamp(*named))
+            print(restamp(study, options.was, options.rows))
         elif options.command == "table":
             print(table(study).to_string(index=False))
         else:
@@ -71,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Run studies and show what they recorded.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="the studies there are")
+    commands.add_parser("list", help="list the studies")
     for command, text in COMMANDS.items():
         subparser = commands.add_parser(command, help=text)
         subparser.add_argument("name", choices=STUDIES)

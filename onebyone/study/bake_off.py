@@ -12,9 +12,9 @@ from torch import nn
 from onebyone.cost import parameters
 from onebyone.data import ImageData
 from onebyone.models import inception, residual
-from onebyone.models.nin import initialise, nin, nin_block, with_batch_norm
-from onebyone.study import harness
-from onebyone.study.declaration import Row, Study
+from onebyone.models.nin import nin_block, with_batch_norm
+from onebyone.study.engine import harness
+from onebyone.study.engine.study import Row
 
 Block = Callable[[int, int], nn.Module]  # from channels in and channels out
 PARAMETERS = 100_000  # that an entry may have
@@ -24,7 +24,7 @@ ENTRY_MULTIPLE = 4  # that divides the channels of every block of an entry
 
 
 def vgg(in_channels: int, out_channels: int) -> nn.Module:
-    """Two 3×3 convolutions with batch norm, as VGG stacks them."""
+    """Return two 3×3 convolutions with batch norm, as VGG stacks them."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
         nn.BatchNorm2d(out_channels),
@@ -36,13 +36,13 @@ def vgg(in_channels: int, out_channels: int) -> nn.Module:
 
 
 def network_in_network(in_channels: int, out_channels: int) -> nn.Module:
-    """A 3×3 and two 1×1 convolutions with batch norm."""
+    """Return a 3×3 and two 1×1 convolutions with batch norm."""
     block = nin_block(in_channels, out_channels, 3, 1, 1)
     return with_batch_norm(block)
 
 
 def inception_branches(in_channels: int, out_channels: int) -> nn.Module:
-    """An Inception block with batch norm, shared out about as in 3a.
+    """Return an Inception block with batch norm, shared out about as in 3a.
 
     A quarter of the channels to the 1×1, half to the 3×3, an eighth each
     to the 5×5 and the pooling; the large kernels read from a 1×1 that has
@@ -58,7 +58,7 @@ def inception_branches(in_channels: int, out_channels: int) -> nn.Module:
 
 
 def bottleneck(in_channels: int, out_channels: int) -> nn.Module:
-    """A residual block with a bottleneck; four divides out_channels."""
+    """Return a residual block with a bottleneck; 4 divides out_channels."""
     expansion = residual.BottleneckBlock.expansion
     return residual.BottleneckBlock(in_channels, out_channels // expansion)
 
@@ -74,7 +74,7 @@ MULTIPLES = {"bottleneck": residual.BottleneckBlock.expansion}
 
 
 def skeleton(block: Block, width: int, multiple: int = 1) -> nn.Sequential:
-    """Three blocks between a convolution and global average pooling.
+    """Return three blocks between a convolution and global average pooling.
 
     Shapes: (B, 1, 28, 28) -> (B, 10) logits. The first block works on maps
     of 14×14 pixels, the other two on 7×7.
@@ -104,13 +104,13 @@ def skeleton(block: Block, width: int, multiple: int = 1) -> nn.Sequential:
 def width_for(
     block: Block, limited: str, budget: int, multiple: int = 1
 ) -> int:
-    """The largest width, from 16 on, that a budget allows.
+    """Return the largest width, from 16 on, that a budget allows.
 
     Args:
         block: see :func:`skeleton`.
         limited: "MACs" for one image, or "parameters".
         budget: the limit.
-        multiple: of what the width must be one; see :func:`skeleton`.
+        multiple: that the width must be of this; see :func:`skeleton`.
     """
     cost = {"MACs": harness.image_macs, "parameters": parameters}[limited]
     return harness.widest(
@@ -141,52 +141,29 @@ def measure(
     return {"width": width, **measured}
 
 
-def measure_search(validation: int, **setting: object) -> Row:
-    """As :func:`measure`, tested on held-out training images."""
-    data = harness.fashion_mnist(validation=validation)
-    return harness.as_search(measure(**setting, data=data))
-
-
 BUDGETS = [
     *(("MACs", budget) for budget in (1_250_000, 2_500_000, 5_000_000)),
     *(("parameters", budget) for budget in (25_000, 50_000, 100_000)),
 ]
-SEARCH = Study(
-    name="bake-off-search",
-    question="Which learning rate serves each block of the bake-off best?",
-    configurations=[
-        {"block": block, "limited": "MACs", "budget": 2_500_000, "lr": lr}
-        for lr in harness.RATES
-        for block in BLOCKS
-    ],
-    recipe={"epochs": 1, "validation": harness.VALIDATION},
-    seeds=1,
-    measure=measure_search,
-    measurements=["width", *harness.SEARCHED],
-    shown=["validation_accuracy"],
-)
-CHOSEN = {  # by the search, of 0.03, 0.1, 0.3
+RATES = {  # found at one budget, used at all of them
     "VGG-like": 0.1,
     "NiN": 0.3,
     "Inception": 0.3,
     "residual": 0.3,
     "bottleneck": 0.3,
 }
-STUDY = Study(
+SEARCH, STUDY = harness.tuned(
     name="bake-off",
     question="Which block makes the most of the same cost?",
-    configurations=[
-        {
-            "block": block,
-            "limited": limited,
-            "budget": budget,
-            "lr": CHOSEN[block],
-        }
-        for limited, budget in BUDGETS
+    factors=["block", "limited", "budget"],
+    rates={
+        (block, *budget): RATES[block]
+        for budget in BUDGETS
         for block in BLOCKS
-    ],
-    recipe={"epochs": 1},
+    },
+    searched=[(block, "MACs", 2_500_000) for block in BLOCKS],
     measure=measure,
+    recipe={"epochs": 1},
     measurements=["width", *harness.MEASUREMENTS],
     shown=["width", "test_accuracy", "parameters", "macs", "cpu_seconds"],
 )
@@ -199,7 +176,7 @@ def enter(
     data: ImageData | None = None,
     width: int | None = None,
 ) -> Row:
-    """Send one's own block through the harness of the study.
+    """Train a block of the reader's in the harness of the study.
 
     Args:
         block: see :func:`skeleton`.
@@ -247,33 +224,3 @@ def _check_shapes(block: Block) -> None:
             "block(8, 16) must turn (2, 8, 14, 14) into (2, 16, 14, 14), "
             f"but makes {shape}"
         )
-
-
-def measure_paper(network: str, seed: int, lr: float, epochs: int) -> Row:
-    """A network of its paper's size at 224×224, with ten classes."""
-    torch.manual_seed(seed)
-    net = {
-        "NiN": lambda: initialise(nin(), "kaiming"),
-        "GoogLeNet": lambda: initialise(inception.googlenet(1, 10), "kaiming"),
-        "ResNet-18": lambda: residual.resnet(18, 1, 10),
-    }[network]()
-    data = harness.fashion_mnist(resize=224)
-    return harness.train_and_test(net, data, seed, lr, epochs)
-
-
-PAPER = Study(
-    name="bake-off-paper",
-    question="How do NiN, GoogLeNet and ResNet-18 compare at 224×224?",
-    configurations=[
-        {"network": network, "lr": lr}
-        for network, lr in (
-            ("NiN", 0.03),
-            ("GoogLeNet", 0.01),
-            ("ResNet-18", 0.1),
-        )
-    ],
-    recipe={"epochs": 5},
-    measure=measure_paper,
-    measurements=harness.MEASUREMENTS,
-    shown=["test_accuracy", "parameters", "macs"],
-)

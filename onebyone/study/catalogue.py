@@ -8,7 +8,7 @@ from onebyone.study import (
     initialisation,
     remove_1x1,
 )
-from onebyone.study.declaration import Study
+from onebyone.study.engine.study import Study
 
 SCALES = ("quick", "paper")
 STUDIES = {
@@ -22,27 +22,20 @@ STUDIES = {
         head.STUDY,
         inception_branches.SEARCH,
         inception_branches.STUDY,
-        depth.DEPTH_SEARCH,
-        depth.DEPTH,
+        depth.SEARCH,
+        depth.STUDY,
         bake_off.SEARCH,
         bake_off.STUDY,
     )
 }
 PAPER = {
-    study.name.removesuffix("-paper"): study
-    for study in (
-        remove_1x1.PAPER,
-        initialisation.PAPER,
-        head.PAPER,
-        inception_branches.PAPER,
-        depth.PAPER,
-        bake_off.PAPER,
-    )
+    "remove-1x1": remove_1x1.PAPER,
+    "initialisation": initialisation.PAPER,
 }
 
 
 def find(name: str, scale: str = "quick") -> Study:
-    """The study of that name at that scale.
+    """Return the study of that name at that scale.
 
     Raises:
         KeyError: there is none; the message lists those there are.

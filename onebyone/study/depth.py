@@ -1,4 +1,8 @@
-"""The study *depth*: plain and residual networks, shallow and deep."""
+"""The study *depth*: does a deeper network train worse?
+
+Plain and residual networks of 8, 20 and 38 layers are trained with the same
+weights to learn, with and without batch norm.
+"""
 
 import copy
 from functools import cache
@@ -12,13 +16,12 @@ from torch.nn import functional as F
 from onebyone import variants
 from onebyone.data import FashionMNIST, ImageData
 from onebyone.models import residual
-from onebyone.study import harness
-from onebyone.study.declaration import Row, Study
+from onebyone.study.engine.study import Row, Study
 from onebyone.training import Trainer, evaluate
 
 
 def depth_net(network: str, batch_norm: bool, layers: int) -> nn.Module:
-    """One of the networks that the study *depth* compares.
+    """Return one of the networks that the study *depth* compares.
 
     Shortcuts have no parameters, so plain and residual have equally many.
 
@@ -42,7 +45,7 @@ def depth_net(network: str, batch_norm: bool, layers: int) -> nn.Module:
 
 
 def gradient_norms(net: nn.Module, X: Tensor, y: Tensor) -> list[float]:
-    """Norm of the loss's gradient in each convolution, first to last.
+    """Return the gradient's norm in each convolution, first to last.
 
     X is (B, C, H, W), y is (B,). Batch norm uses the batch's statistics.
     """
@@ -53,7 +56,7 @@ def gradient_norms(net: nn.Module, X: Tensor, y: Tensor) -> list[float]:
     return [gradient.norm().item() for gradient in gradients]
 
 
-def measure_depth(
+def measure(
     network: str,
     batch_norm: bool,
     layers: int,
@@ -62,11 +65,11 @@ def measure_depth(
     epochs: int,
     data: ImageData | None = None,
 ) -> Row:
-    """Train one network; errors between 0 and 1, and gradients at the start.
+    """Train one network; return errors, and gradients at the start.
 
-    "loss_curve" holds the means of the loss over twenty equal parts of the
-    training, "gradients" the norm of the gradient in each convolution; both
-    are numbers in one text, see
+    Errors lie between 0 and 1. "loss_curve" holds the means of the loss over
+    twenty equal parts of the training, "gradients" the norm of the gradient
+    in each convolution; both are numbers in one text, see
     :func:`onebyone.study.numbers`.
 
     Args:
@@ -99,7 +102,7 @@ def measure_depth(
 
 
 def _parts(values: pd.Series, count: int) -> list[float]:
-    """Means over so many parts of nearly equal length; empty ones go."""
+    """Return the means over parts of nearly equal length, none empty."""
     parts = np.array_split(values.to_numpy(), count)
     return [part.mean() for part in parts if len(part)]
 
@@ -110,19 +113,19 @@ def _as_text(values: list[float]) -> str:
 
 @cache
 def depth_data(**options: int) -> FashionMNIST:
-    """3,000 of the training images, balanced, at 14×14 pixels."""
+    """Return 3,000 of the training images, balanced, at 14×14 pixels."""
     return FashionMNIST(batch_size=32, resize=14, fraction=0.05, **options)
 
 
-def measure_depth_search(validation: int, **setting: object) -> Row:
-    """As :func:`measure_depth`, tested on held-out training images."""
+def measure_search(validation: int, **setting: object) -> Row:
+    """As :func:`measure`, tested on held-out training images."""
     data = depth_data(validation=validation)
-    measured = measure_depth(**setting, data=data)
+    measured = measure(**setting, data=data)
     measured["validation_error"] = measured.pop("test_error")
     return measured
 
 
-DEPTH_NETWORKS = [
+NETWORKS = [
     {"network": network, "batch_norm": batch_norm}
     for network, batch_norm in (
         ("plain", True),
@@ -132,7 +135,7 @@ DEPTH_NETWORKS = [
         ("zero start", False),
     )
 ]
-DEPTH_MEASUREMENTS = [
+MEASUREMENTS = [
     "train_loss",
     "train_error",
     "first_gradient",
@@ -141,63 +144,30 @@ DEPTH_MEASUREMENTS = [
     "loss_curve",
     "gradients",
 ]
-DEPTH_SEARCH = Study(
+SEARCH = Study(
     name="depth-search",
     question="Which learning rate serves the networks of depth best?",
     configurations=[
         {**network, "lr": lr}
         for lr in (0.01, 0.03, 0.1)
-        for network in DEPTH_NETWORKS
+        for network in NETWORKS
     ],
     recipe={"layers": 20, "epochs": 3, "validation": 3_000},
     seeds=1,
-    measure=measure_depth_search,
-    measurements=["validation_error", *DEPTH_MEASUREMENTS],
+    measure=measure_search,
+    measurements=["validation_error", *MEASUREMENTS],
     shown=["train_error", "validation_error"],
 )
-DEPTH = Study(
+STUDY = Study(
     name="depth",
     question="Does a deeper network train worse, with and without shortcuts?",
     configurations=[
         {**network, "layers": layers}
         for layers in (8, 20, 38)
-        for network in DEPTH_NETWORKS
+        for network in NETWORKS
     ],
     recipe={"lr": 0.01, "epochs": 3},
-    measure=measure_depth,
-    measurements=["test_error", *DEPTH_MEASUREMENTS],
+    measure=measure,
+    measurements=["test_error", *MEASUREMENTS],
     shown=["train_error", "test_error", "first_gradient", "last_gradient"],
-)
-
-
-def measure_paper(
-    network: str, layers: int, seed: int, lr: float, epochs: int
-) -> Row:
-    """ResNet-18 or 34 at 224×224, or its plain twin."""
-    torch.manual_seed(seed)
-    net = residual.resnet(layers, in_channels=1, num_classes=10)
-    if network == "plain":
-        variants.plain(net)
-    data = harness.fashion_mnist(resize=224)
-    measured = harness.train_and_test(net, data, seed, lr, epochs)
-    return {
-        **measured,
-        "train_error": 1 - harness.seen_accuracy(net, data),
-        "test_error": 1 - measured["test_accuracy"],
-    }
-
-
-PAPER = Study(
-    name="depth-paper",
-    question=DEPTH.question,
-    configurations=[
-        {"network": network, "layers": layers}
-        for layers in (18, 34)
-        for network in ("plain", "residual")
-    ],
-    recipe={"lr": 0.1, "epochs": 3},
-    seeds=3,
-    measure=measure_paper,
-    measurements=[*harness.MEASUREMENTS, "train_error", "test_error"],
-    shown=["train_error", "test_error"],
 )

@@ -9,16 +9,19 @@ import pandas as pd
 from scipy import stats
 
 from onebyone.study.catalogue import find
-from onebyone.study.declaration import Row, Study
-from onebyone.study.record import OWN, own_record, packaged_record
-from onebyone.study.running import declared
+from onebyone.study.engine.record import LOCAL, local_record, packaged_record
+from onebyone.study.engine.runner import declared
+from onebyone.study.engine.study import Row, Study
 
 
-def load(name: str, scale: str = "quick", folder: Path = OWN) -> pd.DataFrame:
-    """All recorded runs of a study, one a row; none makes an empty frame.
+def load(
+    name: str, scale: str = "quick", folder: Path = LOCAL
+) -> pd.DataFrame:
+    """Return all recorded runs of a study, one a row.
 
-    A run made here replaces the packaged run of the same configuration and
-    seed. The column "source" says which it is, "packaged" or "own".
+    The frame is empty if there are none. A run made here replaces the
+    packaged run of the same configuration and seed. The column "source" says
+    which it is, "packaged" or "own".
 
     Raises:
         KeyError: there is no such study at that scale.
@@ -26,11 +29,11 @@ def load(name: str, scale: str = "quick", folder: Path = OWN) -> pd.DataFrame:
     return runs_of(find(name, scale), folder)
 
 
-def runs_of(study: Study, folder: Path = OWN) -> pd.DataFrame:
-    """As :func:`load`, of a study itself."""
+def runs_of(study: Study, folder: Path = LOCAL) -> pd.DataFrame:
+    """Return the same as :func:`load`, of a study itself."""
     sources = {
         "packaged": packaged_record(study),
-        "own": own_record(study, folder),
+        "own": local_record(study, folder),
     }
     runs = {
         study.key(row): {**row, "source": source}
@@ -46,7 +49,7 @@ def runs_of(study: Study, folder: Path = OWN) -> pd.DataFrame:
 
 
 def interval(values: pd.Series, level: float = 0.95) -> tuple[float, float]:
-    """Mean, and half the width of the t-interval around it.
+    """Return the mean, and half the width of the t-interval around it.
 
     The half width is nan for fewer than two values.
     """
@@ -59,7 +62,7 @@ def interval(values: pd.Series, level: float = 0.95) -> tuple[float, float]:
 
 
 class Difference(NamedTuple):
-    """What one setting adds to another, paired by seed.
+    """By how much one setting is ahead of another, paired by seed.
 
     Attributes:
         mean: of the differences over the seeds.
@@ -77,21 +80,21 @@ class Difference(NamedTuple):
         return abs(self.mean) <= self.half
 
     def __str__(self) -> str:
-        """In percentage points, of a value between 0 and 1."""
+        """Return it in percentage points, of a value between 0 and 1."""
         return f"{100 * self.mean:+.2f} ± {100 * self.half:.2f} points"
 
 
 def difference(
     runs: pd.DataFrame, value: str, of: Row, minus: Row
 ) -> Difference:
-    """``value`` where ``of`` holds, minus where ``minus`` holds.
+    """Return ``value`` where ``of`` holds, minus where ``minus`` holds.
 
     Args:
         runs: as :func:`load` returns them.
         value: a measurement.
         of, minus: a setting of factors each, for example
-            ``{"head": "GAP", "fraction": 0.1}``; what they do not set must
-            be alike in all runs that they choose.
+            ``{"head": "GAP", "fraction": 0.1}``; whatever a setting leaves
+            open must be the same in all runs that it chooses.
 
     Raises:
         ValueError: a setting does not choose one run a seed, or no seed
@@ -118,7 +121,7 @@ def _by_seed(runs: pd.DataFrame, value: str, setting: Row) -> pd.Series:
 
 
 def summary(runs: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
-    """Runs, mean, and the ends of the 95 % t-interval of each group."""
+    """Return runs, mean and the ends of the 95 % t-interval of each group."""
     rows = []
     for group, members in runs.groupby(by):
         mean, half = interval(members[value])
@@ -127,8 +130,8 @@ def summary(runs: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*by, "runs", "mean", "low", "high"])
 
 
-def table(study: Study, folder: Path = OWN) -> pd.DataFrame:
-    """Means with 95 % t-intervals over the seeds, as text."""
+def table(study: Study, folder: Path = LOCAL) -> pd.DataFrame:
+    """Return means with 95 % t-intervals over the seeds, as text."""
     runs = runs_of(study, folder)
     rows = []
     for group, members in runs.groupby(study.factors, sort=False):
@@ -143,8 +146,8 @@ def table(study: Study, folder: Path = OWN) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def status(study: Study, folder: Path = OWN) -> str:
-    """How many runs there are and how many are missing, in two lines."""
+def status(study: Study, folder: Path = LOCAL) -> str:
+    """Say in two lines how many runs there are and how many are missing."""
     runs = runs_of(study, folder)
     own = int((runs["source"] == "own").sum())
     bad = int((runs["outcome"] != "ok").sum())
@@ -158,5 +161,5 @@ def status(study: Study, folder: Path = OWN) -> str:
 
 
 def numbers(text: str) -> list[float]:
-    """The numbers that a cell of a record holds, such as a loss curve."""
+    """Return the numbers in a cell of a record, such as a loss curve."""
     return [float(word) for word in text.split()]

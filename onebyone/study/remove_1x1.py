@@ -1,4 +1,4 @@
-"""The study *remove-1x1*: what do the 1×1 convolutions of NiN pay?
+"""The study *remove-1x1*: what do the 1×1 convolutions of NiN bring?
 
 More 1×1 layers also mean more parameters and more MACs. So each network
 with another number of them is run as it is, and, made wider or narrower, at
@@ -12,25 +12,25 @@ from onebyone import variants
 from onebyone.cost import parameters
 from onebyone.data import ImageData
 from onebyone.models.nin import initialise
-from onebyone.study import harness
-from onebyone.study.declaration import Row, Study
+from onebyone.study.engine import harness
+from onebyone.study.engine.study import Row, Study
 
 WIDTH = 96  # of the last block; the others have a third and two thirds
 
 
 def network(num_1x1: int, batch_norm: bool, width: int = WIDTH) -> nn.Module:
-    """The strided compact NiN with its weights drawn for ReLUs."""
+    """Return the strided compact NiN, its weights drawn for ReLUs."""
     channels = max(1, round(width / 3)), round(2 * width / 3), width
     net = variants.strided_nin(num_1x1, channels, batch_norm)
     return initialise(net, "kaiming")
 
 
 def width_at(num_1x1: int, batch_norm: bool, equal: str) -> int:
-    """The largest width that costs no more than two 1×1 layers do.
+    """Return the largest width that costs no more than two 1×1 layers do.
 
     Args:
         num_1x1, batch_norm: as for :func:`network`.
-        equal: "depth" for the width as it is, or what shall be equal,
+        equal: "depth" for the width as it is, or what is to be equal,
             "parameters" or "MACs".
     """
     if equal == "depth":
@@ -60,56 +60,30 @@ def measure(
     return {"width": width, **measured}
 
 
-def measure_search(validation: int, **setting: object) -> Row:
-    """As :func:`measure`, tested on held-out training images."""
-    data = harness.fashion_mnist(validation=validation)
-    return harness.as_search(measure(**setting, data=data))
-
-
-ARMS = [
-    {"num_1x1": num_1x1, "batch_norm": batch_norm, "equal": "depth"}
-    for batch_norm in (True, False)
-    for num_1x1 in (0, 1, 2, 3)
-] + [
-    {"num_1x1": num_1x1, "batch_norm": True, "equal": equal}
-    for equal in ("parameters", "MACs")
-    for num_1x1 in (0, 1, 3)
-]
-SEARCH = Study(
-    name="remove-1x1-search",
-    question="Which learning rate serves each network of remove-1x1 best?",
-    configurations=[{**arm, "lr": lr} for lr in harness.RATES for arm in ARMS],
-    recipe={"epochs": 1, "validation": harness.VALIDATION},
-    seeds=1,
-    measure=measure_search,
-    measurements=["width", *harness.SEARCHED],
-    shown=["validation_accuracy"],
-)
-CHOSEN = {  # by the search, of 0.03, 0.1, 0.3
-    (0, True, "depth"): 0.3,
-    (1, True, "depth"): 0.3,
-    (2, True, "depth"): 0.3,
-    (3, True, "depth"): 0.1,
-    (0, False, "depth"): 0.3,
-    (1, False, "depth"): 0.1,
-    (2, False, "depth"): 0.03,
-    (3, False, "depth"): 0.03,
-    (0, True, "parameters"): 0.3,
-    (1, True, "parameters"): 0.3,
-    (3, True, "parameters"): 0.3,
-    (0, True, "MACs"): 0.3,
-    (1, True, "MACs"): 0.3,
-    (3, True, "MACs"): 0.3,
-}
-STUDY = Study(
+SEARCH, STUDY = harness.tuned(
     name="remove-1x1",
     question="What do 0, 1, 2, 3 1×1 layers a block do to accuracy?",
-    configurations=[
-        {**arm, "lr": CHOSEN[tuple(arm.values())]} for arm in ARMS
-    ],
-    recipe={"epochs": 2},
-    seeds=10,
+    factors=["num_1x1", "batch_norm", "equal"],
+    rates={
+        (0, True, "depth"): 0.3,
+        (1, True, "depth"): 0.3,
+        (2, True, "depth"): 0.3,
+        (3, True, "depth"): 0.1,
+        (0, False, "depth"): 0.3,
+        (1, False, "depth"): 0.1,
+        (2, False, "depth"): 0.03,
+        (3, False, "depth"): 0.03,
+        (0, True, "parameters"): 0.3,
+        (1, True, "parameters"): 0.3,
+        (3, True, "parameters"): 0.3,
+        (0, True, "MACs"): 0.3,
+        (1, True, "MACs"): 0.3,
+        (3, True, "MACs"): 0.3,
+    },
     measure=measure,
+    recipe={"epochs": 2},
+    search_recipe={"epochs": 1},
+    seeds=10,
     measurements=["width", *harness.MEASUREMENTS],
     shown=["width", "test_accuracy", "parameters", "macs"],
 )
@@ -118,7 +92,7 @@ STUDY = Study(
 def measure_paper(
     num_1x1: int, batch_norm: bool, seed: int, lr: float, epochs: int
 ) -> Row:
-    """The paper-size NiN, its last ReLU dropped, at 224×224."""
+    """Train the paper-size NiN, without its last ReLU, at 224×224."""
     torch.manual_seed(seed)
     net = variants.paper_nin(num_1x1, batch_norm=batch_norm)
     initialise(net, "kaiming")

@@ -19,7 +19,8 @@ from torch.nn import functional as F
 from benchmarks import recipes
 from onebyone import Trainer
 from onebyone.data import FashionMNIST, ImageData, Letters
-from onebyone.study import catalogue, harness
+from onebyone.study import catalogue
+from onebyone.study.engine import harness
 from tools import ROOT, notebooks
 
 # networks of chapters and solutions, and how many images a step sees

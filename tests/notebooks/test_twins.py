@@ -10,6 +10,7 @@ import checks
 import pytest
 from checks import Chapter
 
+from onebyone.study.engine.fingerprint import essence
 from tools import ROOT, notebooks
 
 PACKAGE = ROOT / "onebyone"
@@ -84,44 +85,14 @@ def in_chapters() -> list[tuple[str, Definition]]:
     ]
 
 
-class Essence(ast.NodeTransformer):
-    """Drop docstrings and annotations."""
-
-    def _definition(self, node):
-        self.generic_visit(node)
-        if ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-        node.body = node.body or [ast.Pass()]
-        return node
-
-    visit_ClassDef = _definition
-
-    def visit_FunctionDef(self, node):
-        node.returns = None
-        return self._definition(node)
-
-    def visit_arg(self, node):
-        node.annotation = None
-        return node
-
-    def visit_AnnAssign(self, node):
-        self.generic_visit(node)
-        if node.value is None:
-            return None
-        return ast.Assign(targets=[node.target], value=node.value)
-
-
-def essence(node: Definition) -> str:
-    node = ast.fix_missing_locations(Essence().visit(node))
-    return ast.unparse(node)
-
-
 def test_chapters_and_package_define_the_same():
-    package = {name: essence(node) for name, node in shipped().items()}
+    package = shipped()
     faults = [
-        f"{place}\n{essence(node)}\n--- the package has\n{package[node.name]}"
+        f"{place}\n{ast.unparse(node)}\n--- the package has\n"
+        f"{ast.unparse(package[node.name])}"
         for place, node in in_chapters()
-        if node.name in package and essence(node) != package[node.name]
+        if node.name in package
+        and essence(node) != essence(package[node.name])
     ]
     assert not faults, "\n" + "\n".join(faults)
 

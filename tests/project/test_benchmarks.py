@@ -9,7 +9,7 @@ import torch
 from d2l import torch as d2l
 from torch import nn
 
-from benchmarks import ladder, long_run, record, tables, throughput, timing
+from benchmarks import ladder, long_run, results, tables, throughput, timing
 from benchmarks.recipes import LONG, SHORT, random_flip, training_flops
 from benchmarks.time_to_accuracy import effects
 from onebyone import macs
@@ -130,53 +130,53 @@ def test_a_flip_mirrors_whole_images():
 
 
 def test_the_long_run_goes_on_only_on_the_same_machine(tmp_path, monkeypatch):
-    monkeypatch.setattr(record, "RESULTS", tmp_path)
-    assert long_run.recorded() == []
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    assert long_run.earlier_runs() == []
     runs = [{"seed": 0, "accuracy": 0.5}]
-    record.save("long-run", {"recipe": vars(LONG), "runs": runs})
-    assert long_run.recorded() == runs
-    here = record.machine()
-    monkeypatch.setattr(record, "machine", lambda: {**here, "threads": 64})
-    assert long_run.recorded() == []
+    results.save("long-run", {"recipe": vars(LONG), "runs": runs})
+    assert long_run.earlier_runs() == runs
+    here = results.machine()
+    monkeypatch.setattr(results, "machine", lambda: {**here, "threads": 64})
+    assert long_run.earlier_runs() == []
 
 
-# --- what is recorded ------------------------------------------------------
+# --- saved results ------------------------------------------------------
 
-RECORDED = sorted(record.RESULTS.glob("*.json"))
+SAVED = sorted(results.RESULTS.glob("*.json"))
 
 
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)
 def test_a_result_says_on_what_it_was_measured(path):
-    of = record.load(path)["machine"]
+    of = results.load(path)["machine"]
     assert of["commit"] not in ("none", "")
     assert all(of[name] for name in ("processor", "threads", "torch", "d2l"))
     assert "/" not in json.dumps(of), "a path of that machine"
 
 
-def test_the_pages_show_the_recorded_results():
+def test_the_pages_show_the_saved_results():
     for page in tables.PAGES:
         text = page.read_text(encoding="utf-8")
-        assert tables.filled(text) == text, f"{page.name}: make tables"
+        assert tables.fill(text) == text, f"{page.name}: make tables"
 
 
 def test_a_benchmark_that_never_ran_is_named_as_such(tmp_path, monkeypatch):
-    monkeypatch.setattr(record, "RESULTS", tmp_path)
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
     text = "<!-- results: ladder-cuda -->\nold\n<!-- end of results -->"
-    assert "old" not in tables.filled(text)
-    assert "Not measured yet" in tables.filled(text)
+    assert "old" not in tables.fill(text)
+    assert "Not measured yet" in tables.fill(text)
 
 
 def test_results_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    monkeypatch.setattr(record, "RESULTS", tmp_path)
-    path = record.save("x", {"rate": 1.5})
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    path = results.save("x", {"rate": 1.5})
     with pytest.raises(TypeError):
-        record.save("x", {"rate": object()})
-    assert record.load(path)["rate"] == 1.5
+        results.save("x", {"rate": object()})
+    assert results.load(path)["rate"] == 1.5
     assert list(tmp_path.iterdir()) == [path]
 
 
 def accuracy_results() -> dict:
-    return record.load(record.RESULTS / "time-to-accuracy-cpu.json")
+    return results.load(results.RESULTS / "time-to-accuracy-cpu.json")
 
 
 def test_the_three_effects_multiply_to_the_whole():
@@ -185,11 +185,11 @@ def test_the_three_effects_multiply_to_the_whole():
     assert product == pytest.approx(of["times_faster"])
 
 
-def test_the_recorded_recipes_are_those_of_the_code():
-    long = record.load(record.RESULTS / "long-run-cpu.json")
+def test_the_saved_recipes_are_those_of_the_code():
+    long = results.load(results.RESULTS / "long-run-cpu.json")
     ours = accuracy_results()["ours"]
-    assert ours["recipe"] == record.plain(vars(SHORT))
-    assert long["recipe"] == record.plain(vars(LONG))
+    assert ours["recipe"] == results.plain(vars(SHORT))
+    assert long["recipe"] == results.plain(vars(LONG))
     assert [run["outcome"] for run in ours["runs"] + long["runs"]] == (
         ["ok"] * len(ours["runs"] + long["runs"])
     )
@@ -198,14 +198,14 @@ def test_the_recorded_recipes_are_those_of_the_code():
 
 @pytest.mark.parametrize("which, chosen", [("short", SHORT), ("long", LONG)])
 def test_a_recipe_is_the_one_that_the_search_found_best(which, chosen):
-    search = record.load(record.RESULTS / f"search-{which}-cpu.json")
+    search = results.load(results.RESULTS / f"search-{which}-cpu.json")
     best = max(
         search["tried"],
         key=lambda candidate: statistics.mean(
             run["accuracy"] for run in candidate["runs"]
         ),
     )
-    recipe = record.plain(vars(chosen))
+    recipe = results.plain(vars(chosen))
     if which == "long":  # its candidates had fewer epochs
         recipe["epochs"] = best["recipe"]["epochs"]
     assert recipe == best["recipe"]

@@ -225,7 +225,7 @@ def test_a_task_is_added_as_the_recipe_says(copy, some_data):
 STUDY = '''
     """The study *thirds*: does a third of a seed show?"""
 
-    from onebyone.study.declaration import Row, Study
+    from onebyone.study.engine.study import Row, Study
 
 
     def measure(part: int, seed: int) -> Row:
@@ -266,7 +266,7 @@ def test_a_study_is_added_as_the_recipe_says(copy):
     assert "runs moved into the package: 10" in told
     assert "0 of 10 declared are missing" in told
     assert (copy / "onebyone" / "recorded" / "thirds.csv").is_file()
-    tests = ["tests/unit/test_study.py", "-k", "packaged_record"]
+    tests = ["tests/unit/test_study_fingerprint.py", "-k", "packaged_record"]
     run(copy, "pytest", "-q", *tests)
     run(copy, "ruff", "check", "onebyone")
     run(copy, "ruff", "format", "--check", "onebyone")

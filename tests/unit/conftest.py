@@ -46,6 +46,15 @@ def cache(tmp_path):
 
 
 @pytest.fixture
+def empty_records(tmp_path, monkeypatch):
+    """No study has a record, neither in the package nor here."""
+    packaged = tmp_path / "recorded"
+    packaged.mkdir()
+    monkeypatch.setattr("onebyone.study.engine.record.PACKAGED", packaged)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
 def official(monkeypatch):
     """A small stand-in for the four official files, by name."""
     files = faults.small_files()

@@ -1,18 +1,18 @@
 """The studies measure what they say, at the cost that they say."""
 
+import pickle
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 import torch
-from scipy import stats
 from torch import nn
 
 from onebyone import models, study, variants
 from onebyone.cost import macs, parameters
 from onebyone.data import ImageData
-from onebyone.study import bake_off, harness, head, remove_1x1
+from onebyone.study import bake_off, head, remove_1x1
 from onebyone.study.catalogue import PAPER, STUDIES, find
+from onebyone.study.engine import harness
 from onebyone.training import Trainer
 
 SEARCHED = [
@@ -98,20 +98,25 @@ def gentle(declared):
     return replace(declared, recipe=recipe)
 
 
-@pytest.mark.parametrize("name", PAPER)
-def test_the_paper_scale_runs(name):
+@pytest.mark.parametrize(
+    "name, place",
+    [
+        pytest.param(name, place, marks=[pytest.mark.long] * (place > 0))
+        for name, study in PAPER.items()
+        for place in range(len(study.configurations))
+    ],
+)
+def test_a_configuration_of_the_paper_scale_runs(name, place):
     declared = find(name, "paper")
     assert declared.name == f"{name}-paper"
     assert declared.seeds >= 3 and declared.recipe["epochs"] >= 3
-    assert_measures(gentle(declared), declared.configurations[0])
+    assert_measures(gentle(declared), declared.configurations[place])
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("name", PAPER)
-def test_every_configuration_of_the_paper_scale_runs(name):
-    declared = find(name, "paper")
-    for configuration in declared.configurations:
-        assert_measures(gentle(declared), configuration)
+def test_a_worker_finds_what_a_study_measures():
+    for declared in (*STUDIES.values(), *PAPER.values()):
+        sent = pickle.dumps(declared.measure)
+        assert pickle.loads(sent) is declared.measure
 
 
 def test_an_unknown_study_or_scale_is_named():
@@ -172,6 +177,35 @@ def test_the_search_for_a_width_draws_no_random_numbers():
     assert torch.equal(before, torch.random.get_rng_state())
 
 
+# --- The packaged records --------------------------------------------------
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """The packaged record alone, whatever was run here."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_learning_rates_are_those_that_the_search_chose(name, package):
+    runs = study.load(f"{name}-search")
+    searched = STUDIES[f"{name}-search"].factors[:-1]
+    best = runs.loc[runs.groupby(searched)["validation_accuracy"].idxmax()]
+    chosen = {tuple(row[searched]): row["lr"] for _, row in best.iterrows()}
+    for configuration in STUDIES[name].configurations:
+        if name == "bake-off":  # searched at one budget, for all
+            middle = {"limited": "MACs", "budget": 2_500_000}
+            configuration = configuration | middle
+        arm = tuple(configuration[factor] for factor in searched)
+        assert configuration["lr"] == chosen[arm], arm
+
+
+def test_the_learning_rate_of_depth_is_the_one_that_the_search_chose(package):
+    runs = study.load("depth-search")
+    error = runs.groupby("lr")["validation_error"].mean()
+    assert error.idxmin() == study.DEPTH.recipe["lr"]
+
+
 # --- Equal cost is equal ---------------------------------------------------
 
 
@@ -198,26 +232,6 @@ def test_networks_of_the_bake_off_use_their_budgets(package):
 def test_the_naive_network_costs_as_much_as_the_full_one(package):
     runs = study.load("inception-branches").groupby("arm")["macs"].first()
     assert 0.95 < runs["naive"] / runs["full"] <= 1
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """The packaged record alone, whatever was run here."""
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.mark.parametrize("name", SEARCHED)
-def test_learning_rates_are_those_that_the_search_chose(name, package):
-    runs = study.load(f"{name}-search")
-    searched = STUDIES[f"{name}-search"].factors[:-1]
-    best = runs.loc[runs.groupby(searched)["validation_accuracy"].idxmax()]
-    chosen = {tuple(row[searched]): row["lr"] for _, row in best.iterrows()}
-    for configuration in STUDIES[name].configurations:
-        if name == "bake-off":  # searched at one budget, for all
-            middle = {"limited": "MACs", "budget": 2_500_000}
-            configuration = configuration | middle
-        arm = tuple(configuration[factor] for factor in searched)
-        assert configuration["lr"] == chosen[arm], arm
 
 
 # --- The variants ----------------------------------------------------------
@@ -290,39 +304,3 @@ def test_an_entry_that_changes_the_size_of_the_map_is_refused():
 
     with pytest.raises(ValueError, match=r"but makes \(2, 16, 12, 12\)"):
         bake_off.enter(shrinking)
-
-
-# --- Differences -----------------------------------------------------------
-
-
-def frame(**columns):
-    return pd.DataFrame(columns)
-
-
-def test_a_difference_is_paired_by_seed():
-    runs = frame(
-        net=["a", "b", "a", "b", "a", "b"],
-        seed=[0, 0, 1, 1, 2, 2],
-        accuracy=[0.9, 0.8, 0.7, 0.61, 0.5, 0.39],
-    )
-    found = study.difference(runs, "accuracy", {"net": "a"}, {"net": "b"})
-    assert found.mean == pytest.approx(0.1)
-    pairs = [0.9, 0.7, 0.5], [0.8, 0.61, 0.39]
-    low, high = stats.ttest_rel(*pairs).confidence_interval(0.95)
-    assert found.half == pytest.approx((high - low) / 2)
-    assert found.seeds == 3 and not found.is_null
-    assert str(found).startswith("+10.00 ± 2.48 points")
-
-
-def test_seeds_without_a_partner_do_not_count():
-    runs = frame(net=["a", "a", "b"], seed=[0, 1, 1], x=[1.0, 2.0, 5.0])
-    found = study.difference(runs, "x", {"net": "b"}, {"net": "a"})
-    assert found.mean == 3 and found.seeds == 1
-
-
-def test_an_ambiguous_setting_is_refused():
-    runs = frame(net=["a", "a", "b"], seed=[0, 0, 0], x=[1.0, 2.0, 5.0])
-    with pytest.raises(ValueError, match="several runs of one seed"):
-        study.difference(runs, "x", {"net": "a"}, {"net": "b"})
-    with pytest.raises(ValueError, match="no run has"):
-        study.difference(runs, "x", {"net": "c"}, {"net": "b"})

@@ -11,9 +11,13 @@ import cloudpickle
 import dask
 import pytest
 from dask.distributed import Client, LocalCluster
+from distributed.utils import get_mp_context
 
-from onebyone.study import Study, StudyError, record, running
+from onebyone.study import Study, StudyError, catalogue
 from onebyone.study.__main__ import main
+from onebyone.study.engine import cluster as module
+from onebyone.study.engine import record, runner
+from onebyone.study.engine.runner import run
 
 
 def measure(number, seed, pause=0.1):
@@ -42,11 +46,8 @@ def tiny(measure=measure, **changes):
 
 
 @pytest.fixture(autouse=True)
-def sandbox(tmp_path, monkeypatch):
-    """Empty records; functions of this module travel with their code."""
-    (tmp_path / "recorded").mkdir()
-    monkeypatch.setattr(record, "PACKAGED", tmp_path / "recorded")
-    monkeypatch.chdir(tmp_path)
+def travelling(empty_records):
+    """Functions of this module travel with their code."""
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     yield
     cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
@@ -54,22 +55,24 @@ def sandbox(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def cluster():
+    """Two workers, forked from a process that has imported PyTorch."""
     settings = {
+        "distributed.worker.multiprocessing-method": "forkserver",
         "distributed.scheduler.allowed-failures": 1,
         "distributed.scheduler.worker-saturation": 1.0,  # no run waits in one
         "distributed.worker.memory.terminate": False,
     }
-    with (
-        dask.config.set(settings),
-        LocalCluster(
+    with dask.config.set(settings):
+        imports = ["distributed", runner.__name__]
+        get_mp_context().set_forkserver_preload(imports)
+        with LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=":0"
-        ) as cluster,
-    ):
-        yield cluster
+        ) as cluster:
+            yield cluster
 
 
 def rows():
-    with open(record.OWN / "tiny.csv") as file:
+    with open(record.LOCAL / "tiny.csv") as file:
         return list(csv.DictReader(file))
 
 
@@ -81,13 +84,15 @@ def assert_every_run_is_recorded_once(recorded):
     )
 
 
-def test_both_workers_share_the_runs(cluster, capsys):
+def test_both_workers_share_the_runs(cluster, capsys, monkeypatch):
+    monkeypatch.setitem(catalogue.STUDIES, "tiny", tiny())
     address = cluster.scheduler_address
-    assert running.run(tiny(), scheduler=address) == 16
+    assert main(["run", "tiny", "--scheduler", address]) == 0
     assert_every_run_is_recorded_once(rows())
     processes = {row["process"] for row in rows()}
     assert len(processes) == 2 and str(os.getpid()) not in processes
-    assert "16/16 number" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "16/16 number" in said and "runs made: 16" in said
 
 
 def test_a_worker_killed_mid_run_loses_and_repeats_nothing(cluster):
@@ -96,16 +101,19 @@ def test_a_worker_killed_mid_run_loses_and_repeats_nothing(cluster):
         victim = next(iter(client.run(os.getpid).values()))
 
     def kill_when_under_way():
-        while not (record.OWN / "tiny.csv").exists():
+        recorded = record.LOCAL / "tiny.csv"
+        while not recorded.exists() and not ended.is_set():
             time.sleep(0.02)
         os.kill(victim, signal.SIGKILL)
 
+    ended = threading.Event()
     killer = threading.Thread(target=kill_when_under_way)
     killer.start()
     try:
         study = tiny(recipe={"pause": 0.4})
-        assert running.run(study, scheduler=address) == 16
+        assert run(study, scheduler=address) == 16
     finally:
+        ended.set()
         killer.join()
     assert_every_run_is_recorded_once(rows())
     with pytest.raises(ProcessLookupError):
@@ -113,15 +121,15 @@ def test_a_worker_killed_mid_run_loses_and_repeats_nothing(cluster):
 
 
 def test_what_is_recorded_is_not_sent_again(cluster):
-    running.run(tiny(), seeds=1)  # here, without the cluster
-    assert running.run(tiny(), scheduler=cluster.scheduler_address) == 8
+    run(tiny(), seeds=1)  # here, without the cluster
+    assert run(tiny(), scheduler=cluster.scheduler_address) == 8
     assert_every_run_is_recorded_once(rows())
 
 
 def test_a_run_that_kills_its_workers_is_given_up_and_said(cluster):
     study = tiny(fatal_for_three, seeds=1)
     with pytest.raises(StudyError, match="given up"):
-        running.run(study, scheduler=cluster.scheduler_address)
+        run(study, scheduler=cluster.scheduler_address)
     recorded = {int(row["number"]) for row in rows()}
     assert recorded == {0, 1, 2, 4, 5, 6, 7}
 
@@ -132,10 +140,10 @@ def test_workers_with_other_code_are_refused(cluster, monkeypatch):
         other.__dict__["code_version"] = "other"
         return other
 
-    monkeypatch.setattr(running, "replace", replaced)
+    monkeypatch.setattr(module, "replace", replaced)
     with pytest.raises(StudyError, match="must not be mixed"):
-        running.run(tiny(), scheduler=cluster.scheduler_address)
-    assert not (record.OWN / "tiny.csv").exists()
+        run(tiny(), scheduler=cluster.scheduler_address)
+    assert not (record.LOCAL / "tiny.csv").exists()
 
 
 # --- Clusters that cannot make the runs ------------------------------------
@@ -151,7 +159,7 @@ def test_a_worker_with_several_threads_is_refused():
         ) as cluster,
         pytest.raises(StudyError, match="--nthreads 1"),
     ):
-        running.run(tiny(), scheduler=cluster.scheduler_address)
+        run(tiny(), scheduler=cluster.scheduler_address)
 
 
 def test_a_scheduler_without_workers_is_refused():
@@ -159,25 +167,16 @@ def test_a_scheduler_without_workers_is_refused():
         LocalCluster(n_workers=0, dashboard_address=":0") as cluster,
         pytest.raises(StudyError, match="has no workers"),
     ):
-        running.run(tiny(), scheduler=cluster.scheduler_address)
+        run(tiny(), scheduler=cluster.scheduler_address)
 
 
 def test_an_address_where_nobody_answers_is_named(monkeypatch):
-    monkeypatch.setattr(running, "SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr(module, "SECONDS_TO_CONNECT", 1)
     with pytest.raises(StudyError, match="answers at tcp://127.0.0.1:9"):
-        running.run(tiny(), scheduler="tcp://127.0.0.1:9")
+        run(tiny(), scheduler="tcp://127.0.0.1:9")
 
 
 def test_without_dask_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "dask.distributed", None)
     with pytest.raises(StudyError, match="pip install"):
-        running.run(tiny(), scheduler="tcp://127.0.0.1:9")
-
-
-def test_the_command_line_hands_the_runs_over(cluster, capsys, monkeypatch):
-    from onebyone.study import catalogue
-
-    monkeypatch.setitem(catalogue.STUDIES, "tiny", tiny(seeds=1))
-    address = cluster.scheduler_address
-    assert main(["run", "tiny", "--scheduler", address]) == 0
-    assert "runs made: 8" in capsys.readouterr().out
+        run(tiny(), scheduler="tcp://127.0.0.1:9")

@@ -14,15 +14,16 @@ import pytest
 
 import onebyone
 from onebyone import study as studies
-from onebyone.study import StudyError, record
-from onebyone.study import restamp as module
+from onebyone.study import StudyError
 from onebyone.study.__main__ import main
-from onebyone.study.restamp import restamp
+from onebyone.study.engine import record
+from onebyone.study.engine import restamp as module
+from onebyone.study.engine.restamp import restamp
 
 STUDY = '''
     """The study *thirds*: does a third of a seed show?"""
 
-    from onebyone.study.declaration import Row, Study
+    from onebyone.study.engine.study import Row, Study
 
     SHARE = 3
 
@@ -124,6 +125,8 @@ class Repository:
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    for name in [n for n in os.environ if n.startswith("GIT_")]:
+        monkeypatch.delenv(name)  # a hook sets some, of another repository
     folder = tmp_path / "repository"
     folder.mkdir()
     return Repository(folder, monkeypatch)
@@ -160,22 +163,22 @@ def test_code_that_does_the_same_gives_the_record_its_fingerprint(
 
 def test_a_second_restamp_has_nothing_to_do(repository):
     assert "no run was recorded by other code" in restamp(
-        "thirds", repository.first
+        repository.study, repository.first
     )
 
 
-def test_ones_own_record_gets_the_fingerprint_too(repository, monkeypatch):
+def test_the_local_record_gets_the_fingerprint_too(repository, monkeypatch):
     monkeypatch.setattr(module, "_compare", lambda study, sides: ["value"])
     packaged = repository.package / "recorded" / "thirds.csv"
-    own = record.OWN / "thirds.csv"
+    own = record.LOCAL / "thirds.csv"
     own.write_bytes(packaged.read_bytes())
     packaged.unlink()
     changed_without_effect(repository)
-    restamp("thirds", repository.first, rows=1)
+    restamp(repository.study, repository.first, rows=1)
     assert {
-        row["code"] for row in studies.own_record(repository.study).rows()
+        row["code"] for row in studies.local_record(repository.study).rows()
     } == {repository.study.code_version}
-    assert (record.OWN / "restamped.csv").exists()
+    assert (record.LOCAL / "restamped.csv").exists()
     assert repository.records == {}
 
 
@@ -204,17 +207,17 @@ def test_other_results_are_refused_with_run_and_values(untouched, capsys):
 def test_changes_that_are_not_committed_are_refused(untouched):
     untouched.write("SHARE = 3", "SHARE = 6 / 2")
     with pytest.raises(StudyError, match="not committed: onebyone/study/thi"):
-        restamp("thirds", untouched.first)
+        restamp(untouched.study, untouched.first)
     untouched.commit()
     (untouched.package / "new.py").touch()
     with pytest.raises(StudyError, match="not committed: onebyone/new.py"):
-        restamp("thirds", untouched.first)
+        restamp(untouched.study, untouched.first)
 
 
 def test_a_commit_that_is_not_there_is_refused(untouched):
     changed_without_effect(untouched)
     with pytest.raises(StudyError, match="there is no commit 1234567 in"):
-        restamp("thirds", "1234567")
+        restamp(untouched.study, "1234567")
 
 
 def test_a_commit_that_did_not_make_the_record_is_refused(untouched):
@@ -222,7 +225,7 @@ def test_a_commit_that_did_not_make_the_record_is_refused(untouched):
     untouched.write("SHARE = 3", "SHARE = 6 / 2")
     untouched.commit()
     with pytest.raises(StudyError, match=f"the code of {now} does not make"):
-        restamp("thirds", now)
+        restamp(untouched.study, now)
 
 
 def test_a_record_of_several_codes_is_refused(untouched):
@@ -233,7 +236,7 @@ def test_a_record_of_several_codes_is_refused(untouched):
     )
     changed_without_effect(untouched)
     with pytest.raises(StudyError, match="several codes"):
-        restamp("thirds", untouched.first)
+        restamp(untouched.study, untouched.first)
     file.write_text(text)
 
 
@@ -255,13 +258,13 @@ def test_a_full_disk_leaves_the_record_as_it_was(untouched, monkeypatch):
     monkeypatch.setattr(module, "_compare", lambda study, sides: ["value"])
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="no space left"):
-        restamp("thirds", untouched.first)
+        restamp(untouched.study, untouched.first)
 
 
 def test_a_package_outside_a_repository_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "PACKAGE", tmp_path)
     with pytest.raises(StudyError, match="git rev-parse failed"):
-        restamp("depth", "HEAD")
+        restamp(studies.DEPTH, "HEAD")
 
 
 # --- The sample ------------------------------------------------------------

@@ -1,25 +1,18 @@
-"""The CSV of a study, to which several processes may append."""
+"""The record of a study: a CSV to which several processes may append."""
 
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable
 from pathlib import Path
 
-from onebyone.study.declaration import Row, Study, StudyError
+from filelock import FileLock
 
-try:
-    from fcntl import LOCK_EX, flock
-except ModuleNotFoundError:  # Windows: start one process at a time
-    LOCK_EX = 0
+from onebyone import files
+from onebyone.study.engine.study import Row, Study, StudyError
 
-    def flock(descriptor: int, operation: int) -> None:
-        pass
-
-
-OWN = Path("studies")
-PACKAGED = Path(__file__).parent.parent / "recorded"
+LOCAL = Path("studies")
+PACKAGED = Path(__file__).resolve().parents[2] / "recorded"
 
 
 class Record:
@@ -33,10 +26,10 @@ class Record:
         self.file = file
 
     def rows(self) -> list[dict[str, str]]:
-        """The recorded runs; a torn last line is not one.
+        """Return the recorded runs; a torn last line is not one.
 
         Raises:
-            StudyError: a line is not a run of the study, or the columns are
+            StudyError: a line is no run of the study, or the columns are
                 others; the message names the file and the line.
         """
         if not self.file.exists():
@@ -45,69 +38,53 @@ class Record:
         return self._parse(content[: _whole(content)])
 
     def append(self, row: Row) -> bool:
-        """Add a run in one write, unless it is there: whether it was not."""
-        with self._locked() as descriptor:
-            content = self.file.read_bytes()
+        """Add a run unless it is there; return whether it was added."""
+        with self._lock():
+            content = self.file.read_bytes() if self.file.exists() else b""
             whole = _whole(content)
-            if whole < len(content):
-                os.ftruncate(descriptor, whole)
             rows = self._parse(content[:whole])
             if self.study.key(row) in map(self.study.key, rows):
                 return False
             text = self._text([row], header=whole == 0).encode()
-            if os.write(descriptor, text) < len(text):
-                os.ftruncate(descriptor, whole)
-                raise OSError(f"no room to write to {self.file}")
-            os.fsync(descriptor)
+            with open(self.file, "ab", buffering=0) as stream:
+                stream.truncate(whole)
+                if os.write(stream.fileno(), text) < len(text):
+                    stream.truncate(whole)
+                    raise OSError(f"no room to write to {self.file}")
+                os.fsync(stream.fileno())
             return True
 
     def move_to(self, other: "Record") -> int:
-        """Replace or add these runs in ``other``, then forget them here."""
-        if not self.file.exists():
-            return 0
-        with other._held(), self._locked() as descriptor:
-            own = self.rows()
-            runs = {self.study.key(row): row for row in [*other.rows(), *own]}
-            replace(other.file, other._text(runs.values(), header=True))
-            os.ftruncate(descriptor, 0)
-        return len(own)
+        """Move these runs into ``other``; return the count.
+
+        There they replace those of the same configuration and seed.
+        """
+        with other._lock(), self._lock():
+            moved = self.rows()
+            if moved:
+                rows = [*other.rows(), *moved]
+                runs = {self.study.key(row): row for row in rows}
+                text = other._text(runs.values(), header=True)
+                files.write(other.file, text)
+            self.file.unlink(missing_ok=True)
+        return len(moved)
 
     def restamp(self, was: str, code: str) -> int:
-        """Give the runs of one fingerprint another; return how many."""
-        if not self.file.exists():
-            return 0
-        with self._held():
+        """Give the runs of one fingerprint another; return the count."""
+        with self._lock():
             rows = self.rows()
             stamped = [row for row in rows if row["code"] == was]
             for row in stamped:
                 row["code"] = code
-            replace(self.file, self._text(rows, header=True))
+            if stamped:
+                files.write(self.file, self._text(rows, header=True))
         return len(stamped)
 
-    def _held(self) -> AbstractContextManager:
-        """The lock, to replace the file; Windows replaces no open one."""
-        return self._locked() if LOCK_EX else nullcontext()
-
-    @contextmanager
-    def _locked(self) -> Iterator[int]:
+    def _lock(self) -> FileLock:
+        """Return the lock that whoever writes the record holds."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-        while True:
-            descriptor = os.open(self.file, flags, 0o644)
-            try:
-                flock(descriptor, LOCK_EX)
-                if self._is_open_as(descriptor):
-                    yield descriptor
-                    return
-            finally:
-                os.close(descriptor)
-
-    def _is_open_as(self, descriptor: int) -> bool:
-        """Whether nobody has replaced the file since it was opened."""
-        try:
-            return os.path.samestat(os.fstat(descriptor), os.stat(self.file))
-        except FileNotFoundError:
-            return False
+        lock = self.file.with_name(f".{self.file.stem}.lock")
+        return FileLock(lock, poll_interval=0.01)
 
     def _parse(self, content: bytes) -> list[dict[str, str]]:
         try:
@@ -151,28 +128,18 @@ class Record:
         return stream.getvalue()
 
 
-def own_record(study: Study, folder: Path = OWN) -> Record:
-    """The runs made here."""
+def local_record(study: Study, folder: Path = LOCAL) -> Record:
+    """Return the record of the runs made here."""
     return Record(study, folder / f"{study.name}.csv")
 
 
 def packaged_record(study: Study) -> Record:
-    """The runs that the package carries."""
+    """Return the record that the package carries."""
     return Record(study, PACKAGED / f"{study.name}.csv")
 
 
-def replace(file: Path, text: str) -> None:
-    """Write a new file, then rename it: all of it or nothing."""
-    partial = file.with_suffix(".partial")
-    with open(partial, "w", encoding="utf-8", newline="") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(partial, file)
-
-
 def _whole(content: bytes) -> int:
-    """How many bytes the whole lines take.
+    """Return how many bytes the whole lines take.
 
     A crash leaves the beginning of a line without its end. A loss of power
     can also leave zeros where the disk had not written yet.

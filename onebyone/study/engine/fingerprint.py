@@ -23,12 +23,12 @@ import sys
 import textwrap
 from collections import ChainMap
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
 
 import torch
 
-from onebyone.study.errors import StudyError
+from onebyone.study.engine.errors import StudyError
 
 SHOWING = {"__repr__", "__str__", "_repr_html_", "plot"}
 VERIFIED = {"_official_file"}  # returns the bytes that its checksum demands
@@ -52,8 +52,44 @@ def fingerprint(measure: Callable, recipe: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
+def essence(
+    node: object, see: Callable[[ast.AST], object] = lambda node: node
+) -> object:
+    """Return a syntax tree as nested lists, free of looks.
+
+    Docstrings, annotations, ``pass`` and layout are looks. Two trees do the
+    same if their essences are equal.
+
+    Args:
+        node: a tree, or what it holds: a list of trees, or a plain value.
+        see: called with each node; it returns the node to look at in its
+            place, or a value that stands for the whole tree.
+    """
+    if isinstance(node, list):
+        parts = [essence(part, see) for part in node]
+        return [part for part in parts if part is not None]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    node = see(node)
+    if not isinstance(node, ast.AST):
+        return node
+    if isinstance(node, ast.AnnAssign):
+        node = ast.Assign([node.target], node.value)
+    is_text = isinstance(node, ast.Expr) and isinstance(
+        node.value, ast.Constant
+    )
+    if is_text or isinstance(node, ast.Pass):
+        return None
+    fields = [
+        [name, essence(value, see)]
+        for name, value in ast.iter_fields(node)
+        if name not in IGNORED and value not in (None, [])
+    ]
+    return [type(node).__name__, *fields]
+
+
 class _Walk:
-    """What is reached from ``measure``, in the order in which it is met."""
+    """The code reached from ``measure``, in the order in which it is met."""
 
     def __init__(self, measure: Callable) -> None:
         self.packages = {__name__, measure.__module__}
@@ -61,38 +97,30 @@ class _Walk:
         self.reached = [measure]
 
     def essences(self, recipe: object) -> list:
-        """The recipe, then each function and class, free of looks."""
+        """Return the recipe, then each function and class, free of looks."""
         essences = [self._value(recipe, "the recipe")]
         for part in self.reached:  # which grows meanwhile
             source = _source(part)
             definition = ast.parse(source).body[0]
             definition.name = ""
-            essences.append(self._syntax(definition, _scope(part, source)))
+            see = partial(self._see, _scope(part, source))
+            essences.append(essence(definition, see))
         return essences
 
-    def _syntax(self, node: object, scope: dict) -> object:
-        """A syntax tree as nested lists; names by what they stand for."""
-        if isinstance(node, list):
-            return [self._syntax(n, scope) for n in node if not _is_idle(n)]
-        if not isinstance(node, ast.AST):
-            return repr(node)
+    def _see(self, scope: dict, node: ast.AST) -> object:
+        """Return what counts of a node: another node, or a value."""
         if isinstance(node, ast.Import | ast.ImportFrom):
             self._check_import(node)
         stands_for = self._resolve(node, scope)
         if callable(stands_for) and not self._is_own(stands_for):
             # another library's, under the name that it has
-            node = ast.Name(getattr(node, "attr", None) or node.id)
-        elif stands_for is not UNKNOWN:
+            return ast.Name(getattr(node, "attr", None) or node.id)
+        if stands_for is not UNKNOWN:
             return self._value(stands_for, ast.unparse(node))
-        fields = [
-            [name, self._syntax(value, scope)]
-            for name, value in ast.iter_fields(_plain(node))
-            if name not in IGNORED and value not in (None, [])
-        ]
-        return [type(node).__name__.replace("AnnAssign", "Assign"), *fields]
+        return _quiet(node)
 
     def _resolve(self, node: ast.AST, scope: dict) -> object:
-        """What a global name stands for, or an attribute of a module."""
+        """Return what a global name or a module's attribute stands for."""
         found = UNKNOWN
         if isinstance(node, ast.Name):
             found = scope.get(node.id, UNKNOWN)
@@ -103,7 +131,7 @@ class _Walk:
         return found
 
     def _value(self, value: object, name: str) -> object:
-        """A value as nested lists; what is called ``name`` in messages."""
+        """Return a value as nested lists; messages call it ``name``."""
         if isinstance(value, PLAIN):
             return repr(value)
         if isinstance(value, dict):
@@ -154,7 +182,7 @@ def _source(part: object) -> str:
 
 
 def _scope(part: object, source: str) -> dict[str, object]:
-    """What the names stand for that a function or class finds outside."""
+    """Return what the names outside a function or class stand for."""
     if inspect.isclass(part):
         namespace = vars(sys.modules[part.__module__])
     else:
@@ -174,10 +202,11 @@ def _globals(table: symtable.SymbolTable) -> Iterator[str]:
         yield from _globals(child)
 
 
-def _plain(node: ast.AST) -> ast.AST:
-    """The node without what does not count."""
-    if isinstance(node, ast.AnnAssign):
-        return ast.Assign([node.target], node.value)
+def _quiet(node: ast.AST) -> ast.AST:
+    """Return the node without what only tells or shows something."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        told = ast.unparse(node.value.func) in ("print", "warnings.warn")
+        return ast.Pass() if told else node
     if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
         return ast.Raise(node.exc.func)
     if isinstance(node, ast.ClassDef):
@@ -186,11 +215,3 @@ def _plain(node: ast.AST) -> ast.AST:
             node.name, node.bases, node.keywords, body, node.decorator_list
         )
     return node
-
-
-def _is_idle(node: object) -> bool:
-    """Whether a statement does nothing: pass, a text, a message."""
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        return ast.unparse(node.value.func) in ("print", "warnings.warn")
-    text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return text or isinstance(node, ast.Pass)

@@ -1,7 +1,7 @@
-"""What the studies on whole training sets share: train, then test once."""
+"""What the studies on Fashion-MNIST share: search, train, test once."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from onebyone.cost import macs, parameters
 from onebyone.data import FashionMNIST, ImageData
-from onebyone.study.declaration import Row
+from onebyone.study.engine.study import Row, Study
 from onebyone.training import Trainer, best_precision, evaluate
 
 RATES = (0.03, 0.1, 0.3)  # that every learning-rate search tries
@@ -24,7 +24,91 @@ MEASUREMENTS = [
     "cpu_seconds",
     "precision",
 ]
-SEARCHED = ["validation_accuracy", *MEASUREMENTS[1:]]
+
+
+def tuned(
+    name: str,
+    question: str,
+    factors: Sequence[str],
+    rates: dict[tuple, float],
+    measure: Callable[..., Row],
+    recipe: Row,
+    measurements: list[str],
+    shown: list[str],
+    seeds: int = 5,
+    searched: Sequence[tuple] | None = None,
+    search_recipe: Row | None = None,
+    measure_search: Callable[..., Row] | None = None,
+) -> tuple[Study, Study]:
+    """Declare a study, and the search that gave each arm its learning rate.
+
+    The search tries ``RATES`` with one seed, on held-out training images. A
+    module calls the two ``SEARCH, STUDY``.
+
+    Args:
+        name, question, measure, recipe, measurements, shown, seeds: of the
+            study, see :class:`Study`; ``measure`` takes ``data`` too.
+        factors: the names of what an arm sets.
+        rates: the arms, each with the learning rate that was found best.
+        searched: the arms that the search tries, if not all.
+        search_recipe: the recipe of the search, if not that of the study.
+        measure_search: what the search calls, if ``measure`` does not
+            suffice; it takes ``validation``, the number of images to hold
+            out, and returns a "validation_accuracy".
+
+    Returns:
+        The search, whose name ends in "-search", and the study.
+    """
+
+    def arm(values: tuple, lr: float) -> Row:
+        return {**dict(zip(factors, values, strict=True)), "lr": lr}
+
+    search = Study(
+        name=f"{name}-search",
+        question=f"Which learning rate serves each arm of {name} best?",
+        configurations=[
+            arm(values, lr) for lr in RATES for values in searched or rates
+        ],
+        recipe={
+            **(recipe if search_recipe is None else search_recipe),
+            "validation": VALIDATION,
+        },
+        seeds=1,
+        measure=measure_search or _on_held_out_images(measure),
+        measurements=[
+            "validation_accuracy" if column == "test_accuracy" else column
+            for column in measurements
+        ],
+        shown=["validation_accuracy"],
+    )
+    study = Study(
+        name=name,
+        question=question,
+        configurations=[arm(values, lr) for values, lr in rates.items()],
+        recipe=recipe,
+        seeds=seeds,
+        measure=measure,
+        measurements=measurements,
+        shown=shown,
+    )
+    return search, study
+
+
+def _on_held_out_images(measure: Callable[..., Row]) -> Callable[..., Row]:
+    def measure_search(validation: int, **setting: object) -> Row:
+        data = fashion_mnist(validation=validation)
+        return as_search(measure(**setting, data=data))
+
+    # where the processes of a cluster find it
+    measure_search.__module__ = measure.__module__
+    measure_search.__qualname__ = "SEARCH.measure"
+    return measure_search
+
+
+def as_search(measured: Row) -> Row:
+    """Return the row of a run that was tested on held-out training images."""
+    measured["validation_accuracy"] = measured.pop("test_accuracy")
+    return measured
 
 
 class TrainingPart:
@@ -37,13 +121,13 @@ class TrainingPart:
         return getattr(self._data, name)
 
     def val_dataloader(self) -> None:
-        """Nothing, so that the trainer evaluates nothing."""
+        """Return nothing, so that the trainer evaluates nothing."""
 
 
 def train_and_test(
     net: nn.Module, data: ImageData, seed: int, lr: float, epochs: int
 ) -> Row:
-    """Train, and test once, after the last epoch.
+    """Train ``net``, and test it once, after the last epoch.
 
     Args:
         net: (B, 1, H, W) -> (B, 10) logits, with its weights drawn.
@@ -80,7 +164,7 @@ def train_and_test(
 
 
 def seen_accuracy(net: nn.Module, data: ImageData) -> float:
-    """Accuracy on the training images, or on the first 10,000 of them."""
+    """Return the accuracy on the first 10,000 training images."""
     return evaluate(net, _seen(data, 10_000))[1]
 
 
@@ -92,14 +176,8 @@ def _seen(data: ImageData, limit: int) -> Iterable[tuple[Tensor, Tensor]]:
 
 @cache
 def fashion_mnist(**options: object) -> FashionMNIST:
-    """The images, read once in a process, in batches of 128."""
+    """Return the images in batches of 128, read once in a process."""
     return FashionMNIST(**{"batch_size": 128} | options)
-
-
-def as_search(measured: Row) -> Row:
-    """The same, where the tested images were held-out training images."""
-    measured["validation_accuracy"] = measured.pop("test_accuracy")
-    return measured
 
 
 def widest(
@@ -109,7 +187,7 @@ def widest(
     least: int = 1,
     step: int = 1,
 ) -> int:
-    """The largest width that a budget allows.
+    """Return the largest width that a budget allows.
 
     Args:
         build: makes a network of a width; wider ones cost more.
@@ -138,5 +216,5 @@ def widest(
 
 
 def image_macs(net: nn.Module) -> int:
-    """Multiply-accumulates for one grey image of 28×28 pixels."""
+    """Return the multiply-accumulates for a grey image of 28×28 pixels."""
     return macs(net, (1, 28, 28))

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from onebyone.study.errors import StudyError
-from onebyone.study.fingerprint import fingerprint
+from onebyone.study.engine.errors import StudyError
+from onebyone.study.engine.fingerprint import fingerprint
 
 __all__ = ["PROVENANCE", "Row", "Study", "StudyError"]
 
@@ -20,7 +20,7 @@ class Study:
 
     Attributes:
         name: of the study and of its CSV.
-        question: that it answers, in one line.
+        question: what it answers, in one line.
         configurations: what is compared; all have the same keys.
         recipe: what all of them share.
         measure: called with a configuration, a seed and the recipe as
@@ -52,12 +52,12 @@ class Study:
         return [*self.factors, "seed", *measured, *PROVENANCE]
 
     def key(self, row: Row) -> tuple[str, ...]:
-        """What tells one run from another, as text."""
+        """Return what tells one run from another, as text."""
         return tuple(str(row[name]) for name in [*self.factors, "seed"])
 
     @cached_property
     def code_version(self) -> str:
-        """Fingerprint of the code and the recipe that decide the results.
+        """The fingerprint of the code and the recipe that decide results.
 
         It is taken once, so files may change while a study runs. See
         :mod:`.fingerprint` for what counts.

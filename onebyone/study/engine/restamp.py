@@ -21,23 +21,18 @@ from pathlib import Path
 
 import torch
 
-from onebyone.study.catalogue import find
-from onebyone.study.declaration import Row, Study, StudyError
-from onebyone.study.record import OWN, own_record, packaged_record, replace
-from onebyone.study.running import device_name
+from onebyone import files
+from onebyone.study.engine.machine import PACKAGE, device_name
+from onebyone.study.engine.record import LOCAL, local_record, packaged_record
+from onebyone.study.engine.study import Row, Study, StudyError
 
 SAMPLE = 6  # runs
 LOG = "restamped.csv"  # beside the records
 TIMES = {"cpu_seconds"}  # measurements that never come out twice alike
-PACKAGE = Path(__file__).parent.parent
 
 
 def restamp(
-    name: str,
-    was: str,
-    scale: str = "quick",
-    rows: int = SAMPLE,
-    folder: Path = OWN,
+    study: Study, was: str, rows: int = SAMPLE, folder: Path = LOCAL
 ) -> str:
     """Compare, then stamp the records; return what was found, as text.
 
@@ -45,20 +40,19 @@ def restamp(
     another; among equals a hash decides, not their cost or result.
 
     Args:
-        name, scale: of the study, as for :func:`.find`.
+        study: as today's code declares it.
         was: commit of the code whose fingerprint the records have.
         rows: how many runs to make again, with either code.
-        folder: where the record of one's own runs is.
+        folder: where the record of the runs made here is.
 
     Raises:
         StudyError: a value differs, or the two cannot be compared; the
             records are then as they were.
     """
-    study = find(name, scale)
     root = Path(_git(PACKAGE, "rev-parse", "--show-toplevel"))
     before = _commit(root, was)
     _refuse_changes(root)
-    records = [packaged_record(study), own_record(study, folder)]
+    records = [packaged_record(study), local_record(study, folder)]
     recorded = [row for of in records for row in of.rows()]
     runs = [row for row in recorded if row["code"] != study.code_version]
     codes = {row["code"] for row in runs}
@@ -78,7 +72,7 @@ def restamp(
     )
     old, new = codes.pop(), study.code_version
     after = _commit(root, "HEAD")
-    asked = {"name": name, "scale": scale, "runs": sample}
+    asked = {"name": study.name, "runs": sample}
     with _worktree(root, before) as first, _worktree(root, after) as second:
         sides = [(first, {**asked, "code": old})]
         sides += [(second, {**asked, "code": new})]
@@ -107,7 +101,7 @@ def restamp(
 
 
 def _sample(study: Study, runs: list[Row], count: int) -> list[Row]:
-    """So many runs, whose settings and seeds come up equally often."""
+    """Choose runs whose settings and seeds come up equally often."""
     used, chosen, left = Counter(), [], list(runs)
 
     def rank(row: Row) -> tuple[int, str]:
@@ -124,7 +118,11 @@ def _sample(study: Study, runs: list[Row], count: int) -> list[Row]:
 
 
 def _compare(study: Study, sides: list[tuple[Path, Row]]) -> list[str]:
-    """Make the runs in either work tree; the names of what came out."""
+    """Make the runs in both work trees; return the names of what is equal.
+
+    Raises:
+        StudyError: a value differs; the message names all that do.
+    """
     sample = sides[0][1]["runs"]
     threads = max(int(row["threads"]) for row in sample)
     together = 2 * threads <= (os.cpu_count() or 1)
@@ -146,7 +144,7 @@ def _compare(study: Study, sides: list[tuple[Path, Row]]) -> list[str]:
 
 
 def _remeasure(tree: Path, asked: Row) -> list[dict[str, str]]:
-    """What the package of a work tree measures, in a process of its own."""
+    """Return what the package of a work tree measures, in a new process."""
     script = Path(__file__).with_name("remeasure.py")
     done = subprocess.run(
         [sys.executable, "-P", str(script)],
@@ -167,7 +165,7 @@ def _remeasure(tree: Path, asked: Row) -> list[dict[str, str]]:
 
 @contextmanager
 def _worktree(root: Path, commit: str) -> Iterator[Path]:
-    """A commit's files in a temporary folder, which goes afterwards."""
+    """Lay out a commit's files in a temporary folder, then remove it."""
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder, "tree")
         _git(root, "worktree", "add", "--detach", str(tree), commit)
@@ -188,9 +186,9 @@ def _commit(root: Path, name: str) -> str:
 
 
 def _refuse_changes(root: Path) -> None:
-    """Records may have changed; the code must be that of a commit."""
+    """Refuse code that is in no commit; recorded data may have changed."""
     package = PACKAGE.relative_to(root).as_posix()
-    records = f":(exclude){package}/recorded/*.csv"
+    records = f":(exclude){package}/recorded"
     command = ["status", "--porcelain", "--", package, records]
     changed = [line[2:].strip() for line in _git(root, *command).splitlines()]
     if changed:
@@ -220,4 +218,4 @@ def _log(file: Path, note: Row) -> None:
     if not text:
         writer.writeheader()
     writer.writerow(note)
-    replace(file, text + stream.getvalue())
+    files.write(file, text + stream.getvalue())

@@ -1,9 +1,10 @@
-"""Make runs again with the package that Python finds, for ``restamp``.
+"""A script that makes runs again with the package that Python finds.
 
-Run as a script, so that the package may be an older one than this file. It
-reads a JSON object with ``name``, ``scale``, ``code``, the fingerprint that
-is expected, and ``runs``, rows of the record; and prints a JSON list with
-the measurements of each run, unrounded, by name.
+``restamp`` starts it, so that the package may be an older one than this
+file; hence it relies on nothing but public names. It reads a JSON object
+with the ``name`` of a study, ``code``, the fingerprint that is expected, and
+``runs``, rows of the record; and prints a JSON list with the measurements
+of each run, unrounded, by name.
 """
 
 import contextlib
@@ -17,9 +18,12 @@ from onebyone import study as studies
 
 
 def main() -> None:
-    """Make the runs; end with a sentence if the code is other code."""
+    """Make the runs, or say in one line why they cannot be made."""
     asked = json.load(sys.stdin)
-    study = studies.find(asked["name"], asked["scale"])
+    declared = [*studies.STUDIES.values(), *studies.PAPER.values()]
+    study = next((s for s in declared if s.name == asked["name"]), None)
+    if study is None:
+        sys.exit(f"it has no study {asked['name']}")
     if study.code_version != asked["code"]:
         sys.exit(
             f"its fingerprint is {study.code_version}, not {asked['code']}"

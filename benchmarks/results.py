@@ -1,4 +1,4 @@
-"""The machine that a benchmark ran on, and the file of its results."""
+"""The results of the benchmarks: files, each with the machine it is of."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import torch
 
 from onebyone import files
 from onebyone.data import best_device
-from onebyone.study.running import commit, cpuinfo, processor
+from onebyone.study.engine.machine import commit, cpuinfo, processor
 from onebyone.training import best_precision
 
 RESULTS = Path(__file__).parent / "results"
@@ -25,7 +25,7 @@ FLAGS = (  # of the processor, that decide how fast a convolution is
 
 
 def machine() -> dict[str, object]:
-    """Processor or GPU, threads, memory, and the versions in use."""
+    """Return processor or GPU, threads, memory, and the versions in use."""
     device = best_device()
     flags = cpuinfo("flags", "Features").split()
     described = {
@@ -57,7 +57,7 @@ def _memory_gib() -> int | None:
 
 
 def file(name: str, device: str | None = None) -> Path:
-    """Where the results of a benchmark on a kind of device lie."""
+    """Return where the results of a benchmark on a kind of device lie."""
     return RESULTS / f"{name}-{device or best_device().type}.json"
 
 
@@ -71,7 +71,7 @@ def save(name: str, measured: dict[str, object]) -> Path:
 
 
 def plain(values: object) -> object:
-    """The same as a results file gives it back: tuples become lists."""
+    """Return the values as a file gives them back: tuples become lists."""
     return json.loads(json.dumps(values))
 
 
