@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from onebyone.check.code import Draw, Function
-from onebyone.check.guard import shown
-from onebyone.check.tasks import (
+from onebyone.check.engine.code import Draw, Function
+from onebyone.check.engine.guard import shown
+from onebyone.check.engine.tasks import (
     Choice,
-    Judged,
+    Custom,
+    Group,
     Mistake,
     Number,
-    Several,
     notebook,
 )
 
@@ -59,7 +59,7 @@ def size_mistakes(axis):
     ]
 
 
-output_size = Several(
+output_size = Group(
     "Output size",
     {
         "height": Number(
@@ -86,7 +86,8 @@ output_size = Several(
         "The kernel stands once before it walks. After that there are"
         " n + 2p − k pixels left, taken in whole steps of the stride.",
     ],
-    then="PyTorch pads each side by p; some books call 2p the padding.",
+    when_correct="PyTorch pads each side by p; some books call 2p the"
+    " padding.",
 )
 
 
@@ -188,7 +189,7 @@ def activations(**g):
     return g["c"] * area(**g)
 
 
-layer_costs = Several(
+layer_costs = Group(
     "The four costs of a layer",
     {
         "parameters": Number(
@@ -475,7 +476,7 @@ conv_costs = Function(
 
 MAPS = {"c_in": 3, "c": 8, "k": 5, "n": 24}
 
-shared_weights = Several(
+shared_weights = Group(
     "Without sharing",
     {
         "unshared": Number(
@@ -568,7 +569,7 @@ shared_weights = Several(
         "For the MACs take a single output value. Of how many products is it"
         " the sum, in either layer?",
     ],
-    then="Sharing saves parameters and not one MAC.",
+    when_correct="Sharing saves parameters and not one MAC.",
 )
 
 tied_layer = Choice(
@@ -595,7 +596,7 @@ def group_weights(c_in, c, k, g, n):
     return k * k * (c_in // g) * c
 
 
-grouped_costs = Several(
+grouped_costs = Group(
     "What groups save",
     {
         "parameters": Number(
@@ -803,7 +804,7 @@ groups_meet = Choice(
 
 NOT_ONE_SIDE = "A weight stands for a pair of an input and an output channel."
 
-doubling = Several(
+doubling = Group(
     "Twice as much of everything",
     {
         "channels_weights": Number(
@@ -1023,7 +1024,7 @@ def batch(state, per_image):
     return math.floor(state / per_image) + 1
 
 
-training_memory = Several(
+training_memory = Group(
     "Memory of inference and training",
     {
         "inference": Number(
@@ -1213,7 +1214,7 @@ def wrong_unit(letter, right):
     )
 
 
-tool_units = Judged(
+tool_units = Custom(
     "What does the tool count?",
     fault_of_units,
     hints=[
@@ -1223,7 +1224,7 @@ tool_units = Judged(
         " are larger by one and the same number. What does the layer have as"
         " many of?",
     ],
-    then="A count without its unit is no count.",
+    when_correct="A count without its unit is no count.",
 )
 
 # --- The same MACs, spent in two ways --------------------------------------
@@ -1301,7 +1302,7 @@ def fault_of_runs(runs):
         return "Both accuracies are the same. Did you build two networks?"
 
 
-runs = Judged(
+runs = Custom(
     "Two networks, one budget",
     fault_of_runs,
     hints=[
@@ -1310,7 +1311,7 @@ runs = Judged(
         "For each: set the seed, build, make a `Trainer` with `max_steps`,"
         " fit, and keep the history's `test_accuracy` under its key.",
     ],
-    then="One run each. Which differences would survive another seed?",
+    when_correct="One run each. Which differences would survive another seed?",
 )
 
 progress, variant = notebook(__name__)

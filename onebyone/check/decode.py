@@ -19,9 +19,15 @@ import torchvision
 from torch import nn
 
 from onebyone import models
-from onebyone.check.guard import NotYet, guarded, is_blank, shown, shown_error
-from onebyone.check.tasks import number
-from onebyone.check.verdicts import Note
+from onebyone.check.engine.guard import (
+    NotYet,
+    guarded,
+    is_blank,
+    shown,
+    shown_error,
+)
+from onebyone.check.engine.tasks import number
+from onebyone.check.engine.verdicts import Note
 from onebyone.models.residual import as_version_1, two_block_net
 
 MOST_SHOWN = 3

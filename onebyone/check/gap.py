@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from onebyone.check import guard
-from onebyone.check.code import Array, Function, Module
-from onebyone.check.tasks import (
+from onebyone.check.engine import guard
+from onebyone.check.engine.code import Array, Function, Module
+from onebyone.check.engine.tasks import (
     Choice,
-    Judged,
+    Custom,
+    Group,
     Mistake,
     Number,
-    Several,
     Shape,
     notebook,
 )
@@ -28,7 +28,7 @@ HEADS = {
     "classes": (10, 20, 37, 62, 100),
 }
 
-head_parameters = Several(
+head_parameters = Group(
     "Parameters of two heads",
     {
         "flatten": Number(
@@ -99,7 +99,7 @@ head_parameters = Several(
     ],
 )
 
-head_macs = Several(
+head_macs = Group(
     "MACs of two orders",
     {
         "average_first": Number(
@@ -167,7 +167,8 @@ head_macs = Several(
         "The two orders have the same weights. Behind the average there is"
         " one place; how many are there in front of it?",
     ],
-    then="The same function, and the dearer order shows you class maps.",
+    when_correct="The same function, and the dearer order shows you class"
+    " maps.",
 )
 
 # --- Write it --------------------------------------------------------------
@@ -309,7 +310,7 @@ gap_head = Module(
 MATRIX = {"c": 10, "h": 3, "w": 4}
 MATRICES = {"c": (5, 7, 8, 12, 20), "h": (4, 5, 6), "w": (7, 8, 9)}
 
-matrix_facts = Several(
+matrix_facts = Group(
     "The matrix in numbers",
     {
         "shape": Shape(
@@ -466,7 +467,7 @@ def needed(kernel, stride, last=1, pools=3):
     return stride * (last - 1) + kernel
 
 
-input_sizes = Several(
+input_sizes = Group(
     "Which sizes NiN takes",
     {
         "smallest": Number(
@@ -544,7 +545,7 @@ input_sizes = Several(
         "One pixel needs three, and these need seven. Go on to the first"
         " layer: so many positions are one start and the rest steps.",
     ],
-    then="Between the two sizes GAP has nothing to do.",
+    when_correct="Between the two sizes GAP has nothing to do.",
 )
 
 at_96 = Choice(
@@ -750,7 +751,7 @@ def fault_of_drawing(figure, X, maps):
         )
 
 
-drawing = Judged(
+drawing = Custom(
     "Draw a class map",
     fault_of_drawing,
     hints=[
@@ -810,7 +811,7 @@ def macs_of(weights, name):
     )
 
 
-orders = Several(
+orders = Group(
     "Two orders",
     {
         "common": macs_of(common_weights, "common"),
@@ -983,7 +984,7 @@ def fault_of_test(test):
             )
 
 
-is_average = Judged(
+is_average = Custom(
     "A test in one line",
     fault_of_test,
     hints=[
@@ -996,7 +997,7 @@ is_average = Judged(
 
 GRADIENT = {"n": 7, "classes": 10}
 
-gradients = Several(
+gradients = Group(
     "Where the gradient goes",
     {
         "average": Number(
@@ -1134,7 +1135,7 @@ def fault_of_heads(results):
         )
 
 
-heads = Judged(
+heads = Custom(
     "GAP against FC",
     fault_of_heads,
     hints=[
@@ -1144,7 +1145,7 @@ heads = Judged(
         " X_val, y_val)` in a loop over the two kinds, with a fresh network"
         " each time.",
     ],
-    then="One seed and few images: a sign, and no proof.",
+    when_correct="One seed and few images: a sign, and no proof.",
 )
 
 STRIDES = {"strides": (4, 2, 2, 2)}
@@ -1238,7 +1239,7 @@ def fault_of_shifts(results):
         )
 
 
-shifts = Judged(
+shifts = Custom(
     "Tolerance to shifts",
     fault_of_shifts,
     hints=[

@@ -8,14 +8,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from onebyone import cost, models
-from onebyone.check.code import Draw, Function, Module
-from onebyone.check.guard import Raised, outcome, shown
-from onebyone.check.tasks import (
+from onebyone.check.engine.code import Draw, Function, Module
+from onebyone.check.engine.guard import Raised, outcome, shown
+from onebyone.check.engine.tasks import (
     Choice,
-    Judged,
+    Custom,
+    Group,
     Mistake,
     Number,
-    Several,
     Shape,
     notebook,
     number,
@@ -222,7 +222,7 @@ def reduced_weights(c, c1, r3, c3, r5, c5, p):
     return c * (c1 + r3 + r5 + p) + 9 * r3 * c3 + 25 * r5 * c5
 
 
-reduction = Several(
+reduction = Group(
     "A block, naive and reduced",
     {
         "naive": Number(
@@ -350,7 +350,7 @@ def neck_after(c, r, c_out, k):
     return c * r + k * k * r * c_out
 
 
-bottleneck = Several(
+bottleneck = Group(
     "What a bottleneck saves",
     {
         "before": Number(
@@ -532,7 +532,7 @@ fold = Function(
         " feed the constant b1 into the second layer: it meets every"
         " position (i, j).",
     ],
-    then="A ReLU between the two layers would forbid this.",
+    when_correct="A ReLU between the two layers would forbid this.",
 )
 
 channel_rank = Number(
@@ -680,7 +680,7 @@ def fault_of_widths(widths):
         )
 
 
-budget = Judged(
+budget = Custom(
     "A block for a budget",
     fault_of_widths,
     hints=[
@@ -690,8 +690,8 @@ budget = Judged(
         " takes twice the budget. Then halve what stands *inside* the"
         " branches, and look where you are.",
     ],
-    then="There are many such blocks; the budget does not say which of them"
-    " learns best.",
+    when_correct="There are many such blocks; the budget does not say which of"
+    " them learns best.",
 )
 
 # --- Variants --------------------------------------------------------------
@@ -903,7 +903,7 @@ def fault_of_costs(costs):
         return f"{name}: the {which} are not right."
 
 
-costs = Judged(
+costs = Custom(
     "Four networks, counted",
     fault_of_costs,
     hints=[
@@ -913,7 +913,7 @@ costs = Judged(
         " name. The networks are there already, for colour images and a"
         " thousand classes.",
     ],
-    then="Parameters and compute are two things: now compare both.",
+    when_correct="Parameters and compute are two things: now compare both.",
 )
 
 compared = Choice(
@@ -1055,7 +1055,7 @@ def last_convs(block):
         yield [m for m in branch.modules() if isinstance(m, nn.Conv2d)][-1]
 
 
-small = Judged(
+small = Custom(
     "A GoogLeNet for small images",
     fault_of_small,
     hints=[
@@ -1065,7 +1065,8 @@ small = Judged(
         " again, two more blocks, global average pooling, flatten, a linear"
         " layer. Each block reads as many channels as the one before makes.",
     ],
-    then="Train it, if you like: `onebyone.Trainer` takes it as it is.",
+    when_correct="Train it, if you like: `onebyone.Trainer` takes it as it"
+    " is.",
 )
 
 # --- Nobody picks ----------------------------------------------------------
@@ -1162,8 +1163,8 @@ shares = Function(
         " for each image (`flatten(1).norm(dim=1)`). Stack the norms as"
         " columns, and divide each row by its sum.",
     ],
-    then="The shares of an image add up to one; the layer hears all its"
-    " branches.",
+    when_correct="The shares of an image add up to one; the layer hears all"
+    " its branches.",
 )
 
 NAMES = ("1x1", "3x3", "5x5", "pool")
@@ -1207,7 +1208,7 @@ def fault_of_lesions(accuracies):
         )
 
 
-lesions = Judged(
+lesions = Custom(
     "Without a branch",
     fault_of_lesions,
     hints=[
@@ -1218,8 +1219,8 @@ lesions = Judged(
         " then make a fresh network, silence the branch that was missed most,"
         " and train that.",
     ],
-    then="Two trained networks are few; which of these differences would"
-    " survive another seed?",
+    when_correct="Two trained networks are few; which of these differences"
+    " would survive another seed?",
 )
 
 # --- Concatenate or add ----------------------------------------------------

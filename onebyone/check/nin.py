@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from onebyone import cost, models
-from onebyone.check.code import Module
-from onebyone.check.tasks import (
+from onebyone.check.engine.code import Module
+from onebyone.check.engine.tasks import (
     Choice,
-    Judged,
+    Custom,
+    Group,
     Mistake,
     Number,
-    Several,
     notebook,
 )
 
@@ -160,7 +160,7 @@ def most_at_once(c_in, c, k, n):
     return 4 * n * n * max(c_in + c, 2 * c)
 
 
-block_memory = Several(
+block_memory = Group(
     "Memory of the same block",
     {
         "inference": Number(
@@ -263,7 +263,7 @@ def spatial(c_in, c, k, n):
     return k * k * c_in * c
 
 
-nin_costs = Several(
+nin_costs = Group(
     "NiN for colour images and more classes",
     {
         "parameters": Number(
@@ -395,7 +395,7 @@ def largest_moment(c_in, classes):
     return 4 * (maps + max(first, maps))
 
 
-nin_memory = Several(
+nin_memory = Group(
     "Memory of the same network",
     {
         "inference": Number(
@@ -474,7 +474,7 @@ nin_memory = Several(
         " of the three poolings writes, four bytes a number; besides, eight"
         " bytes for each number that a pooling writes.",
     ],
-    then="The maps grow with the batch; the weights do not.",
+    when_correct="The maps grow with the batch; the weights do not.",
 )
 
 
@@ -589,7 +589,7 @@ def cost_3x3(count, factor=9):
     )
 
 
-nin_3x3 = Several(
+nin_3x3 = Group(
     "What the 3×3 convolutions cost",
     {
         "parameters": Number(
@@ -755,7 +755,7 @@ def fault_of_first_layer(answer):
     return f"Your maps have side {side}."
 
 
-first_layer = Judged(
+first_layer = Custom(
     "A first layer that reads everything",
     fault_of_first_layer,
     hints=[
@@ -839,7 +839,7 @@ def fault_of_runs(runs):
         )
 
 
-runs = Judged(
+runs = Custom(
     "Take out, put in, run",
     fault_of_runs,
     hints=[
@@ -848,7 +848,7 @@ runs = Judged(
         "In a loop over n: set the seed, make a `Trainer` with `max_steps`,"
         " fit, and store the history's `test_accuracy` under the key n.",
     ],
-    then="One run each. Which differences would survive another seed?",
+    when_correct="One run each. Which differences would survive another seed?",
 )
 
 why_two = Choice(
@@ -906,7 +906,7 @@ def fault_of_family(family):
             return f"The {name} network has a linear layer; a NiN has none."
 
 
-family = Judged(
+family = Custom(
     "A family of three",
     fault_of_family,
     hints=[
@@ -980,7 +980,7 @@ mean_loss = Number(
         "The log adds up one number for each batch.",
         "Divide by the number of batches, of which the last one is not full.",
     ],
-    then="Guessing among ten classes costs ln 10 on average; compare.",
+    when_correct="Guessing among ten classes costs ln 10 on average; compare.",
 )
 
 softmax = Choice(

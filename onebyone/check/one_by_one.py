@@ -4,14 +4,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from onebyone.check import guard
-from onebyone.check.code import Draw, Function
-from onebyone.check.tasks import (
+from onebyone.check.engine import guard
+from onebyone.check.engine.code import Draw, Function
+from onebyone.check.engine.tasks import (
     Choice,
-    Judged,
+    Custom,
+    Group,
     Mistake,
     Number,
-    Several,
     Shape,
     notebook,
 )
@@ -174,7 +174,7 @@ conv1x1 = Function(
         "`W @ X.flatten(2)` is a product for each image. Then the bias, as a"
         " column, and the shape of a map.",
     ],
-    then="On a GPU this is how a library computes it, too.",
+    when_correct="On a GPU this is how a library computes it, too.",
 )
 
 # --- A linear layer at every pixel -----------------------------------------
@@ -280,7 +280,7 @@ def fault_of_values(conv, linear):
     )
 
 
-as_conv = Judged(
+as_conv = Custom(
     "A linear layer made a convolution",
     fault_of_copy,
     hints=[
@@ -290,7 +290,8 @@ as_conv = Judged(
         " `out_features`; then, under `torch.no_grad()`, `copy_` the weight,"
         " with two more axes, and the bias.",
     ],
-    then="This is how a trained classifier is slid over a larger image.",
+    when_correct="This is how a trained classifier is slid over a larger"
+    " image.",
 )
 
 # --- What it costs ---------------------------------------------------------
@@ -306,7 +307,7 @@ def narrow(c_in, r, c, k, n):
     return c_in * r + k * k * r * c
 
 
-bottleneck = Several(
+bottleneck = Group(
     "The bottleneck",
     {
         "weights": Number(
@@ -565,7 +566,7 @@ between = Choice(
     ],
 )
 
-middle = Several(
+middle = Group(
     "Through a narrow middle",
     {
         "pair": Number(
@@ -751,7 +752,7 @@ compose = Function(
     ],
 )
 
-freedom = Several(
+freedom = Group(
     "Two small kernels against a large one",
     {
         "weights": Number(
@@ -950,7 +951,7 @@ def fault_of_runs(runs):
         )
 
 
-runs = Judged(
+runs = Custom(
     "Shuffled pixels",
     fault_of_runs,
     hints=[
@@ -960,8 +961,8 @@ runs = Judged(
         " `pixel_net(first_kernel)`, make a `Trainer` with `max_steps`, fit,"
         " and keep the history's `test_accuracy`.",
     ],
-    then="A network of 1×1 convolutions and global pooling sees a bag of"
-    " pixels.",
+    when_correct="A network of 1×1 convolutions and global pooling sees a bag"
+    " of pixels.",
 )
 
 progress, variant = notebook(__name__)

@@ -6,14 +6,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from onebyone.check import guard
-from onebyone.check.code import Array, Function, Module
-from onebyone.check.tasks import (
+from onebyone.check.engine import guard
+from onebyone.check.engine.code import Array, Function, Module
+from onebyone.check.engine.tasks import (
     Choice,
-    Judged,
+    Custom,
+    Group,
     Mistake,
     Number,
-    Several,
     notebook,
 )
 from onebyone.models import ResidualBlock
@@ -41,7 +41,7 @@ def places(n):
     return (n // 2) ** 2
 
 
-block_cost = Several(
+block_cost = Group(
     "Cost of a block with a projection",
     {
         "weights": Number(
@@ -258,7 +258,7 @@ def neck(c, m):
     return 2 * c * m + 9 * m * m
 
 
-bottleneck = Several(
+bottleneck = Group(
     "Bottleneck arithmetic",
     {
         "wide": Number(
@@ -471,7 +471,8 @@ cancelling = Array(
         " W2·x.",
         "F(x) + x = (W2 + I)·x shall be zero for every x.",
     ],
-    then="Nothing in training forbids this, so the +1 is no guarantee.",
+    when_correct="Nothing in training forbids this, so the +1 is no"
+    " guarantee.",
 )
 
 plus_one = Choice(
@@ -514,7 +515,7 @@ addable = Choice(
         "Two lengths fit if they are equal or if one of them is 1; axes that"
         " are missing in front count as 1.",
     ],
-    then="Three of the four sums are most likely not meant.",
+    when_correct="Three of the four sums are most likely not meant.",
 )
 
 SUMS = [  # shape of X beside Y of shape (2, 3, 4, 5), and what is wrong
@@ -554,7 +555,7 @@ def fault_of_add(add):
             )
 
 
-careful_add = Judged(
+careful_add = Custom(
     "A sum that does not stretch",
     fault_of_add,
     hints=[
@@ -621,7 +622,7 @@ def fault_of_start(start):
         return "The branches begin as zero. Return the network as well."
 
 
-start = Judged(
+start = Custom(
     "Start as the identity",
     fault_of_start,
     hints=[
@@ -736,7 +737,7 @@ def fault_of_bugs(bugs):
             )
 
 
-bugs = Judged(
+bugs = Custom(
     "Find the bugs",
     fault_of_bugs,
     hints=[
@@ -846,7 +847,7 @@ mended = Module(
 
 JOIN = {"c": 96}
 
-joins = Several(
+joins = Group(
     "Join by sum or by concatenation",
     {
         "after_sum": Number(
@@ -1097,7 +1098,7 @@ degradation = Choice(
 
 PATHS = {"n": 12, "k": 3}
 
-paths = Several(
+paths = Group(
     "Count the paths",
     {
         "total": Number(
@@ -1246,7 +1247,7 @@ def fault_of_lesions(results):
         )
 
 
-lesions = Judged(
+lesions = Custom(
     "Delete and exchange",
     fault_of_lesions,
     hints=[
@@ -1257,7 +1258,8 @@ lesions = Judged(
         " `PLACES` with one deleted, and the mean over `PAIRS` with the place"
         " and the next one exchanged.",
     ],
-    then="One seed, a short training. The difference is large enough for it.",
+    when_correct="One seed, a short training. The difference is large enough"
+    " for it.",
 )
 
 progress, variant = notebook(__name__)

@@ -9,8 +9,8 @@ import pytest
 from checks import ROOT, Chapter
 
 from onebyone import check
-from onebyone.check.tasks import tasks_of
-from onebyone.check.verdicts import NOT_ATTEMPTED, Note, Verdict
+from onebyone.check.engine.tasks import tasks_of
+from onebyone.check.engine.verdicts import NOT_ATTEMPTED, Note, Verdict
 from tools import claims, exercise_pages, exercises, notebooks
 
 TASKS = range(6, 10)

@@ -26,20 +26,20 @@ from torch import Tensor, nn
 
 import check_examples
 from onebyone import check
-from onebyone.check import guard
-from onebyone.check.code import Array, Function, Module
-from onebyone.check.guard import NotYet, TimeUp
-from onebyone.check.tasks import (
+from onebyone.check.engine import guard
+from onebyone.check.engine.code import Array, Function, Module
+from onebyone.check.engine.guard import NotYet, TimeUp
+from onebyone.check.engine.tasks import (
     Choice,
-    Judged,
+    Custom,
+    Group,
     Mistake,
     Number,
-    Several,
     Shape,
     Task,
     notebook,
 )
-from onebyone.check.verdicts import CORRECT, NOT_ATTEMPTED, NOT_YET
+from onebyone.check.engine.verdicts import CORRECT, NOT_ATTEMPTED, NOT_YET
 
 TASKS = check_examples.all_tasks()
 
@@ -56,7 +56,7 @@ count = Number(
         Mistake(lambda c, k: k * c * c + c, "One row.", "Square it."),
     ],
     hints=["Weights.", "Biases too."],
-    then="Well counted.",
+    when_correct="Well counted.",
 )
 shape = Shape(
     "A shape",
@@ -85,7 +85,7 @@ array = Array(
     mistakes=[Mistake(lambda X: X**2, "Squared.", "Twice is not squared.")],
 )
 choice = Choice("Which", right="ac", wrong={"b": "b is wrong. Look again."})
-both = Several(
+both = Group(
     "Two",
     {
         "a": Number("a", lambda n: n + 7, mistakes=[plain_sum]),
@@ -396,7 +396,7 @@ class SlowModule(nn.Module):
         (layer, hangs),
         (layer, lambda *_: SlowModule()),
         (count, Slow()),
-        (Judged("J", lambda answer: answer()), hangs),
+        (Custom("J", lambda answer: answer()), hangs),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -779,7 +779,7 @@ def prints_markup(X):
         (mean, prints_markup),
         (mean, lambda X: Markup()),
         (layer, lambda *_: Markup()),
-        (Judged(HTML, lambda answer: HTML), 1),
+        (Custom(HTML, lambda answer: HTML), 1),
         (mean, type(HTML, (), {})),
     ],
 )
@@ -789,7 +789,7 @@ def test_nothing_shown_can_put_html_on_the_page(task, answer):
 
 
 def test_a_note_is_escaped_too():
-    task = Judged(HTML, lambda answer: None, hints=[HTML, "b"])
+    task = Custom(HTML, lambda answer: None, hints=[HTML, "b"])
     assert "<img" not in task.hint(1)._repr_html_()
     assert "<img" not in variant(HTML)._repr_html_()
 
@@ -911,7 +911,7 @@ def test_what_is_said_of_choices(answer, phrase):
     assert choice("A, C") and choice(["c", "a"]) and choice({"a", "c"})
 
 
-def test_each_of_several_values_is_judged_for_itself():
+def test_each_of_group_values_is_judged_for_itself():
     assert both(a=10, b=(3, 2)) and both(10, (3, 2)) and both(10, b=[3, 2])
     assert both(a=..., b=...).state == both().state == NOT_ATTEMPTED
     message = says(both, a=10)

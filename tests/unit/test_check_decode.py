@@ -10,7 +10,7 @@ from test_check import HOSTILE, is_decent, values
 
 from onebyone import check, cost
 from onebyone.check import decode
-from onebyone.check.verdicts import Note
+from onebyone.check.engine.verdicts import Note
 
 NIN = decode.layers_of(decode.made(decode.NETWORKS[0]), (1, 224, 224))
 ALL = pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import torch
 import check_examples
 from check_examples import Answer, answer
 from onebyone import check
-from onebyone.check.tasks import Several, Task, Value
-from onebyone.check.verdicts import CORRECT, NOT_ATTEMPTED, NOT_YET
+from onebyone.check.engine.tasks import Group, Task, Value
+from onebyone.check.engine.verdicts import CORRECT, NOT_ATTEMPTED, NOT_YET
 
 TASKS = check_examples.all_tasks()
 VARYING = [task for task in TASKS if getattr(task, "vary", None)]
@@ -17,8 +17,10 @@ by_path = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.path)
 
 
 def diagnoses(task: Task) -> list[str]:
-    parts = task.parts.values() if isinstance(task, Several) else [task]
-    return [m.says for part in parts for m in getattr(part, "mistakes", ())]
+    parts = task.parts.values() if isinstance(task, Group) else [task]
+    return [
+        m.diagnosis for part in parts for m in getattr(part, "mistakes", ())
+    ]
 
 
 @by_path
@@ -92,8 +94,8 @@ def test_variants_recognise_the_same_mistakes(task):
         twin = getattr(getattr(check, module).variant(student), name)
         drawn.add(repr(twin.given))
         examples = (
-            check_examples.of_several(twin)
-            if isinstance(twin, Several)
+            check_examples.of_group(twin)
+            if isinstance(twin, Group)
             else check_examples.of_value(twin)
         )
         assert twin.given != task.given
@@ -104,7 +106,7 @@ def test_variants_recognise_the_same_mistakes(task):
 
 
 NOT_VARYING = [
-    t for t in TASKS if isinstance(t, Value | Several) and t not in VARYING
+    t for t in TASKS if isinstance(t, Value | Group) and t not in VARYING
 ]
 
 

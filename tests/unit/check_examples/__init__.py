@@ -2,7 +2,7 @@
 
 Most follow from the task itself: its right answer, and what each of its
 mistakes leads to. A module here, named as the notebook is, adds EXAMPLES for
-tasks that know neither (Judged, Array) and more for any other.
+tasks that know neither (Custom, Array) and more for any other.
 """
 
 import importlib
@@ -14,8 +14,15 @@ import torch
 from torch import nn
 
 from onebyone import check
-from onebyone.check.code import Array, Function, Module
-from onebyone.check.tasks import Choice, Judged, Several, Task, Value, tasks_of
+from onebyone.check.engine.code import Array, Function, Module
+from onebyone.check.engine.tasks import (
+    Choice,
+    Custom,
+    Group,
+    Task,
+    Value,
+    tasks_of,
+)
 
 
 @dataclass
@@ -63,7 +70,7 @@ def of_value(task: Value) -> Examples:
     examples = Examples(
         right=[answer(right)],
         mutants=[
-            (answer(m.wrong(**task.given)), m.says) for m in task.mistakes
+            (answer(m.wrong(**task.given)), m.diagnosis) for m in task.mistakes
         ],
     )
     if isinstance(right, int | float):
@@ -76,7 +83,7 @@ def of_value(task: Value) -> Examples:
     return examples
 
 
-def of_several(task: Several) -> Examples:
+def of_group(task: Group) -> Examples:
     parts = {name: of_value(part) for name, part in task.parts.items()}
     right = {n: p.right(**p.given) for n, p in task.parts.items()}
     examples = Examples(
@@ -116,7 +123,7 @@ def of_function(task: Function) -> Examples:
     return Examples(
         right=[answer(task.right)],
         blank=[answer(stub)],
-        mutants=[(answer(m.wrong), m.says) for m in task.mistakes],
+        mutants=[(answer(m.wrong), m.diagnosis) for m in task.mistakes],
         unrelated=[
             answer(lambda *_: torch.ones(1, 2, 3, 4, 5)),
             answer(lambda *_: [].sort()),
@@ -133,7 +140,7 @@ def of_module(task: Module) -> Examples:
     if task.cases[0][0] is None:
         return Examples(
             right=[answer(task.right())],
-            mutants=[(answer(m.wrong()), m.says) for m in task.mistakes],
+            mutants=[(answer(m.wrong()), m.diagnosis) for m in task.mistakes],
             unrelated=[
                 answer(nn.Flatten()),
                 answer(nn.Linear(7, 5)),
@@ -145,7 +152,7 @@ def of_module(task: Module) -> Examples:
     return Examples(
         right=[answer(task.right)],
         blank=[answer(stub), answer(StubModule)],
-        mutants=[(answer(m.wrong), m.says) for m in task.mistakes],
+        mutants=[(answer(m.wrong), m.diagnosis) for m in task.mistakes],
         unrelated=[
             answer(lambda *_: nn.Flatten()),
             answer(lambda *_: nn.Linear(7, 5)),
@@ -159,12 +166,12 @@ def of_module(task: Module) -> Examples:
 
 KINDS = {
     Value: of_value,
-    Several: of_several,
+    Group: of_group,
     Choice: of_choice,
     Function: of_function,
     Module: of_module,
     Array: lambda task: Examples(),
-    Judged: lambda task: Examples(),
+    Custom: lambda task: Examples(),
 }
 
 

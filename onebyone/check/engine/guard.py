@@ -404,7 +404,7 @@ LIBRARIES = (
     Path(os.__file__).parent,
     Path(torch.__file__).parents[1],
     Path(numpy.__file__).parents[1],
-    Path(__file__).parents[1],
+    Path(__file__).parents[2],
 )
 
 

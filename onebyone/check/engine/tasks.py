@@ -24,8 +24,8 @@ from fractions import Fraction
 import numpy
 import torch
 
-from onebyone.check import verdicts
-from onebyone.check.guard import (
+from onebyone.check.engine import verdicts
+from onebyone.check.engine.guard import (
     NotAttempted,
     NotYet,
     TimeUp,
@@ -34,7 +34,7 @@ from onebyone.check.guard import (
     shown,
     shown_error,
 )
-from onebyone.check.verdicts import Note, Verdict
+from onebyone.check.engine.verdicts import Note, Verdict
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,17 @@ class Mistake:
     Attributes:
         wrong: makes what somebody with this mistake answers, from the same
             arguments as the task's `right`.
-        says: one sentence that names the mistake.
-        way: one sentence that points the way, without the answer.
+        diagnosis: one sentence that names the mistake.
+        nudge: one sentence that points the way, without the answer.
     """
 
     wrong: Callable
-    says: str
-    way: str
+    diagnosis: str
+    nudge: str
 
     @property
     def message(self) -> str:
-        return f"{self.says} {self.way}"
+        return f"{self.diagnosis} {self.nudge}"
 
 
 @dataclass(eq=False, repr=False)
@@ -64,7 +64,7 @@ class Task:
     Attributes:
         title: what the exercise is called in its notebook.
         hints: from a nudge to all but the answer.
-        then: what is worth knowing once the answer is right.
+        when_correct: what is worth knowing once the answer is right.
 
     `seconds` is how long the student's code may take, `path` how to reach the
     task (`check.nin.block_parameters`; empty for a part of another task),
@@ -74,7 +74,7 @@ class Task:
     title: str
     _: KW_ONLY
     hints: Sequence[str] = ()
-    then: str = ""
+    when_correct: str = ""
 
     # no fields: without annotation
     seconds = 10.0
@@ -119,7 +119,7 @@ class Task:
         except BaseException as error:
             message = f"This cannot be judged: {shown_error(error)}"
             return verdicts.NOT_YET, message
-        return verdicts.CORRECT, f"{remark or ''} {self.then}"
+        return verdicts.CORRECT, f"{remark or ''} {self.when_correct}"
 
     def judge(self, *answers: object, **named: object) -> str | None:
         """Judge an answer; a remark on a right one may be returned.
@@ -220,7 +220,7 @@ class Value(Compared):
         """Mistakes that these parameters do not tell from another answer."""
         values = {"the right answer": self.right(**self.given)}
         for mistake in self.mistakes:
-            values[mistake.says] = mistake.wrong(**self.given)
+            values[mistake.diagnosis] = mistake.wrong(**self.given)
         return [
             f"{first} = {second}"
             for (first, a), (second, b) in itertools.combinations(
@@ -345,8 +345,8 @@ class Shape(Value):
 
 
 @dataclass(eq=False, repr=False)
-class Several(Task):
-    """Several values of one kind of thing, each with mistakes of its own.
+class Group(Task):
+    """Group values of one kind of thing, each with mistakes of its own.
 
     The answers come by name: `check.nin.costs(parameters=…, macs=…)`.
     `given` and `vary` are those of all parts together.
@@ -379,7 +379,7 @@ class Several(Task):
         if not done:
             raise NotYet("\n".join([*lines, self.pointer()]))
 
-    def with_given(self, given: Mapping[str, object]) -> "Several":
+    def with_given(self, given: Mapping[str, object]) -> "Group":
         twin = copy.copy(self)
         twin.given = {**self.given, **given}
         twin.__post_init__()
@@ -434,7 +434,7 @@ class Choice(Task):
 
 
 @dataclass(eq=False, repr=False)
-class Judged(Task):
+class Custom(Task):
     """Anything else: `fault` takes the answer and says what is wrong.
 
     It gets the answer, and whatever else the check is called with, and
@@ -489,7 +489,7 @@ class Variant:
     """
 
     def __init__(self, name: str, tasks: Mapping[str, Task]):
-        kinds: dict[str, dict[str, Value | Several]] = {}
+        kinds: dict[str, dict[str, Value | Group]] = {}
         for key, task in tasks.items():
             if getattr(task, "vary", None):
                 kind = repr((task.given, task.vary))
@@ -512,7 +512,7 @@ class Variant:
         return self._note._repr_html_()
 
 
-def drawn(seed: str, tasks: Sequence[Value | Several]) -> dict[str, object]:
+def drawn(seed: str, tasks: Sequence[Value | Group]) -> dict[str, object]:
     """New parameters, the same for all of the tasks."""
     first = tasks[0]
     generator = random.Random(hashlib.sha256(seed.encode()).digest())
@@ -524,7 +524,7 @@ def drawn(seed: str, tasks: Sequence[Value | Several]) -> dict[str, object]:
     raise ValueError(f"{first.path}: no variant keeps its mistakes apart")
 
 
-def clash(task: Value | Several, given: Mapping[str, object]) -> bool:
+def clash(task: Value | Group, given: Mapping[str, object]) -> bool:
     try:
         return bool(task.with_given(given).clashes())
     except (ArithmeticError, ValueError):

@@ -14,7 +14,7 @@ import numpy
 import torch
 from torch import Tensor, nn
 
-from onebyone.check.guard import (
+from onebyone.check.engine.guard import (
     NotAttempted,
     NotYet,
     Raised,
@@ -23,7 +23,7 @@ from onebyone.check.guard import (
     shown,
     type_name,
 )
-from onebyone.check.tasks import Compared, number, number_text
+from onebyone.check.engine.tasks import Compared, number, number_text
 
 MOST_ORDERS = 720  # orders of equal layers that are tried
 
