@@ -25,7 +25,7 @@ from onebyone.check.engine.guard import (
 )
 from onebyone.check.engine.tasks import Compared, number, number_text
 
-MOST_ORDERS = 720  # orders of equal layers that are tried
+MAX_ORDERS = 720  # orders of equal layers that are tried
 
 
 class Draw:
@@ -143,8 +143,8 @@ class Function(Compared):
     tolerance: float = 1e-8
 
     def read(self, answer: object) -> list[tuple]:
-        """For each case its arguments, those given away, and the result."""
-        check_function(answer)
+        """Return each case's arguments, those given away and the result."""
+        require_function(answer)
         drawn = [self.inputs(Draw(seed)) for seed in range(self.cases)]
         return [(case, *call(answer, case)) for case in drawn]
 
@@ -164,13 +164,14 @@ class Function(Compared):
             for name, theirs, ours in zip(case, given, own):
                 if shared(result, theirs) and not shared(expected, ours):
                     return (
-                        f"Your result shares its memory with `{name}`: who"
-                        " changes one of them in place changes both."
+                        f"Your result shares its memory with `{name}`:"
+                        " changing one of them in place changes both."
                     )
         return None
 
 
-def check_function(answer: object) -> None:
+def require_function(answer: object) -> None:
+    """Raise NotYet or NotAttempted unless the answer is a function."""
     if is_stub(answer):
         raise NotAttempted("The function has no body yet.")
     if isinstance(answer, type):
@@ -183,7 +184,7 @@ def check_function(answer: object) -> None:
 
 
 def call(function: Callable, case: Mapping) -> tuple[list, object]:
-    """Copies of the arguments, which must not change, and the result."""
+    """Return the arguments given, which must not change, and the result."""
     given = copies(case)
     result = outcome(function, *given)
     for (name, value), after in zip(case.items(), given):
@@ -207,7 +208,7 @@ def unchanged(before: Tensor, after: Tensor) -> bool:
 
 
 def shared(one: object, other: object) -> bool:
-    """Whether two tensors lie in the same memory."""
+    """Return whether two tensors lie in the same memory."""
     if not isinstance(one, Tensor) or not isinstance(other, Tensor):
         return False
     first, second = (t.untyped_storage().data_ptr() for t in (one, other))
@@ -247,12 +248,12 @@ class Module(Compared):
     tolerance: float = 1e-8
 
     def read(self, answer: object) -> list[nn.Module]:
-        return [built(answer, arguments) for arguments, _ in self.cases]
+        return [build(answer, arguments) for arguments, _ in self.cases]
 
     def fault(self, mine: list[nn.Module], other: Callable) -> str | None:
         both_raised = 0
         for module, (arguments, shape) in zip(mine, self.cases):
-            reference = prepared(other(*(arguments or ())))
+            reference = prepare(other(*(arguments or ())))
             X = Draw(1).tensor(*shape)
             made = "" if arguments is None else f" made with {arguments}"
             try:
@@ -266,7 +267,7 @@ class Module(Compared):
     def both_raise(
         self, module: nn.Module, reference: nn.Module, X: Tensor
     ) -> bool:
-        """Whether neither gives a result; raise NotYet if they differ."""
+        """Return whether both fail; raise NotYet if they differ."""
         with torch.no_grad():
             expected = outcome(reference, X.clone())
             actual = outcome(module, X.clone())
@@ -286,8 +287,8 @@ class Module(Compared):
         )
 
 
-def built(answer: object, arguments: tuple | None) -> nn.Module:
-    """A copy of the student's module, in float64 and eval mode."""
+def build(answer: object, arguments: tuple | None) -> nn.Module:
+    """Return a copy of the student's module, in float64 and eval mode."""
     module = answer
     if arguments is None and isinstance(answer, type):
         raise NotYet("This is a class. Pass a module made from it.")
@@ -317,8 +318,8 @@ def shown_module(answer: object) -> str:
     return shown(answer)
 
 
-def prepared(reference: nn.Module) -> nn.Module:
-    """The reference in float64, with parameters unlike any initial ones."""
+def prepare(reference: nn.Module) -> nn.Module:
+    """Return the reference in float64, unlike one with initial values."""
     reference = reference.to(torch.float64).eval()
     draw = Draw(0)
     with torch.no_grad():
@@ -340,16 +341,18 @@ def compare_layers(module: nn.Module, reference: nn.Module) -> None:
     )
     if count != right:
         raise NotYet(f"has {count:,} parameters instead of {right:,}.")
-    if counted(layers(module)) != counted(layers(reference)):
-        raise NotYet("has as many parameters as it should, in other layers.")
+    if count_each(layers(module)) != count_each(layers(reference)):
+        raise NotYet(
+            "has the right number of parameters, but in other layers."
+        )
 
 
-def counted(found: dict[tuple, list]) -> dict[tuple, int]:
+def count_each(found: dict[tuple, list]) -> dict[tuple, int]:
     return {key: len(same_kind) for key, same_kind in found.items()}
 
 
 def layers(net: nn.Module) -> dict[tuple, list]:
-    """Submodules with parameters of their own, by the shapes of these."""
+    """Return the submodules with own parameters, by the shapes of these."""
     found = {}
     for module in net.modules():
         own = {
@@ -365,12 +368,12 @@ def layers(net: nn.Module) -> dict[tuple, list]:
 def orders(module: nn.Module, reference: nn.Module) -> Iterator[None]:
     """Copy the reference's parameters, once for each order of equal layers."""
     mine, theirs = layers(module), layers(reference)
-    ways = itertools.product(
+    matches = itertools.product(
         *(itertools.permutations(mine[key]) for key in theirs)
     )
-    for way in itertools.islice(ways, MOST_ORDERS):
+    for match in itertools.islice(matches, MAX_ORDERS):
         with torch.no_grad():
-            for own, other in zip(way, theirs.values()):
+            for own, other in zip(match, theirs.values()):
                 for a, b in zip(own, other):
                     for name, tensor in a.items():
                         tensor.copy_(b[name])
@@ -399,7 +402,7 @@ class Array(Compared):
         try:
             return plain(torch.as_tensor(answer))
         except (TypeError, ValueError, RuntimeError):
-            raise NotYet(f"{shown(answer)} is no tensor.") from None
+            raise NotYet(f"{shown(answer)} is not a tensor.") from None
 
     def fault(
         self, mine: Tensor, other: Callable, *context: object
