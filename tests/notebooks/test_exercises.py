@@ -9,7 +9,7 @@ import pytest
 from checks import ROOT, Chapter
 
 from onebyone import check
-from onebyone.check.engine.tasks import tasks_of
+from onebyone.check.engine.notebook import tasks_of
 from onebyone.check.engine.verdicts import NOT_ATTEMPTED, Note, Verdict
 from tools import claims, exercise_pages, exercises, notebooks
 
