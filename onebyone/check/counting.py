@@ -19,7 +19,7 @@ from onebyone.check.engine import (
     notebook,
     part,
 )
-from onebyone.check.engine.guard import shown
+from onebyone.check.engine.guard import show
 
 # --- Output size -----------------------------------------------------------
 
@@ -29,7 +29,7 @@ def positions(n, k, s, p):
 
 
 def size_mistakes(axis):
-    """Mistakes about one side of the map, height `h` or width `w`."""
+    """Return the mistakes about a side of the map, `h` or `w`."""
     return [
         mistakes.did_not_round(
             lambda k, s, p, **sides: (sides[axis] + 2 * p - k) / s + 1
@@ -944,7 +944,7 @@ def fault_of_units(units):
     for tool in REPORTS:
         letter = units.get(tool)
         if not isinstance(letter, str) or letter.strip().lower() not in UNITS:
-            return f"{tool}: {shown(letter)} is not one of the letters a to e."
+            return f"{tool}: {show(letter)} is not one of the letters a to e."
         chosen[tool] = letter.strip().lower()
     for tool, letter in chosen.items():
         if letter != REPORTS[tool]:

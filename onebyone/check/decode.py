@@ -155,7 +155,7 @@ QUANTITIES = [
 
 
 def each(change: Callable[[Layer], Layer | None]) -> Callable:
-    """A change of all layers, one by one; None leaves the layer out."""
+    """Return a change of all layers, one by one; None leaves one out."""
 
     def changed(layers: Layers) -> Layers:
         return tuple(new for old in layers if (new := change(old)))
@@ -168,7 +168,7 @@ def block(layer: Layer) -> str:
 
 
 def without_twins(layers: Layers, spared: str = "") -> Layers:
-    """Of like 1×1 layers in a block, only one; the block `spared` whole."""
+    """Return one of like 1×1 layers in a block; the block `spared` whole."""
     return tuple(
         layer
         for i, layer in enumerate(layers)
@@ -182,16 +182,17 @@ def without_twins(layers: Layers, spared: str = "") -> Layers:
 
 
 def without_last_block(layers: Layers) -> Layers:
-    """Without the last that convolves, which must not be the only one."""
+    """Return all but the last block that convolves, unless it is alone."""
     blocks = [block(layer) for layer in layers if layer.kind is nn.Conv2d]
     last = blocks[-1:] if len(set(blocks)) > 1 else []
     return tuple(layer for layer in layers if block(layer) not in last)
 
 
 def without_reductions(layers: Layers) -> Layers:
-    """Kernels behind a 1×1 of their block read what the 1×1 has read.
+    """Return the layers without those 1×1 that reduce channels.
 
-    An Inception block without them projects its pooling neither.
+    Kernels after such a 1×1 then read what it has read. An Inception block
+    does not project its pooling then, either.
     """
     kept = []
     for layer in layers:
@@ -263,7 +264,7 @@ ON_NETWORKS = [
     Change("The padding is forgotten.", in_convolutions(forget_padding)),
     Change("The sizes of maps are rounded up.", in_convolutions(round_up)),
     Change("Where maps are pooled, sizes are rounded up.", pools_round_up),
-    Change("The windows of the pooling are taken for 2×2.", pools_of_two),
+    Change("The pooling windows are taken for 2×2.", pools_of_two),
     Change("The stride of the first layer is forgotten.", forget_stride),
 ]
 ON_LAYERS = [
@@ -279,8 +280,7 @@ ON_LAYERS = [
         "The batch norms are forgotten.", each(lambda x: x if x.k else None)
     ),
     Change(
-        "The running means and variances of the batch norms are no"
-        " parameters.",
+        "The running means and variances of the batch norms are counted.",
         each(lambda x: x if x.k else x._replace(bias=4)),
     ),
     Change(
@@ -306,7 +306,7 @@ ON_LAYERS = [
         each(lambda x: None if x.kind is nn.Linear else x),
     ),
     Change(
-        "A fully connected layer is added, which is not there.",
+        "A fully connected layer is added that is not there.",
         with_linear_head,
     ),
     Change("The image is taken for a colour image.", first_reads(3)),

@@ -392,7 +392,7 @@ FIRSTS = {"kernel": (5, 6, 7, 9, 10, 12), "stride": (2, 3, 5)}
 
 
 def needed(kernel, stride, last=1, pools=3):
-    """The smallest image with that many pixels in the last map's side."""
+    """Return the smallest image with that many pixels in the last side."""
     for _ in range(pools):
         last = 2 * (last - 1) + 3
     return stride * (last - 1) + kernel
@@ -599,7 +599,7 @@ class_maps = Array(
 
 
 def pictures(figure):
-    """Arrays and colour ranges of the images in a figure."""
+    """Return the images in a figure, each with its array."""
     if not hasattr(figure, "axes") or not hasattr(figure, "savefig"):
         raise guard.NotYet("Give the figure, as `plt.subplots` returns it.")
     return [
@@ -751,7 +751,7 @@ orders = Group(
 
 
 def last_block(*plan, relus=(True, True, False)):
-    """A builder; the plan has (wide in, wide out, kernel, padding)."""
+    """Return a builder; the plan has (wide in, wide out, kernel, padding)."""
 
     def build(in_channels, num_classes):
         def width(wide):
@@ -832,15 +832,14 @@ def fault_of_test(test):
             answer = answer.item()
         if not isinstance(answer, bool | numpy.bool_):
             return (
-                f"For {name} your test gives {guard.shown(answer)}, which is"
+                f"For {name} your test gives {guard.show(answer)}, which is"
                 " neither `True` nor `False`."
             )
         right = name == "global average pooling"
         if answer and not right:
             far_off = guard.outcome(test, lambda X, pool=pool: pool(X) + 1e6)
             return f"Your test lets {name} pass. " + (
-                "Look at the values that come out, and not only at their"
-                " shape."
+                "Look at the values that come out, not only at their shape."
                 if far_off is True
                 else "On your map it agrees with the average; choose another."
             )

@@ -23,7 +23,7 @@ from onebyone.check.engine import (
     notebook,
     part,
 )
-from onebyone.check.engine.guard import Raised, outcome, shown
+from onebyone.check.engine.guard import Raised, outcome, show
 from onebyone.check.engine.tasks import number
 from onebyone.models.inception import InceptionBlock, conv_relu
 
@@ -503,9 +503,9 @@ fold_border = Choice(
     hints=[
         "What does a zero in the padding stand for: the pixel, or what the"
         " 1×1 makes of it?",
-        "A 1×1 maps a pixel of zeros to its bias, but the padding behind it"
-        " holds zeros. How far from the border does a 5×5 notice, and what"
-        " if that bias is zero?",
+        "A 1×1 maps a pixel of zeros to its bias, but the padding after it"
+        " holds zeros. How far from the border does a 5×5 notice, and what if"
+        " that bias is zero?",
     ],
 )
 
@@ -619,7 +619,7 @@ class Branches(nn.Module):
 
 
 def block_with(third, pool=nn.MaxPool2d, order=(0, 1, 2, 3)):
-    """A builder of blocks; `third` makes the layers behind its first 1×1."""
+    """Return a builder of blocks; `third` makes the third branch's end."""
 
     def build(in_channels, c1, c3, c5, p):
         branches = [
@@ -732,7 +732,7 @@ behind = Number(
 
 
 def network_costs(in_channels=3, classes=1000):
-    """Parameters and MACs of four networks for 224×224 images."""
+    """Return parameters and MACs of four networks for 224×224 images."""
     with torch.device("meta"):
         nets = {
             "AlexNet": torchvision.models.alexnet(),
@@ -751,7 +751,7 @@ def network_costs(in_channels=3, classes=1000):
 
 
 def theirs(auxiliary):
-    """What torchvision's GoogLeNet costs."""
+    """Return how many parameters torchvision's GoogLeNet has."""
     with torch.device("meta"):
         net = torchvision.models.googlenet(
             aux_logits=auxiliary, init_weights=False
@@ -835,7 +835,7 @@ compared = Choice(
 
 
 def sides(side, up=True, conv=True, poolings=4):
-    """The sides of GoogLeNet's maps, behind its 7×7 and its poolings."""
+    """Return the sides of maps after GoogLeNet's 7×7 and its poolings."""
     found = [(side - 1) // 2 + 1 if conv else side]
     for _ in range(poolings):
         found.append((found[-1] - 3 + (1 if up else 0)) // 2 + 1)
@@ -889,7 +889,7 @@ smallest_image = Number(
 
 def fault_of_small(net):
     if isinstance(net, type) or not isinstance(net, nn.Module):
-        return f"This is {shown(net)}, not a network."
+        return f"This is {show(net)}, not a network."
     blocks = [m for m in net.modules() if isinstance(m, InceptionBlock)]
     if len(blocks) < 3:
         return f"Your network has {len(blocks)} Inception blocks, not three."

@@ -169,7 +169,7 @@ NINS = {"c_in": (2, 3, 4, 6), "classes": (20, 37, 47, 62, 101, 200)}
 
 
 def rows(c_in, classes):
-    """Input and output channels, kernel and map side of the four blocks."""
+    """Return channels in and out, kernel and map side of the four blocks."""
     return [
         (c_in, 96, 11, 54),
         (96, 256, 5, 26),
@@ -242,12 +242,12 @@ POOLED = 96 * 26**2 + 256 * 12**2 + 384 * 5**2  # what the poolings write
 
 
 def block_maps(c_in, c, k, n):
-    """What the three layers of a block write."""
+    """Return how many numbers the three layers of a block write."""
     return 3 * c * n * n
 
 
 def kept(c_in, classes, image=1, relus=1, pooled=1, index=8):
-    """Bytes that training keeps; the arguments say what is counted."""
+    """Return what training keeps, in bytes; arguments say what counts."""
     written = relus * total(block_maps, c_in=c_in, classes=classes)
     numbers = image * c_in * IMAGE_SIDE**2 + written + pooled * POOLED
     return 4 * numbers + index * POOLED
@@ -314,15 +314,15 @@ def paper_nin(num_1x1=2):
 # --- 3×3 in place of 1×1 ---------------------------------------------------
 
 
-def block_of(*behind, relus=True):
-    """A builder of blocks: a spatial convolution and others behind it."""
+def block_of(*others, relus=True):
+    """Return a builder of blocks, which have `others` after the first."""
 
     def build(in_channels, out_channels, kernel_size, stride, padding):
         first = nn.Conv2d(
             in_channels, out_channels, kernel_size, stride, padding
         )
         layers = [first, nn.ReLU()]
-        for k, p in behind:
+        for k, p in others:
             layers.append(nn.Conv2d(out_channels, out_channels, k, padding=p))
             if relus:
                 layers.append(nn.ReLU())
@@ -690,9 +690,8 @@ tuning = Choice(
         "a": "The network has seen these images, so the largest network and"
         " the longest training look best. Choose by images that it has not"
         " trained on.",
-        "b": "Whoever chooses by the test set has fitted the choice to it,"
-        " and its accuracy is no longer an honest estimate. Keep it out of"
-        " the search.",
+        "b": "Choosing by the test set fits the choice to it, and its accuracy"
+        " is no longer an honest estimate. Keep it out of the search.",
         "d": "The mean of a dishonest estimate and an honest one is not"
         " honest. Keep the test set out of the search.",
     },
@@ -744,7 +743,7 @@ mean_loss = Number(
     ],
     hints=[
         "The log adds up one number for each batch.",
-        "Divide by the number of batches, of which the last one is not full.",
+        "Divide by the number of batches; the last one is not full.",
     ],
     when_correct="Guessing among ten classes costs ln 10 on average; compare.",
 )

@@ -47,7 +47,7 @@ to_grey = Function(
         Mistake(
             lambda X, weights: X.mean(dim=1, keepdim=True),
             "You took the mean of the three channels.",
-            "Each channel counts with a weight of its own.",
+            "Each channel counts with its own weight.",
         ),
         Mistake(
             lambda X, weights: to_grey_right(X, weights)[:, 0],
@@ -157,8 +157,8 @@ conv1x1 = Function(
         ),
     ],
     hints=[
-        "Line the pixels up: `X.flatten(2)` has the shape (B, C_in, H·W)."
-        " Which side does W stand on?",
+        "Line the pixels up: `X.flatten(2)` has the shape (B, C_in, H·W). On"
+        " which side of it is W?",
         "`W @ X.flatten(2)` is a product for each image. Then the bias, as a"
         " column, and the shape of a map.",
     ],
@@ -218,7 +218,7 @@ def fault_of_copy(as_conv):
         if isinstance(conv, guard.Raised):
             return f"For nn.Linear({c_in}, {c_out}) your function {conv}"
         if not isinstance(conv, nn.Conv2d):
-            return f"It returns {guard.shown(conv)}, not an `nn.Conv2d`."
+            return f"It returns {guard.show(conv)}, not an `nn.Conv2d`."
         if any(map(differ, before, linear.parameters())):
             return "Your function changes the linear layer that it is given."
         if (conv.in_channels, conv.out_channels) != (c_in, c_out):
@@ -454,8 +454,8 @@ fold = Function(
     hints=[
         "Write the second layer's formula, and put the first layer's in the"
         " place of its input.",
-        "Multiply out W2·(W1·x + b1) + b2, and collect what stands before x"
-        " and what does not depend on x.",
+        "Multiply out W2·(W1·x + b1) + b2, and collect what multiplies x and"
+        " what does not depend on x.",
     ],
 )
 

@@ -152,7 +152,7 @@ def relu_of_sum(Y, X):
 def block_like(
     join=relu_of_sum, middle=True, last_norm=True, always=False, shortcut=None
 ):
-    """A builder of residual blocks with one thing changed."""
+    """Return a builder of residual blocks with one thing changed."""
     shortcut = shortcut or {"kernel": 1, "padding": 0}
 
     def build(in_channels, channels, stride):
@@ -421,8 +421,8 @@ addable = Choice(
         " stretched. Only axes of length one are.",
         "e": "28 rows against 14 do not fit. Pooling or a stride would have"
         " to make them equal; the sum does not.",
-        "g": "Axes are compared from the last one on, and 16 stands against"
-        " 14. PyTorch knows nothing of channels that come last.",
+        "g": "Axes are compared from the last one on, and 16 meets 14. PyTorch"
+        " knows nothing of channels that come last.",
     },
     missing="There are more: an axis of length one, or a missing one in front,"
     " is stretched silently.",
@@ -439,7 +439,7 @@ SUMS = [  # shape of X beside Y of shape (2, 3, 4, 5), and what is wrong
     ((1, 3, 4, 5), "one image is added to all"),
     ((2, 3, 1, 1), "one pixel is stretched to the whole map"),
     ((3, 4, 5), "the batch axis is missing"),
-    ((2, 3, 5, 4), "height and width are exchanged"),
+    ((2, 3, 5, 4), "height and width are swapped"),
     ((2, 3, 4, 6), "one map is wider"),
 ]
 
@@ -453,7 +453,7 @@ def fault_of_add(add):
     if total is None:
         return "Your function gives nothing (`None`). Is there a `return`?"
     if not isinstance(total, torch.Tensor) or total.shape != Y.shape:
-        return f"Your function gives {guard.shown(total)} as the sum."
+        return f"Your function gives {guard.show(total)} as the sum."
     if not torch.equal(total, 2 * Y):
         return "What comes out is not the sum of the two tensors."
     for shape, what in SUMS:
@@ -545,7 +545,7 @@ start = Custom(
 
 
 def pre_like(order="nrcnrc", join=lambda Y, X: Y + X):
-    """A builder; n is batch norm, r is ReLU, c is a convolution."""
+    """Return a builder; n is batch norm, r is ReLU, c a convolution."""
     make = {
         "n": lambda c: nn.BatchNorm2d(c),
         "r": lambda c: nn.ReLU(),
@@ -631,7 +631,7 @@ def fault_of_bugs(bugs):
             return f"There is no letter for block {number} yet."
         if not isinstance(letter, str) or letter.lower() not in SYMPTOMS:
             return (
-                f"Block {number}: {guard.shown(letter)} is not one of the"
+                f"Block {number}: {guard.show(letter)} is not one of the"
                 f" letters {', '.join(SYMPTOMS)}."
             )
         letters[number] = letter.lower()
@@ -885,7 +885,7 @@ join_claims = Choice(
 
 
 def change(runs, value="train_error", batch_norm=True, deep=38, shallow=20):
-    """Change of the mean with depth, for plain and residual networks."""
+    """Return how depth changes the mean, for plain and residual networks."""
     chosen = runs[runs["batch_norm"] == batch_norm]
     means = chosen.groupby(["network", "layers"])[value].mean()
     return torch.tensor(
@@ -1017,7 +1017,7 @@ paths = Group(
             ),
             Mistake(
                 lambda **_: 0,
-                "In a plain network all would be gone.",
+                "In a plain network all of them would be gone.",
                 "Here the shortcut leads around the missing block.",
             ),
         ),
@@ -1088,11 +1088,11 @@ lesions = Results(
     fault=fault_of_lesions,
     hints=[
         "Write a function that gives the network without the module at one"
-        " place, and one that gives it with two neighbours exchanged; both"
-        " make an `nn.Sequential` of the same modules.",
+        " place, and one that gives it with two neighbours swapped; both make"
+        " an `nn.Sequential` of the same modules.",
         "For each network: the error of the whole, the mean error over"
         " `PLACES` with one deleted, and the mean over `PAIRS` with the place"
-        " and the next one exchanged.",
+        " and the next one swapped.",
     ],
     when_correct="One seed and a short training, but the difference is large"
     " enough to see.",

@@ -20,7 +20,7 @@ from onebyone.check.engine.guard import (
     Raised,
     is_stub,
     outcome,
-    shown,
+    show,
     type_name,
 )
 from onebyone.check.engine.tasks import Compared, number, number_text
@@ -61,7 +61,7 @@ def compare(actual: object, expected: object, tolerance: float) -> None:
         if not isinstance(actual, tuple | list) or len(actual) != len(
             expected
         ):
-            raise NotYet(f"gives {shown(actual)}, not {len(expected)} values.")
+            raise NotYet(f"gives {show(actual)}, not {len(expected)} values.")
         for one, other in zip(actual, expected):
             compare(one, other, tolerance)
     else:
@@ -78,10 +78,10 @@ def compare_tensors(
     if actual is None:
         raise NotYet("gives nothing (`None`). Is there a `return`?")
     if not isinstance(actual, Tensor):
-        raise NotYet(f"gives {shown(actual)}, not a tensor.")
+        raise NotYet(f"gives {show(actual)}, not a tensor.")
     if tuple(actual.shape) != tuple(expected.shape):
         raise NotYet(
-            f"gives the shape {shown(tuple(actual.shape))} instead of"
+            f"gives the shape {show(tuple(actual.shape))} instead of"
             f" {tuple(expected.shape)}."
         )
     if actual.device != expected.device:
@@ -162,7 +162,9 @@ class Function(Compared):
             own = copies(case)
             expected = self.right(*own)
             for name, theirs, ours in zip(case, given, own):
-                if shared(result, theirs) and not shared(expected, ours):
+                if share_memory(result, theirs) and not share_memory(
+                    expected, ours
+                ):
                     return (
                         f"Your result shares its memory with `{name}`:"
                         " changing one of them in place changes both."
@@ -178,8 +180,8 @@ def require_function(answer: object) -> None:
         raise NotYet(f"`{answer.__name__}` is a class, not a function.")
     if not callable(answer):
         raise NotYet(
-            f"This is {shown(answer)}, not a function. Pass the function"
-            " itself, without brackets behind its name."
+            f"This is {show(answer)}, not a function. Pass the function"
+            " itself, without brackets after its name."
         )
 
 
@@ -188,7 +190,7 @@ def call(function: Callable, case: Mapping) -> tuple[list, object]:
     given = copies(case)
     result = outcome(function, *given)
     for (name, value), after in zip(case.items(), given):
-        if isinstance(value, Tensor) and not unchanged(value, after):
+        if isinstance(value, Tensor) and not is_unchanged(value, after):
             raise NotYet(
                 f"Your function changes its input `{name}`, which its caller"
                 " may still need. Work on a new tensor."
@@ -203,11 +205,11 @@ def copies(case: Mapping[str, object]) -> list:
     ]
 
 
-def unchanged(before: Tensor, after: Tensor) -> bool:
+def is_unchanged(before: Tensor, after: Tensor) -> bool:
     return before.shape == after.shape and torch.equal(before, after.detach())
 
 
-def shared(one: object, other: object) -> bool:
+def share_memory(one: object, other: object) -> bool:
     """Return whether two tensors lie in the same memory."""
     if not isinstance(one, Tensor) or not isinstance(other, Tensor):
         return False
@@ -219,7 +221,7 @@ def arguments_text(case: Mapping[str, object]) -> str:
     return ", ".join(
         f"`{name}` of shape {tuple(value.shape)}"
         if isinstance(value, Tensor)
-        else f"`{name}` = {shown(value)}"
+        else f"`{name}` = {show(value)}"
         for name, value in case.items()
     )
 
@@ -283,7 +285,7 @@ class Module(Compared):
                     return False
         raise NotYet(
             "has the right layers, but computes something else: look at"
-            " their order and at what stands between them."
+            " their order and at what is between them."
         )
 
 
@@ -295,7 +297,7 @@ def build(answer: object, arguments: tuple | None) -> nn.Module:
     if arguments is not None:
         if isinstance(answer, nn.Module) or not callable(answer):
             raise NotYet(
-                f"This is {shown_module(answer)}. Pass the class or"
+                f"This is {show_module(answer)}. Pass the class or"
                 " function that builds the module."
             )
         if is_stub(answer) or is_stub(getattr(answer, "forward", None)):
@@ -306,16 +308,16 @@ def build(answer: object, arguments: tuple | None) -> nn.Module:
     if module is None:
         raise NotYet("Nothing (`None`) was built. Is there a `return`?")
     if not isinstance(module, nn.Module):
-        raise NotYet(f"This is {shown(module)}, not an `nn.Module`.")
+        raise NotYet(f"This is {show(module)}, not an `nn.Module`.")
     if is_stub(type(module).forward):
         raise NotAttempted("Its `forward` is still to be written.")
     return copy.deepcopy(module).to(torch.float64).eval()
 
 
-def shown_module(answer: object) -> str:
+def show_module(answer: object) -> str:
     if isinstance(answer, nn.Module):
         return f"a module (`{type_name(answer)}`)"
-    return shown(answer)
+    return show(answer)
 
 
 def prepare(reference: nn.Module) -> nn.Module:
@@ -335,7 +337,7 @@ def prepare(reference: nn.Module) -> nn.Module:
 
 
 def compare_layers(module: nn.Module, reference: nn.Module) -> None:
-    """Raise NotYet if the layers differ; their values are no matter."""
+    """Raise NotYet if the layers differ, whatever their values are."""
     count, right = (
         sum(p.numel() for p in net.parameters()) for net in (module, reference)
     )
@@ -396,13 +398,13 @@ class Array(Compared):
 
     def read(self, answer: object) -> Tensor:
         if not isinstance(answer, Tensor | numpy.ndarray | list | tuple):
-            raise NotYet(f"This is {shown(answer)}, not a tensor.")
+            raise NotYet(f"This is {show(answer)}, not a tensor.")
         if isinstance(answer, Tensor) and answer.is_meta:
             raise NotYet("A tensor on the device `meta` has no values.")
         try:
             return plain(torch.as_tensor(answer))
         except (TypeError, ValueError, RuntimeError):
-            raise NotYet(f"{shown(answer)} is not a tensor.") from None
+            raise NotYet(f"{show(answer)} is not a tensor.") from None
 
     def fault(
         self, mine: Tensor, other: Callable, *context: object

@@ -21,8 +21,8 @@ from onebyone.check.engine.guard import (
     NotYet,
     guarded,
     is_blank,
-    shown,
-    shown_error,
+    show,
+    show_error,
 )
 from onebyone.check.engine.tasks import number
 from onebyone.check.engine.verdicts import Note
@@ -220,7 +220,7 @@ class Decoder:
                 except NotYet as reason:
                     return Note(TITLE, str(reason))
                 except Exception as error:
-                    text = f"This cannot be decoded: {shown_error(error)}"
+                    text = f"This cannot be decoded: {show_error(error)}"
                     return Note(TITLE, text)
             text = self.explain_range(low, high)
             return Note(f"{TITLE} · {range_text(low, high)}", text)
@@ -370,23 +370,23 @@ class Decoder:
 
 
 def interval(count: object) -> tuple[Fraction, Fraction]:
-    """Return what a number may stand for; raise NotYet if it is no count."""
+    """Return what a number may stand for; raise NotYet if it is none."""
     if is_blank(count):
         raise NotYet("Give a number: `check.explain(1_995_284)`.")
     value = number(count)
     if value <= 0:
-        raise NotYet(f"{shown(count)} is not positive, but a count is.")
+        raise NotYet(f"{show(count)} is not positive, but a count is.")
     spread = Fraction(0)
     if isinstance(count, float | numpy.floating):
         digits = Decimal(str(count)).normalize().as_tuple()
         spread = Fraction(10) ** digits.exponent / 2
         if len(digits.digits) < MIN_DIGITS and spread > 1:
             raise NotYet(
-                f"{shown(count)} is rounded too much: give at least"
+                f"{show(count)} is rounded too much: give at least"
                 f" {MIN_DIGITS} digits."
             )
     if spread <= Fraction(1, 2) and value.denominator != 1:
-        raise NotYet(f"{shown(count)} is not a whole number, but a count is.")
+        raise NotYet(f"{show(count)} is not a whole number, but a count is.")
     if spread <= Fraction(1, 2):
         spread = Fraction(0)
     return value - spread, value + spread
@@ -394,5 +394,5 @@ def interval(count: object) -> tuple[Fraction, Fraction]:
 
 def range_text(low: Fraction, high: Fraction) -> str:
     if low == high:
-        return shown(int(low))
-    return f"{shown(int(low))} to {shown(int(high))}"
+        return show(int(low))
+    return f"{show(int(low))} to {show(int(high))}"

@@ -99,7 +99,7 @@ class Switch:
 
 
 @contextlib.contextmanager
-def captured(name: str, output: Output) -> Iterator[None]:
+def capture(name: str, output: Output) -> Iterator[None]:
     """Keep what is printed to sys.stdout, or sys.stderr, in this thread."""
     with _installing:
         switch = getattr(sys, name)
@@ -219,7 +219,7 @@ STATE = [
 
 
 @contextlib.contextmanager
-def kept(read: Callable, restore: Callable) -> Iterator[None]:
+def keep(read: Callable, restore: Callable) -> Iterator[None]:
     """Restore a state if it was changed, and only then."""
     old = read()
     try:
@@ -251,9 +251,9 @@ class guarded:
                 stack.enter_context(torch.autocast(device, enabled=False))
             stack.enter_context(torch.device("cpu"))
             for read, restore in STATE:
-                stack.enter_context(kept(read, restore))
-            stack.enter_context(captured("stdout", output))
-            stack.enter_context(captured("stderr", output))
+                stack.enter_context(keep(read, restore))
+            stack.enter_context(capture("stdout", output))
+            stack.enter_context(capture("stderr", output))
             stack.enter_context(time_limit(self.seconds))
             self._undo = stack.pop_all()
         return output
@@ -320,7 +320,7 @@ class Raised:
     error: BaseException
 
     def __str__(self) -> str:
-        return f"raised {shown_error(self.error)}"
+        return f"raised {show_error(self.error)}"
 
 
 def outcome(function: Callable, *arguments: object) -> object:
@@ -364,7 +364,7 @@ def type_name(value: object) -> str:
     return cut(str.__str__(type.__dict__["__name__"].__get__(type(value))))
 
 
-def shown(value: object) -> str:
+def show(value: object) -> str:
     """Return a student's value in a few words, whatever its `repr` does."""
     if isinstance(value, torch.Tensor | numpy.ndarray) and value.ndim:
         kind = "a tensor" if isinstance(value, torch.Tensor) else "an array"
@@ -381,11 +381,13 @@ def shown(value: object) -> str:
         return f"an object of type {type_name(value)}"
 
 
-def shown_error(error: BaseException) -> str:
+def show_error(error: BaseException) -> str:
     """Return an exception's text and the line of the student's code."""
     text, line = (attempt(of, error) for of in (str, student_line))
-    shown = f"`{type_name(error)}`" + (f": {cut(text)}" if text else "")
-    return shown + (f"\nIt happened in the line `{cut(line)}`." * bool(line))
+    shown_text = f"`{type_name(error)}`" + (f": {cut(text)}" if text else "")
+    return shown_text + (
+        f"\nIt happened in the line `{cut(line)}`." * bool(line)
+    )
 
 
 def attempt(function: Callable[..., str], error: BaseException) -> str:

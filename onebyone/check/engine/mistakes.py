@@ -87,7 +87,7 @@ macs_for_flops = recurring(
 )
 counted_biases_as_macs = recurring(
     "You counted the biases too.",
-    "Adding a bias is not a multiplication, so by convention it is no MAC.",
+    "Adding a bias is not a multiplication, so by convention it is not a MAC.",
 )
 weights_for_macs = recurring(
     "These are the weights.", "Each weight is used once at each position."

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 
-from onebyone.check.engine.guard import NotYet, is_blank, shown
+from onebyone.check.engine.guard import NotYet, is_blank, show
 from onebyone.check.engine.tasks import Task, require_attempt
 
 
@@ -98,7 +98,7 @@ class Results(Task):
             number = float(value)
         except (TypeError, ValueError):
             raise self.not_yet(
-                f"Under the key {key!r} you have {shown(value)}, not a number."
+                f"Under the key {key!r} you have {show(value)}, not a number."
             ) from None
         if not 0 <= number <= 1:
             raise self.not_yet(

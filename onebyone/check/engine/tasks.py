@@ -28,8 +28,8 @@ from onebyone.check.engine.guard import (
     TimeUp,
     guarded,
     is_blank,
-    shown,
-    shown_error,
+    show,
+    show_error,
 )
 from onebyone.check.engine.verdicts import Note, Verdict
 
@@ -112,7 +112,7 @@ class Task:
                 " Is there a loop that never ends?"
             )
         if output is not None and output.text.strip():
-            message += f"\nYour code printed: {shown(output.text.strip())}"
+            message += f"\nYour code printed: {show(output.text.strip())}"
         return Verdict(self.title, state, message.strip())
 
     def _judge(self, answers: tuple, named: dict) -> tuple[str, str]:
@@ -126,7 +126,7 @@ class Task:
         except NotYet as reason:
             return verdicts.NOT_YET, str(reason)
         except BaseException as error:
-            message = f"This cannot be judged: {shown_error(error)}"
+            message = f"This cannot be judged: {show_error(error)}"
             return verdicts.NOT_YET, message
         return verdicts.CORRECT, f"{remark or ''} {self.when_correct}"
 
@@ -248,7 +248,7 @@ class Value(Compared):
         return value == other
 
     def difference(self, value, right) -> str:
-        return f"{shown(value)} is not right."
+        return f"{show(value)} is not right."
 
 
 @dataclass(eq=False, repr=False)
@@ -296,18 +296,18 @@ def number(answer: object) -> Fraction:
     """Return a real number, exactly; raise NotYet if it is not one."""
     if isinstance(answer, str | bytes):
         raise NotYet(
-            f"{shown(answer)} is text. Write a number without quotes or"
+            f"{show(answer)} is text. Write a number without quotes or"
             " commas, such as `1000` or `1_000`."
         )
     if isinstance(answer, torch.Tensor | numpy.ndarray):
         if math.prod(answer.shape) != 1:
-            raise NotYet(f"{shown(answer).capitalize()} is not one number.")
+            raise NotYet(f"{show(answer).capitalize()} is not one number.")
         answer = answer.item()
     if isinstance(answer, bool | numpy.bool_):
         raise NotYet(f"{answer} is not a number.")
     if type(answer) is tuple:
         raise NotYet(
-            f"{shown(answer)} is a tuple, because a comma separates numbers"
+            f"{show(answer)} is a tuple, because a comma separates numbers"
             " in Python. Write `1000` or `1_000`, not `1,000`."
         )
     if callable(answer):
@@ -315,20 +315,20 @@ def number(answer: object) -> Fraction:
     if isinstance(answer, decimal.Decimal):
         answer = float(answer)  # its exponent may be astronomical
     if not isinstance(answer, numbers.Number):
-        raise NotYet(f"{shown(answer)} is not a number.")
+        raise NotYet(f"{show(answer)} is not a number.")
     if isinstance(answer, numbers.Complex) and answer.imag:
-        raise NotYet(f"{shown(answer)} is not a real number.")
+        raise NotYet(f"{show(answer)} is not a real number.")
     try:
         return Fraction(getattr(answer, "real", answer))
     except TypeError:  # numpy's float32 and relatives
         return Fraction(float(answer))
     except (ValueError, OverflowError):
-        raise NotYet(f"{shown(answer)} is not finite.") from None
+        raise NotYet(f"{show(answer)} is not finite.") from None
 
 
 def number_text(value: Fraction) -> str:
     if value.denominator == 1:
-        return shown(int(value))
+        return show(int(value))
     return f"{float(value):.6g}"
 
 
@@ -343,17 +343,17 @@ class Shape(Value):
         if isinstance(answer, torch.Tensor | numpy.ndarray):
             raise NotYet("Give the shape, not the tensor that has it.")
         if not isinstance(answer, tuple | list):
-            raise NotYet(f"{shown(answer)} is not a shape, which is a tuple.")
+            raise NotYet(f"{show(answer)} is not a shape, which is a tuple.")
         sizes = tuple(number(size) for size in answer)
         if any(size.denominator != 1 or size < 0 for size in sizes):
-            raise NotYet(f"{shown(answer)} has a size that is impossible.")
+            raise NotYet(f"{show(answer)} has a size that is impossible.")
         return tuple(int(size) for size in sizes)
 
     def same(self, value, other) -> bool:
         return tuple(value) == tuple(other)
 
     def difference(self, value, right) -> str:
-        text = f"{shown(value)} is not right"
+        text = f"{show(value)} is not right"
         if len(value) != len(right):
             return f"{text}: it has {len(value)} axes, not {len(right)}."
         axis = next(i for i, v in enumerate(value) if v != right[i])
@@ -363,7 +363,7 @@ class Shape(Value):
 
 @dataclass(eq=False, repr=False)
 class Group(Task):
-    """Group values of one kind of thing, each with mistakes of its own.
+    """Several values of one kind of thing, each with mistakes of its own.
 
     The answers come by name: `check.nin.costs(parameters=…, macs=…)`.
     `given` and `vary` are those of all parts together.
@@ -385,7 +385,7 @@ class Group(Task):
     def judge(self, *answers: object, **named: object) -> None:
         named = dict(zip(self.parts, answers)) | named
         if unknown := set(named) - set(self.parts):
-            raise NotYet(f"Unknown names: {shown(sorted(unknown))}.")
+            raise NotYet(f"Unknown names: {show(sorted(unknown))}.")
         require_attempt([named.get(name) for name in self.parts])
         lines, done = [], True
         for name, part in self.parts.items():
@@ -454,7 +454,7 @@ class Choice(Task):
         options = ", ".join(sorted({*self.right, *self.wrong}))
         some = "one or more" if len(self.right) > 1 else "one"
         raise NotYet(
-            f"{shown(answer)} is not one of the options. Give {some} of the"
+            f"{show(answer)} is not one of the options. Give {some} of the"
             f" letters {options} in quotes."
         )
 
