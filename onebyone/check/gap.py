@@ -682,32 +682,29 @@ def paper_weights(c, n, classes):
     return 9 * c * c + c * c + c * classes
 
 
-def macs_of(weights, name):
+def macs_of(weights):
     other = paper_weights if weights is common_weights else common_weights
-    return Number(
-        name,
+    return part(
         lambda c, n, classes: weights(c, n, classes) * n * n,
-        mistakes=[
-            mistakes.weights_for_macs(weights),
-            mistakes.flops_for_macs(),
-            Mistake(
-                lambda c, n, classes: other(c, n, classes) * n * n,
-                "This is the other order.",
-                "In the common order the 3×3 reduces; in the paper's, the last"
-                " 1×1 does.",
-            ),
-            mistakes.maps_shrink(
-                lambda c, n, classes: weights(c, n, classes) * (n - 2) ** 2
-            ),
-        ],
+        mistakes.weights_for_macs(weights),
+        mistakes.flops_for_macs(),
+        Mistake(
+            lambda c, n, classes: other(c, n, classes) * n * n,
+            "This is the other order.",
+            "In the common order the 3×3 reduces; in the paper's, the last"
+            " 1×1 does.",
+        ),
+        mistakes.maps_shrink(
+            lambda c, n, classes: weights(c, n, classes) * (n - 2) ** 2
+        ),
     )
 
 
 orders = Group(
     "Two orders",
     {
-        "common": macs_of(common_weights, "common"),
-        "paper": macs_of(paper_weights, "paper"),
+        "common": macs_of(common_weights),
+        "paper": macs_of(paper_weights),
         "lost": part(
             lambda c, n, classes: 9 * c - classes,
             Mistake(

@@ -775,7 +775,7 @@ def fault_of_costs(costs):
         if own == (macs, parameters):
             return f"{name}: the parameters come first, then the MACs."
         if own == (parameters, 2 * macs):
-            return f"{name}: these are FLOPs. One MAC is two of them."
+            return f"{name}: these are FLOPs. One MAC is two FLOPs."
         if name in ("NiN", "GoogLeNet"):
             if own[0] == network_costs(1, 10)[name][0]:
                 return (
