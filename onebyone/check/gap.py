@@ -415,7 +415,7 @@ input_sizes = Group(
             ),
             Mistake(
                 lambda kernel, stride: stride * (2**3 - 1) + kernel,
-                "You took the pooling layers to halve the maps exactly.",
+                "You assumed that the pooling layers halve the maps exactly.",
                 "Their windows have three pixels and a stride of two, so"
                 " each needs a map of three to make one pixel.",
             ),

@@ -401,8 +401,8 @@ fold = Function(
         ),
         Mistake(
             centre_bias,
-            "You let the bias of the 1×1 through the middle of the second"
-            " kernel alone.",
+            "You let the bias of the 1×1 through only in the middle of the"
+            " second kernel.",
             "It is there at each position that the kernel reads.",
         ),
         Mistake(
@@ -474,7 +474,7 @@ channel_rank = Number(
         ),
         Mistake(
             lambda **_: 1,
-            "Rank 1 would mean that one channel lies in between.",
+            "A rank of 1 would mean that there is one channel in the middle.",
             "How many do?",
         ),
     ],

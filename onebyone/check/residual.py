@@ -758,7 +758,7 @@ joins = Group(
             lambda c: 2 * c,
             Mistake(
                 lambda c: c,
-                "This is a sum, or one of the two chosen.",
+                "This is a sum, or just one of the two.",
                 "A concatenation keeps all channels of both.",
             ),
             Mistake(
@@ -914,7 +914,7 @@ deeper = Array(
         ),
         Mistake(
             lambda runs: -change(runs),
-            "Your sign says what is lost by taking layers away.",
+            "Your sign says what changes when layers are taken away.",
             "Subtract the error of the shallower networks.",
         ),
         Mistake(
