@@ -4,8 +4,7 @@ One module for each exercise notebook, with one task for each exercise. A
 task is called with an answer and gives a verdict; `hint()` helps, and each
 module's `progress()` shows what is done.
 
-How it works: verdicts.py shows, guard.py keeps what students write at arm's
-length, tasks.py and code.py hold the kinds of task.
+How it works is in engine/; a new task needs a look at its neighbours only.
 
 `check.explain(number)`, in decode.py, searches the mistakes that lead to a
 count, whatever the exercise.

@@ -6,16 +6,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from onebyone.check.code import Draw, Function
-from onebyone.check.guard import shown
-from onebyone.check.tasks import (
+from onebyone.check.engine import (
     Choice,
-    Judged,
+    Custom,
+    Draw,
+    Function,
+    Group,
     Mistake,
     Number,
-    Several,
+    Results,
+    mistakes,
     notebook,
+    part,
 )
+from onebyone.check.engine.guard import show
 
 # --- Output size -----------------------------------------------------------
 
@@ -25,52 +29,38 @@ def positions(n, k, s, p):
 
 
 def size_mistakes(axis):
-    """Mistakes about one side of the map, height `h` or width `w`."""
+    """Return the mistakes about a side of the map, `h` or `w`."""
     return [
-        Mistake(
-            lambda k, s, p, **sides: (sides[axis] + 2 * p - k) / s + 1,
-            "You did not round.",
-            "Half a step is no position; the formula rounds the division"
-            " down.",
+        mistakes.did_not_round(
+            lambda k, s, p, **sides: (sides[axis] + 2 * p - k) / s + 1
         ),
-        Mistake(
+        mistakes.rounded_up(
             lambda k, s, p, **sides: (
                 math.ceil((sides[axis] + 2 * p - k) / s) + 1
-            ),
-            "You rounded up.",
-            "A window that does not fit as a whole is left out.",
+            )
         ),
-        Mistake(
-            lambda k, s, p, **sides: positions(sides[axis], k, s, p / 2),
-            "You added the padding once.",
-            "PyTorch's padding stands on each side; some books give the"
-            " total.",
+        mistakes.padded_one_side(
+            lambda k, s, p, **sides: positions(sides[axis], k, s, p / 2)
         ),
-        Mistake(
-            lambda k, s, p, **sides: positions(sides[axis], k, s, 0),
-            "You left out the padding.",
-            "The kernel walks over the padded map.",
+        mistakes.forgot_padding(
+            lambda k, s, p, **sides: positions(sides[axis], k, s, 0)
         ),
-        Mistake(
-            lambda k, s, p, **sides: positions(sides[axis], k, s, p) - 1,
-            "You counted the steps.",
-            "Before the first step the kernel stood somewhere too.",
+        mistakes.counted_steps(
+            lambda k, s, p, **sides: positions(sides[axis], k, s, p) - 1
         ),
     ]
 
 
-output_size = Several(
+output_size = Group(
     "Output size",
     {
-        "height": Number(
-            "height",
+        "height": part(
             lambda h, w, k, s, p: positions(h, k, s, p),
-            mistakes=size_mistakes("h"),
+            *size_mistakes("h"),
         ),
-        "width": Number(
-            "width",
+        "width": part(
             lambda h, w, k, s, p: positions(w, k, s, p),
-            mistakes=size_mistakes("w"),
+            *size_mistakes("w"),
         ),
     },
     {"h": 150, "w": 214, "k": 11, "s": 2, "p": 5},
@@ -86,7 +76,8 @@ output_size = Several(
         "The kernel stands once before it walks. After that there are"
         " n + 2p − k pixels left, taken in whole steps of the stride.",
     ],
-    then="PyTorch pads each side by p; some books call 2p the padding.",
+    when_correct="PyTorch pads each side by p; some books call 2p the"
+    " padding.",
 )
 
 
@@ -103,29 +94,24 @@ unread = Number(
         Mistake(
             left_over,
             "You counted rows of padding too.",
-            "Of the rows left over, the last ones are zeros and not image.",
+            "Of the rows left over, the last ones are zeros, not image.",
         ),
-        Mistake(
-            lambda n, k, s, p: left_over(n, k, s, 0),
-            "You left out the padding.",
-            "The kernel walks over the padded image; the padding at the"
-            " start moves every window.",
-        ),
+        mistakes.forgot_padding(lambda n, k, s, p: left_over(n, k, s, 0)),
         Mistake(
             lambda n, k, s, p: left_over(n, k, s, p) / s,
             "This is the part of a step that the rounding cuts off.",
             "How many rows is that?",
         ),
         Mistake(
-            lambda n, k, s, p: 0,
+            lambda **_: 0,
             "Rows of the image are lost here.",
             "Where does the last window that fits end?",
         ),
     ],
     hints=[
         "The remainder of the division says how many rows are left over.",
-        "Left over are rows at the bottom of the padded image. Which of"
-        " these are padding?",
+        "The rows left over are at the bottom of the padded image. Which of"
+        " them are padding?",
     ],
 )
 
@@ -143,12 +129,13 @@ same_padding = Number(
         Mistake(
             lambda k: (k + 1) // 2,
             "With this the map grows.",
-            "It is the padding for a kernel two pixels wider.",
+            "This is the padding for a kernel two pixels wider.",
         ),
         Mistake(
             lambda k: 0,
             "Without padding the map shrinks.",
-            "By how many pixels does it, and how are these shared out?",
+            "By how many pixels, and how are they shared between the two"
+            " sides?",
         ),
         Mistake(
             lambda k: k / 2,
@@ -158,8 +145,8 @@ same_padding = Number(
     ],
     hints=[
         "Set n + 2p − k + 1 equal to n.",
-        "A kernel of k pixels has its middle pixel, and equally many on both"
-        " sides of it.",
+        "A kernel of k pixels has a middle pixel and equally many on either"
+        " side of it.",
     ],
 )
 
@@ -188,151 +175,81 @@ def activations(**g):
     return g["c"] * area(**g)
 
 
-layer_costs = Several(
+layer_costs = Group(
     "The four costs of a layer",
     {
-        "parameters": Number(
-            "parameters",
+        "parameters": part(
             parameters,
-            mistakes=[
-                Mistake(
-                    weights,
-                    "You left out the biases.",
-                    "There is one for each output channel.",
-                ),
-                Mistake(
-                    activations,
-                    "You counted activations.",
-                    "Parameters are shared over all positions, so the size of"
-                    " the map plays no part.",
-                ),
-                Mistake(
-                    lambda **g: parameters(**g) * area(**g),
-                    "You multiplied by the number of positions.",
-                    "Every position uses the same weights.",
-                ),
-                Mistake(
-                    lambda **g: weights(**g) + g["c_in"],
-                    "You took one bias for each input channel.",
-                    "A bias is added to a sum. How many sums are there at a"
-                    " position?",
-                ),
-                Mistake(
-                    lambda c_in, c, k, **_: c_in * c * (k * k + 1),
-                    "You took a bias for each kernel.",
-                    "An output channel sums over its kernels, and adds one"
-                    " bias.",
-                ),
-                Mistake(
-                    lambda c, k, **_: c * (k * k + 1),
-                    "You left out the input channels.",
-                    "Each output channel has a kernel for each of them.",
-                ),
-            ],
+            mistakes.forgot_biases(weights),
+            mistakes.activations_for_parameters(activations),
+            mistakes.multiplied_by_positions(
+                lambda **g: parameters(**g) * area(**g)
+            ),
+            Mistake(
+                lambda **g: weights(**g) + g["c_in"],
+                "You took one bias for each input channel.",
+                "A bias is added to a sum. How many sums are there at each"
+                " position?",
+            ),
+            Mistake(
+                lambda c_in, c, k, **_: c_in * c * (k * k + 1),
+                "You took a bias for each kernel.",
+                "An output channel sums over its kernels, and adds one bias.",
+            ),
+            mistakes.forgot_input_channels(lambda c, k, **_: c * (k * k + 1)),
         ),
-        "macs": Number(
-            "macs",
+        "macs": part(
             macs,
-            mistakes=[
-                Mistake(
-                    lambda **g: 2 * macs(**g),
-                    "These are FLOPs.",
-                    "One MAC is two of them.",
-                ),
-                Mistake(
-                    lambda **g: g["k"] ** 2 * g["c"] ** 2 * area(**g),
-                    "You multiplied by the number of output channels once too"
-                    " often, and left out the input channels.",
-                    "The size of the output already contains its channels;"
-                    " each of its values sums over the kernel and the input"
-                    " channels.",
-                ),
-                Mistake(
-                    lambda **g: weights(**g) * activations(**g),
-                    "You multiplied by the number of output channels once too"
-                    " often.",
-                    "The weights contain the output channels already; each"
-                    " works once at each position.",
-                ),
-                Mistake(
-                    lambda **g: weights(**g) * g["h"] * g["w"],
-                    "You took the positions of the input.",
-                    "The weights work once at each position of the output.",
-                ),
-                Mistake(
-                    lambda **g: parameters(**g) * area(**g),
-                    "You counted the biases too.",
-                    "Adding a bias is no multiplication; by convention it is"
-                    " not counted.",
-                ),
-                Mistake(
-                    weights,
-                    "These are the weights.",
-                    "Each weight is used once at each position.",
-                ),
-                Mistake(
-                    lambda **g: g["k"] ** 2 * g["c"] * area(**g),
-                    "You left out the input channels.",
-                    "Each output value sums over all of them.",
-                ),
-                Mistake(
-                    lambda **g: g["k"] ** 2 * g["c_in"] * area(**g),
-                    "You counted one output channel.",
-                    "The layer makes several.",
-                ),
-            ],
+            mistakes.flops_for_macs(),
+            mistakes.counted_depth_twice(
+                lambda **g: g["k"] ** 2 * g["c"] ** 2 * area(**g)
+            ),
+            mistakes.counted_depth_twice(
+                lambda **g: weights(**g) * activations(**g)
+            ),
+            mistakes.took_input_positions(
+                lambda **g: weights(**g) * g["h"] * g["w"]
+            ),
+            mistakes.counted_biases_as_macs(
+                lambda **g: parameters(**g) * area(**g)
+            ),
+            mistakes.weights_for_macs(weights),
+            mistakes.forgot_input_channels(
+                lambda **g: g["k"] ** 2 * g["c"] * area(**g)
+            ),
+            mistakes.forgot_output_channels(
+                lambda **g: g["k"] ** 2 * g["c_in"] * area(**g)
+            ),
         ),
-        "flops": Number(
-            "flops",
+        "flops": part(
             lambda **g: 2 * macs(**g),
-            mistakes=[
-                Mistake(
-                    macs,
-                    "These are MACs.",
-                    "Each of them is a multiplication and an addition.",
-                ),
-                Mistake(
-                    lambda **g: 4 * macs(**g),
-                    "You doubled twice.",
-                    "Start from the MACs.",
-                ),
-                Mistake(
-                    lambda **g: 2 * parameters(**g) * area(**g),
-                    "You counted the biases as if they were multiplied.",
-                    "Start from the MACs, in which they do not count.",
-                ),
-                Mistake(
-                    lambda **g: macs(**g) / 2,
-                    "You divided where you should multiply.",
-                    "Which of the two is the larger unit?",
-                ),
-            ],
+            mistakes.macs_for_flops(),
+            Mistake(
+                lambda **g: 4 * macs(**g),
+                "You doubled twice.",
+                "Start from the MACs.",
+            ),
+            mistakes.counted_biases_as_macs(
+                lambda **g: 2 * parameters(**g) * area(**g)
+            ),
+            Mistake(
+                lambda **g: macs(**g) / 2,
+                "You divided where you should multiply.",
+                "Which of the two is the larger unit?",
+            ),
         ),
-        "activations": Number(
-            "activations",
+        "activations": part(
             activations,
-            mistakes=[
-                Mistake(
-                    lambda **g: 4 * activations(**g),
-                    "These are bytes.",
-                    "The question is how many numbers the layer puts out.",
-                ),
-                Mistake(
-                    area,
-                    "You counted the positions of one map.",
-                    "There is a map for each output channel.",
-                ),
-                Mistake(
-                    lambda **g: g["c_in"] * g["h"] * g["w"],
-                    "This is the input of the layer.",
-                    "Activations are what it puts out.",
-                ),
-                Mistake(
-                    lambda **g: g["c"] * g["h"] * g["w"],
-                    "You left out the stride.",
-                    "At how many positions does the kernel stand?",
-                ),
-            ],
+            mistakes.bytes_for_numbers(),
+            mistakes.counted_one_map(area),
+            mistakes.input_for_activations(
+                lambda **g: g["c_in"] * g["h"] * g["w"]
+            ),
+            Mistake(
+                lambda **g: g["c"] * g["h"] * g["w"],
+                "You left out the stride.",
+                "At how many positions does the kernel stand?",
+            ),
         ),
     },
     LAYER,
@@ -352,19 +269,18 @@ layer_costs = Several(
 )
 
 
-def cost_function(size=positions, cost=lambda **g: None):
-    """A function like the student's, with one thing done differently."""
+def cost_function(
+    size=positions,
+    parameters=lambda c_in, c, k, area: c * (k * k * c_in + 1),
+    macs=lambda c_in, c, k, area: c * k * k * c_in * area,
+    activations=lambda c_in, c, k, area: c * area,
+):
+    """Return a function like the student's, with one thing changed."""
 
     def costs(c_in, c_out, k, s, p, h, w):
-        height, width = size(h, k, s, p), size(w, k, s, p)
-        values = {
-            "parameters": c_out * (k * k * c_in + 1),
-            "macs": c_out * k * k * c_in * height * width,
-            "activations": c_out * height * width,
-        }
-        g = {"c_in": c_in, "c": c_out, "k": k, "area": height * width}
-        values |= cost(**g) or {}
-        return tuple(values.values())
+        area = size(h, k, s, p) * size(w, k, s, p)
+        counts = parameters, macs, activations
+        return tuple(count(c_in, c_out, k, area) for count in counts)
 
     return costs
 
@@ -391,83 +307,55 @@ conv_costs = Function(
     layer_arguments,
     cases=8,
     mistakes=[
-        Mistake(
+        mistakes.did_not_round(
             cost_function(lambda n, k, s, p: (n + 2 * p - k) / s + 1),
-            "You do not round.",
             "The operator `//` divides and rounds down.",
         ),
-        Mistake(
+        mistakes.rounded_up(
             cost_function(
                 lambda n, k, s, p: math.ceil((n + 2 * p - k) / s) + 1
-            ),
-            "You round up.",
-            "A window that does not fit as a whole is left out.",
+            )
         ),
-        Mistake(
-            cost_function(lambda n, k, s, p: positions(n, k, s, p) - 1),
-            "You count the steps of the kernel.",
-            "Before the first step it stood somewhere too.",
+        mistakes.counted_steps(
+            cost_function(lambda n, k, s, p: positions(n, k, s, p) - 1)
         ),
-        Mistake(
-            cost_function(lambda n, k, s, p: (n + p - k) // s + 1),
-            "You add the padding once.",
-            "It stands on each side.",
+        mistakes.padded_one_side(
+            cost_function(lambda n, k, s, p: (n + p - k) // s + 1)
         ),
         Mistake(
             cost_function(lambda n, k, s, p: n),
-            "You take the size of the input for that of the output.",
-            "Work out height and width of the output first.",
+            "You took the size of the input for that of the output.",
+            "Work out the height and the width of the output first.",
         ),
         Mistake(
             square,
             "Your function works for square images only.",
             "Height and width each have a size of their own.",
         ),
-        Mistake(
-            cost_function(
-                cost=lambda c_in, c, k, area: {"parameters": c * k * k * c_in}
-            ),
-            "You left out the biases.",
-            "There is one for each output channel.",
+        mistakes.forgot_biases(
+            cost_function(parameters=lambda c_in, c, k, area: c * k * k * c_in)
         ),
-        Mistake(
+        mistakes.counted_biases_as_macs(
             cost_function(
-                cost=lambda c_in, c, k, area: {
-                    "macs": c * (k * k * c_in + 1) * area
-                }
-            ),
-            "Your MACs contain the biases.",
-            "Adding a bias is no multiplication.",
+                macs=lambda c_in, c, k, area: c * (k * k * c_in + 1) * area
+            )
         ),
-        Mistake(
+        mistakes.flops_for_macs(
             cost_function(
-                cost=lambda c_in, c, k, area: {
-                    "macs": 2 * c * k * k * c_in * area
-                }
-            ),
-            "You count FLOPs.",
-            "One MAC is two of them.",
+                macs=lambda c_in, c, k, area: 2 * c * k * k * c_in * area
+            )
         ),
-        Mistake(
-            cost_function(
-                cost=lambda c_in, c, k, area: {"macs": c * c * k * k * area}
-            ),
-            "Your MACs have the output channels twice and the input channels"
-            " not at all.",
-            "Each output value sums over the kernel and the input channels.",
+        mistakes.counted_depth_twice(
+            cost_function(macs=lambda c_in, c, k, area: c * c * k * k * area)
         ),
-        Mistake(
-            cost_function(
-                cost=lambda c_in, c, k, area: {"activations": 4 * c * area}
-            ),
-            "You count bytes of activations.",
-            "The question is how many numbers there are.",
+        mistakes.bytes_for_numbers(
+            cost_function(activations=lambda c_in, c, k, area: 4 * c * area)
         ),
     ],
     hints=[
         "Start with two lines for the height and the width of the output.",
-        "All you did in the task before, with letters for the numbers:"
-        " return parameters, MACs and activations, in this order.",
+        "Do what you did in the task before, with letters for the numbers, and"
+        " return parameters, MACs and activations in this order.",
     ],
 )
 
@@ -475,84 +363,70 @@ conv_costs = Function(
 
 MAPS = {"c_in": 3, "c": 8, "k": 5, "n": 24}
 
-shared_weights = Several(
+shared_weights = Group(
     "Without sharing",
     {
-        "unshared": Number(
-            "unshared",
+        "unshared": part(
             lambda c_in, c, k, n: n * n * c * (k * k * c_in + 1),
-            mistakes=[
-                Mistake(
-                    lambda c_in, c, k, n: c * (k * k * c_in + 1),
-                    "This is the layer that shares its weights.",
-                    "Here every position has kernels of its own.",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: n * n * c * k * k * c_in,
-                    "You left out the biases.",
-                    "They are not shared either.",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: n * n * c * k * k * c_in + c,
-                    "Your biases are still shared.",
-                    "Every position has biases of its own.",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: n * n * (k * k * c_in + 1),
-                    "You counted one output channel.",
-                    "Each of them has its own weights.",
-                ),
-            ],
+            Mistake(
+                lambda c_in, c, k, n: c * (k * k * c_in + 1),
+                "This is the layer that shares its weights.",
+                "Here every position has its own kernels.",
+            ),
+            mistakes.forgot_biases(
+                lambda c_in, c, k, n: n * n * c * k * k * c_in,
+                "They are not shared either.",
+            ),
+            Mistake(
+                lambda c_in, c, k, n: n * n * c * k * k * c_in + c,
+                "Your biases are still shared.",
+                "Every position has its own biases.",
+            ),
+            mistakes.forgot_output_channels(
+                lambda c_in, c, k, n: n * n * (k * k * c_in + 1)
+            ),
         ),
-        "full": Number(
-            "full",
+        "full": part(
             lambda c_in, c, k, n: (c_in * n * n + 1) * c * n * n,
-            mistakes=[
-                Mistake(
-                    lambda c_in, c, k, n: c_in * n * n * c * n * n,
-                    "You left out the biases.",
-                    "Each output has one.",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: (c_in * n * n + 1) * c,
-                    "Your layer makes one number for each channel.",
-                    "It is to make as many numbers as the maps have.",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: (c_in * n * n + 1) * n * n,
-                    "Your layer makes a single map.",
-                    "How many maps does the convolution make?",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: (n * n + 1) * c * n * n,
-                    "Your layer reads one input channel.",
-                    "It is to read all of the image.",
-                ),
-            ],
+            mistakes.forgot_biases(
+                lambda c_in, c, k, n: c_in * n * n * c * n * n,
+                "There is one for each output.",
+            ),
+            Mistake(
+                lambda c_in, c, k, n: (c_in * n * n + 1) * c,
+                "Your layer makes one number for each channel.",
+                "It should make as many numbers as the maps have.",
+            ),
+            Mistake(
+                lambda c_in, n, **_: (c_in * n * n + 1) * n * n,
+                "Your layer makes a single map.",
+                "How many maps does the convolution make?",
+            ),
+            Mistake(
+                lambda c, n, **_: (n * n + 1) * c * n * n,
+                "Your layer reads one input channel.",
+                "It should read the whole image.",
+            ),
         ),
-        "macs_factor": Number(
-            "macs_factor",
-            lambda c_in, c, k, n: 1,
-            mistakes=[
-                Mistake(
-                    lambda c_in, c, k, n: n * n,
-                    "That is by how much the weights grow.",
-                    "How many products does one output value take, with and"
-                    " without sharing?",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: 1 / (n * n),
-                    "You turned the ratio of the weights around.",
-                    "How many products does one output value take, with and"
-                    " without sharing?",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: n * n / (k * k),
-                    "That compares a fully connected layer with a"
-                    " convolution.",
-                    "The unshared layer still looks at k×k pixels.",
-                ),
-            ],
+        "macs_factor": part(
+            lambda **_: 1,
+            Mistake(
+                lambda n, **_: n * n,
+                "This is how much the weights grow.",
+                "How many products does one output value take, with and"
+                " without sharing?",
+            ),
+            Mistake(
+                lambda n, **_: 1 / (n * n),
+                "You turned the ratio of the weights around.",
+                "How many products does one output value take, with and"
+                " without sharing?",
+            ),
+            Mistake(
+                lambda k, n, **_: n * n / (k * k),
+                "This compares a fully connected layer with a convolution.",
+                "The unshared layer still looks at k×k pixels.",
+            ),
         ),
     },
     MAPS,
@@ -568,7 +442,7 @@ shared_weights = Several(
         "For the MACs take a single output value. Of how many products is it"
         " the sum, in either layer?",
     ],
-    then="Sharing saves parameters and not one MAC.",
+    when_correct="Sharing saves parameters and not one MAC.",
 )
 
 tied_layer = Choice(
@@ -576,11 +450,11 @@ tied_layer = Choice(
     right="b",
     wrong={
         "a": "The MACs are not saved, since each call does all of its"
-        " products. Count what happens and not what is stored.",
-        "c": "You took the two costs for one another. Which is stored, and"
-        " which is done anew in each call?",
-        "d": "Each call has an input of its own, and the backward pass needs"
-        " every one of them. What can three calls have in common?",
+        " products. Count what happens, not what is stored.",
+        "c": "You mixed up the two costs. Which is stored, and which is done"
+        " anew in each call?",
+        "d": "Each call has its own input, and the backward pass needs every"
+        " one of them. What can three calls have in common?",
     },
     hints=[
         "What do the three calls have in common, and what differs?",
@@ -595,94 +469,49 @@ def group_weights(c_in, c, k, g, n):
     return k * k * (c_in // g) * c
 
 
-grouped_costs = Several(
+grouped_costs = Group(
     "What groups save",
     {
-        "parameters": Number(
-            "parameters",
+        "parameters": part(
             lambda c_in, c, k, g, n: group_weights(c_in, c, k, g, n) + c,
-            mistakes=[
-                Mistake(
-                    lambda c_in, c, k, g, n: c * (k * k * c_in + 1),
-                    "This is the layer without groups.",
-                    "How many input channels does an output channel read?",
-                ),
-                Mistake(
-                    lambda c_in, c, k, g, n: (
-                        k * k * (c_in // g) * (c // g) + c
-                    ),
-                    "You counted the weights of one group.",
-                    "There are several groups, each with its own kernels.",
-                ),
-                Mistake(
-                    lambda c_in, c, k, g, n: c * (k * k * c_in + 1) / g,
-                    "You divided the biases too.",
-                    "Each output channel still has its own.",
-                ),
-                Mistake(
-                    group_weights,
-                    "You left out the biases.",
-                    "Each output channel has one.",
-                ),
-                Mistake(
-                    lambda c_in, c, k, g, n: c * (k * k * g + 1),
-                    "You took the number of groups for the channels in one.",
-                    "How many input channels are in a group?",
-                ),
-            ],
+            mistakes.forgot_groups(
+                lambda c_in, c, k, **_: c * (k * k * c_in + 1)
+            ),
+            mistakes.counted_one_group(
+                lambda c_in, c, k, g, n: k * k * (c_in // g) * (c // g) + c
+            ),
+            Mistake(
+                lambda c_in, c, k, g, n: c * (k * k * c_in + 1) / g,
+                "You divided the biases too.",
+                "There is still one for each output channel.",
+            ),
+            mistakes.forgot_biases(group_weights),
+            Mistake(
+                lambda c, k, g, **_: c * (k * k * g + 1),
+                "You took the number of groups for the channels of one.",
+                "How many input channels are in a group?",
+            ),
         ),
-        "macs": Number(
-            "macs",
+        "macs": part(
             lambda c_in, c, k, g, n: group_weights(c_in, c, k, g, n) * n * n,
-            mistakes=[
-                Mistake(
-                    lambda c_in, c, k, g, n: k * k * c_in * c * n * n,
-                    "This is the layer without groups.",
-                    "How many input channels does an output channel read?",
-                ),
-                Mistake(
-                    lambda c_in, c, k, g, n: (
-                        2 * group_weights(c_in, c, k, g, n) * n * n
-                    ),
-                    "These are FLOPs.",
-                    "One MAC is two of them.",
-                ),
-                Mistake(
-                    lambda c_in, c, k, g, n: (
-                        k * k * (c_in // g) * (c // g) * n * n
-                    ),
-                    "You counted one group.",
-                    "All of them work.",
-                ),
-                Mistake(
-                    lambda c_in, c, k, g, n: (
-                        (group_weights(c_in, c, k, g, n) + c) * n * n
-                    ),
-                    "You counted the biases too.",
-                    "By convention they are not counted.",
-                ),
-            ],
+            mistakes.forgot_groups(
+                lambda c_in, c, k, g, n: k * k * c_in * c * n * n
+            ),
+            mistakes.flops_for_macs(),
+            mistakes.counted_one_group(
+                lambda c_in, c, k, g, n: k * k * (c_in // g) * (c // g) * n * n
+            ),
+            mistakes.counted_biases_as_macs(
+                lambda c_in, c, k, g, n: (
+                    (group_weights(c_in, c, k, g, n) + c) * n * n
+                )
+            ),
         ),
-        "activations": Number(
-            "activations",
-            lambda c_in, c, k, g, n: c * n * n,
-            mistakes=[
-                Mistake(
-                    lambda c_in, c, k, g, n: c // g * n * n,
-                    "You counted what one group puts out.",
-                    "All groups together make the output.",
-                ),
-                Mistake(
-                    lambda c_in, c, k, g, n: c_in * n * n,
-                    "This is the input of the layer.",
-                    "Activations are what it puts out.",
-                ),
-                Mistake(
-                    lambda c_in, c, k, g, n: 4 * c * n * n,
-                    "These are bytes.",
-                    "The question is how many numbers the layer puts out.",
-                ),
-            ],
+        "activations": part(
+            lambda c, n, **_: c * n * n,
+            mistakes.counted_one_group(lambda c, g, n, **_: c // g * n * n),
+            mistakes.input_for_activations(lambda c_in, n, **_: c_in * n * n),
+            mistakes.bytes_for_numbers(),
         ),
     },
     {"c_in": 48, "c": 96, "k": 3, "g": 6, "n": 14},
@@ -735,32 +564,31 @@ grouped_conv = Function(
     in_groups,
     group_arguments,
     mistakes=[
-        Mistake(
-            lambda X, W, b, groups: in_groups(X, W, None, groups),
-            "You left out the bias.",
-            "Each group adds the biases of its own output channels.",
+        mistakes.forgot_biases(
+            lambda X, W, b, groups: in_groups(X, W, None, groups)
         ),
         Mistake(
             interleaved,
-            "The channels of your groups lie apart.",
+            "The channels of your groups are not neighbours.",
             "A group is a run of neighbouring channels.",
         ),
         Mistake(
             interleaved_outputs,
             "Your output channels are mixed.",
-            "The outputs of the groups stand one behind the other.",
+            "The outputs of the groups follow one another.",
         ),
         Mistake(
             added_up,
-            "You added the groups' outputs.",
-            "Each group makes output channels of its own.",
+            "You added up the outputs of the groups.",
+            "Each group makes its own output channels.",
         ),
         Mistake(
             lambda X, W, b, groups: torch.stack(
                 in_groups(X, W, b, groups).chunk(groups, dim=1)
             ),
-            "Your groups stand on an axis of their own.",
-            "Which function joins tensors along an axis that they have?",
+            "Your groups are on an axis of their own.",
+            "Which function joins tensors along an axis that they already"
+            " have?",
         ),
         Mistake(
             lambda X, W, b, groups: torch.cat(
@@ -771,8 +599,8 @@ grouped_conv = Function(
         ),
     ],
     hints=[
-        "`X.chunk(groups, dim=1)` cuts the channels into groups. What must be"
-        " cut besides?",
+        "`X.chunk(groups, dim=1)` cuts the channels into groups. What else"
+        " must be cut?",
         "Cut W and b along their axis 0, convolve group by group with"
         " `F.conv2d`, and join the results along the channels.",
     ],
@@ -786,7 +614,7 @@ groups_meet = Choice(
         " those of another, however many such layers you stack. What would"
         " have to change between them?",
         "c": "A ReLU looks at each value alone. Which layer mixes channels?",
-        "e": "A larger kernel sees more pixels, and no more channels. What"
+        "e": "A larger kernel sees more pixels, but no more channels. What"
         " decides which channels an output reads?",
     },
     missing="One more of these does it. Follow one input channel through the"
@@ -801,129 +629,108 @@ groups_meet = Choice(
 
 # --- Doubling --------------------------------------------------------------
 
-NOT_ONE_SIDE = "A weight stands for a pair of an input and an output channel."
+NOT_ONE_SIDE = (
+    "There is a weight for each pair of an input and an output channel."
+)
 
-doubling = Several(
+doubling = Group(
     "Twice as much of everything",
     {
-        "channels_weights": Number(
-            "channels_weights",
+        "channels_weights": part(
             lambda n: 4,
-            mistakes=[
-                Mistake(
-                    lambda n: 2,
-                    "You doubled one side only.",
-                    NOT_ONE_SIDE,
-                ),
-                Mistake(
-                    lambda n: 1,
-                    "The weights do depend on the channels.",
-                    NOT_ONE_SIDE,
-                ),
-                Mistake(
-                    lambda n: 8,
-                    "You doubled once too often.",
-                    NOT_ONE_SIDE,
-                ),
-            ],
+            Mistake(
+                lambda n: 2,
+                "You doubled one side only.",
+                NOT_ONE_SIDE,
+            ),
+            Mistake(
+                lambda n: 1,
+                "The weights do depend on the channels.",
+                NOT_ONE_SIDE,
+            ),
+            Mistake(
+                lambda n: 8,
+                "You doubled once too often.",
+                NOT_ONE_SIDE,
+            ),
         ),
-        "channels_activations": Number(
-            "channels_activations",
+        "channels_activations": part(
             lambda n: 2,
-            mistakes=[
-                Mistake(
-                    lambda n: 4,
-                    "The layer puts out no input channels.",
-                    "Activations are counted at the output.",
-                ),
-                Mistake(
-                    lambda n: 1,
-                    "The layer puts out more maps than before.",
-                    "How many more?",
-                ),
-            ],
+            Mistake(
+                lambda n: 4,
+                "A layer does not write its input channels.",
+                "Activations are counted at the output.",
+            ),
+            Mistake(
+                lambda n: 1,
+                "The layer writes more maps than before.",
+                "How many more?",
+            ),
         ),
-        "sides_weights": Number(
-            "sides_weights",
+        "sides_weights": part(
             lambda n: 1,
-            mistakes=[
-                Mistake(
-                    lambda n: 4,
-                    "You let the weights grow with the map.",
-                    "Are there weights for each position?",
-                ),
-                Mistake(
-                    lambda n: 2,
-                    "You let the weights grow with a side of the map.",
-                    "Are there weights for each position?",
-                ),
-            ],
+            Mistake(
+                lambda n: 4,
+                "You let the weights grow with the map.",
+                "Are there weights for each position?",
+            ),
+            Mistake(
+                lambda n: 2,
+                "You let the weights grow with a side of the map.",
+                "Are there weights for each position?",
+            ),
         ),
-        "sides_macs": Number(
-            "sides_macs",
+        "sides_macs": part(
             lambda n: 4,
-            mistakes=[
-                Mistake(
-                    lambda n: 2,
-                    "You doubled one side only.",
-                    "Height and width both grow.",
-                ),
-                Mistake(
-                    lambda n: 1,
-                    "You took the weights for the MACs.",
-                    "The weights are used at each position.",
-                ),
-                Mistake(
-                    lambda n: 16,
-                    "You let the weights grow with the map.",
-                    "Only the number of positions changes.",
-                ),
-            ],
+            Mistake(
+                lambda n: 2,
+                "You doubled one side only.",
+                "Height and width both grow.",
+            ),
+            mistakes.weights_for_macs(lambda n: 1),
+            Mistake(
+                lambda n: 16,
+                "You let the weights grow with the map.",
+                "Only the number of positions changes.",
+            ),
         ),
-        "padding_macs": Number(
-            "padding_macs",
+        "padding_macs": part(
             lambda n: (n + 2) ** 2 / n**2,
+            Mistake(
+                lambda n: 1,
+                "The output is larger than before.",
+                "At how many positions does the kernel stand now?",
+            ),
+            Mistake(
+                lambda n: 4,
+                "You doubled the map.",
+                "By how many pixels does a side grow if the padding goes"
+                " from one pixel to two?",
+            ),
+            Mistake(
+                lambda n: 2,
+                "The padding doubles, but the work does not.",
+                "At how many positions does the kernel stand now?",
+            ),
+            Mistake(
+                lambda n: (n + 2) / n,
+                "You let one axis grow.",
+                "Padding is added to rows and to columns.",
+            ),
+            mistakes.padded_one_side(lambda n: (n + 1) ** 2 / n**2),
+            Mistake(
+                lambda n: (n + 4) ** 2 / n**2,
+                "You compared the padded input with the map.",
+                "MACs go with the size of the output.",
+            ),
             tolerance=1e-3,
-            mistakes=[
-                Mistake(
-                    lambda n: 1,
-                    "The output is larger than before.",
-                    "At how many positions does the kernel stand now?",
-                ),
-                Mistake(
-                    lambda n: 4,
-                    "You doubled the map.",
-                    "By how many pixels does a side grow if the padding goes"
-                    " from one pixel to two?",
-                ),
-                Mistake(
-                    lambda n: 2,
-                    "The padding doubles, and not the work.",
-                    "At how many positions does the kernel stand now?",
-                ),
-                Mistake(
-                    lambda n: (n + 2) / n,
-                    "You let one axis grow.",
-                    "Padding is added to rows and to columns.",
-                ),
-                Mistake(
-                    lambda n: (n + 1) ** 2 / n**2,
-                    "You added the padding once.",
-                    "It is added on each side.",
-                ),
-                Mistake(
-                    lambda n: (n + 4) ** 2 / n**2,
-                    "You compared the padded input with the map.",
-                    "The MACs go with the size of the output.",
-                ),
-            ],
         ),
     },
     {"n": 14},
     vary={"n": (7, 8, 10, 12, 16)},
     hints=[
         "Write the cost as a product, and see how often the doubled quantity"
-        " stands in it.",
+        " appears in it.",
         "Weights: k·k·C_in·C_out. MACs: times the positions of the output."
         " For the padding, work out the side of the output before and"
         " after.",
@@ -979,19 +786,15 @@ step_macs = Number(
         Mistake(
             lambda **g: 2 * sum(layer_macs(**g)),
             "You counted one gradient for each layer.",
-            "Backwards, a layer gives the gradient of its weights and that"
-            " of its input.",
+            "On the way back, a layer computes the gradient of its weights and"
+            " that of its input.",
         ),
         Mistake(
             lambda **g: step(**g) - sum(layer_macs(**g)),
             "This is the backward pass alone.",
             "A step has a forward pass too.",
         ),
-        Mistake(
-            lambda **g: 2 * step(**g),
-            "These are FLOPs.",
-            "One MAC is two of them.",
-        ),
+        mistakes.flops_for_macs(),
         Mistake(
             lambda **g: 3 * sum(layer_macs(**g)) - layer_macs(**g)[2],
             "You left out a gradient of the last layer.",
@@ -1000,7 +803,7 @@ step_macs = Number(
     ],
     hints=[
         "Count the forward pass of each of the three layers. Then ask which"
-        " gradients each must give.",
+        " gradients each must compute.",
         "Each gradient, of the weights or of the input, costs as much as the"
         " forward pass of its layer. One layer's input is the image.",
     ],
@@ -1023,128 +826,86 @@ def batch(state, per_image):
     return math.floor(state / per_image) + 1
 
 
-training_memory = Several(
+training_memory = Group(
     "Memory of inference and training",
     {
-        "inference": Number(
-            "inference",
+        "inference": part(
             lambda **g: int(4 * worst_moment(**g)),
-            mistakes=[
-                Mistake(
-                    lambda **g: int(worst_moment(**g)),
-                    "These are numbers, not bytes.",
-                    "How many bytes has a float32?",
-                ),
-                Mistake(
-                    lambda a, b, n, classes: 4 * a * n * n,
-                    "That is the largest stack of maps alone.",
-                    "While a layer works, what it reads and what it writes"
-                    " must both be there.",
-                ),
-                Mistake(
-                    lambda a, b, n, classes: 4 * (1 + a) * n * n,
-                    "That is the first layer's moment.",
-                    "Is there a worse one?",
-                ),
-                Mistake(
-                    lambda **g: 4 * kept(**g),
-                    "You kept everything.",
-                    "In inference, what lies further back is thrown away.",
-                ),
-                Mistake(
-                    lambda **g: 4 * net_parameters(**g),
-                    "These are the bytes of the parameters.",
-                    "The question is about what passes through.",
-                ),
-            ],
+            mistakes.numbers_for_bytes(),
+            mistakes.counted_one_stack(lambda a, n, **_: 4 * a * n * n),
+            mistakes.took_another_moment(
+                lambda a, n, **_: 4 * (1 + a) * n * n
+            ),
+            mistakes.kept_everything(lambda **g: 4 * kept(**g)),
+            mistakes.parameters_for_maps(lambda **g: 4 * net_parameters(**g)),
         ),
-        "training": Number(
-            "training",
+        "training": part(
             lambda **g: 4 * kept(**g),
-            mistakes=[
-                Mistake(
-                    kept,
-                    "These are numbers, not bytes.",
-                    "How many bytes has a float32?",
-                ),
-                Mistake(
-                    lambda **g: 4 * (kept(**g) - g["n"] ** 2),
-                    "You left out the image.",
-                    "What does the gradient of the first layer's weights"
-                    " need?",
-                ),
-                Mistake(
-                    lambda **g: 4 * (2 * kept(**g) - g["n"] ** 2),
-                    "You kept what each convolution writes besides what each"
-                    " ReLU writes.",
-                    "Which of the two does the backward pass never look at?",
-                ),
-                Mistake(
-                    lambda **g: 4 * (kept(**g) + g["b"] * g["n"] ** 2 // 4),
-                    "You counted what the second ReLU writes twice.",
-                    "Flattened it is the input of the linear layer, and lies"
-                    " in the same memory.",
-                ),
-                Mistake(
-                    lambda **g: 4 * (kept(**g) + g["classes"]),
-                    "You kept the scores too.",
-                    "No layer of the network needs its own scores again.",
-                ),
-            ],
+            mistakes.numbers_for_bytes(),
+            mistakes.forgot_to_keep_input(
+                lambda **g: 4 * (kept(**g) - g["n"] ** 2)
+            ),
+            mistakes.kept_before_relus(
+                lambda **g: 4 * (2 * kept(**g) - g["n"] ** 2)
+            ),
+            Mistake(
+                lambda **g: 4 * (kept(**g) + g["b"] * g["n"] ** 2 // 4),
+                "You counted what the second ReLU writes twice.",
+                "Flattened, it is the input of the linear layer, in the same"
+                " memory.",
+            ),
+            Mistake(
+                lambda **g: 4 * (kept(**g) + g["classes"]),
+                "You kept the scores too.",
+                "No layer needs its own scores again.",
+            ),
         ),
-        "adam": Number(
-            "adam",
+        "adam": part(
             adam_state,
-            mistakes=[
-                Mistake(
-                    lambda **g: 4 * net_parameters(**g),
-                    "These are the parameters alone, or else four numbers for"
-                    " each without their bytes.",
-                    "Count all numbers that training keeps for a parameter,"
-                    " and four bytes for each of them.",
-                ),
-                Mistake(
-                    lambda **g: 8 * net_parameters(**g),
-                    "You left out what Adam keeps.",
-                    "It has two running means for each parameter.",
-                ),
-                Mistake(
-                    lambda **g: 12 * net_parameters(**g),
-                    "One number for each parameter is missing.",
-                    "The parameter, its gradient, and two running means.",
-                ),
-                Mistake(
-                    lambda **g: adam_state(**g) - 16 * biases(**g),
-                    "You left out the biases.",
-                    "They are parameters like any others.",
-                ),
-            ],
+            Mistake(
+                lambda **g: 4 * net_parameters(**g),
+                "This is four bytes for each parameter, and training keeps"
+                " more.",
+                "Which numbers does it keep for each parameter, and how many"
+                " bytes does each take?",
+            ),
+            Mistake(
+                lambda **g: 8 * net_parameters(**g),
+                "You left out what Adam keeps.",
+                "It has two running means for each parameter.",
+            ),
+            Mistake(
+                lambda **g: 12 * net_parameters(**g),
+                "One number for each parameter is missing.",
+                "There are the parameter, its gradient and two running means.",
+            ),
+            mistakes.forgot_biases(
+                lambda **g: adam_state(**g) - 16 * biases(**g),
+                "Biases are parameters too.",
+            ),
         ),
-        "batch": Number(
-            "batch",
+        "batch": part(
             lambda **g: batch(adam_state(**g), 4 * kept(**g)),
-            mistakes=[
-                Mistake(
-                    lambda **g: batch(adam_state(**g), 4 * kept(**g)) - 1,
-                    "With this batch the activations still take less.",
-                    "The quotient lies between two whole numbers.",
-                ),
-                Mistake(
-                    lambda **g: adam_state(**g) / (4 * kept(**g)),
-                    "A batch has a whole number of images.",
-                    "Which is the first that is large enough?",
-                ),
-                Mistake(
-                    lambda **g: batch(4 * net_parameters(**g), 4 * kept(**g)),
-                    "You compared with the parameters alone.",
-                    "Their gradients and Adam's numbers count too.",
-                ),
-                Mistake(
-                    lambda **g: batch(adam_state(**g), kept(**g)),
-                    "You compared bytes with numbers.",
-                    "How many bytes take the activations of one image?",
-                ),
-            ],
+            Mistake(
+                lambda **g: batch(adam_state(**g), 4 * kept(**g)) - 1,
+                "With this batch the activations still take less.",
+                "The quotient lies between two whole numbers.",
+            ),
+            Mistake(
+                lambda **g: adam_state(**g) / (4 * kept(**g)),
+                "A batch has a whole number of images.",
+                "Which is the first number that is large enough?",
+            ),
+            Mistake(
+                lambda **g: batch(4 * net_parameters(**g), 4 * kept(**g)),
+                "You compared with the parameters alone.",
+                "Their gradients and Adam's numbers count too.",
+            ),
+            Mistake(
+                lambda **g: batch(adam_state(**g), kept(**g)),
+                "You compared bytes with numbers.",
+                "How many bytes do the activations of one image take?",
+            ),
         ),
     },
     NET,
@@ -1183,7 +944,7 @@ def fault_of_units(units):
     for tool in REPORTS:
         letter = units.get(tool)
         if not isinstance(letter, str) or letter.strip().lower() not in UNITS:
-            return f"{tool}: {shown(letter)} is none of the letters a to e."
+            return f"{tool}: {show(letter)} is not one of the letters a to e."
         chosen[tool] = letter.strip().lower()
     for tool, letter in chosen.items():
         if letter != REPORTS[tool]:
@@ -1213,17 +974,16 @@ def wrong_unit(letter, right):
     )
 
 
-tool_units = Judged(
+tool_units = Custom(
     "What does the tool count?",
     fault_of_units,
     hints=[
-        "Work out by hand how many MACs this layer takes, and put the reports"
-        " beside it.",
-        "One report equals your MACs, and one is twice that. The two others"
-        " are larger by one and the same number. What does the layer have as"
-        " many of?",
+        "Work out by hand how many MACs this layer takes, and compare the"
+        " reports with that.",
+        "One report equals your MACs, and one is twice that. The other two are"
+        " larger by the same amount. What does the layer have that many of?",
     ],
-    then="A count without its unit is no count.",
+    when_correct="A count without its unit is not a count.",
 )
 
 # --- The same MACs, spent in two ways --------------------------------------
@@ -1250,17 +1010,17 @@ wider = Number(
         Mistake(
             lambda width: 4 * width,
             "You let the MACs grow with the width.",
-            "With input and output channels doubled, how many weights has a"
-            " layer?",
+            "If input and output channels double, how many weights does a"
+            " layer have?",
         ),
         Mistake(
             lambda width: width,
             "This is the width that the network had.",
-            "On smaller maps it does fewer MACs.",
+            "On smaller maps it takes fewer MACs.",
         ),
         Mistake(
             lambda width: round(width * 2**0.5),
-            "You let half of the positions go.",
+            "You removed half of the positions.",
             "Both sides are halved.",
         ),
         Mistake(
@@ -1270,47 +1030,23 @@ wider = Number(
         ),
     ],
     hints=[
-        "What share of the positions is left? So how many times more weights"
-        " may there be?",
+        "What share of the positions is left? So how many times as many"
+        " weights may there be?",
         "Nearly all weights are in layers whose input and output channels"
         " both grow with the width.",
     ],
 )
 
-SPENT = ("large maps", "many channels")
-
-
-def fault_of_runs(runs):
-    if not isinstance(runs, dict):
-        return "Collect the two accuracies in a dictionary."
-    for name in SPENT:
-        if name not in runs:
-            return f"No accuracy under the key {name!r} yet."
-        accuracy = float(runs[name])
-        if not 0 <= accuracy <= 1:
-            return (
-                f"An accuracy lies between 0 and 1; for {name} you have"
-                f" {accuracy:.3g}. Is it a percentage, or a loss?"
-            )
-        if accuracy < 0.15:
-            return (
-                f"The network for {name} has hardly learnt anything"
-                f" ({accuracy:.2f}). Did you train it?"
-            )
-    if float(runs[SPENT[0]]) == float(runs[SPENT[1]]):
-        return "Both accuracies are the same. Did you build two networks?"
-
-
-runs = Judged(
+runs = Results(
     "Two networks, one budget",
-    fault_of_runs,
+    ("large maps", "many channels"),
     hints=[
         "`conv_net(width, halve)` builds both networks. Train each of them"
         " from scratch.",
         "For each: set the seed, build, make a `Trainer` with `max_steps`,"
         " fit, and keep the history's `test_accuracy` under its key.",
     ],
-    then="One run each. Which differences would survive another seed?",
+    when_correct="One run each. Which differences would survive another seed?",
 )
 
 progress, variant = notebook(__name__)

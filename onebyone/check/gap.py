@@ -7,16 +7,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from onebyone.check import guard
-from onebyone.check.code import Array, Function, Module
-from onebyone.check.tasks import (
+from onebyone.check.engine import (
+    Array,
     Choice,
-    Judged,
+    Custom,
+    Function,
+    Group,
     Mistake,
+    Module,
     Number,
-    Several,
+    Results,
     Shape,
+    guard,
+    mistakes,
     notebook,
+    part,
+    require_function,
 )
 
 # --- Two heads -------------------------------------------------------------
@@ -28,65 +34,55 @@ HEADS = {
     "classes": (10, 20, 37, 62, 100),
 }
 
-head_parameters = Several(
+head_parameters = Group(
     "Parameters of two heads",
     {
-        "flatten": Number(
-            "flatten",
+        "flatten": part(
             lambda c, n, classes: classes * (c * n * n + 1),
-            mistakes=[
-                Mistake(
-                    lambda c, n, classes: classes * c * n * n,
-                    "You left out the biases.",
-                    "A linear layer has one for each output.",
-                ),
-                Mistake(
-                    lambda c, n, classes: classes * (c + 1),
-                    "You gave the linear layer one input for each map.",
-                    "Flattening keeps every pixel of every map.",
-                ),
-                Mistake(
-                    lambda c, n, classes: classes * (c * n + 1),
-                    "You counted one side of the maps.",
-                    "They have a height and a width.",
-                ),
-                Mistake(
-                    lambda c, n, classes: c * n * n * (classes + 1),
-                    "You gave every input a bias.",
-                    "The biases belong to the outputs.",
-                ),
-                Mistake(
-                    lambda c, n, classes: c * n * n,
-                    "This is the number of inputs.",
-                    "Each of them is connected to every output.",
-                ),
-            ],
+            mistakes.forgot_biases(
+                lambda c, n, classes: classes * c * n * n,
+                "A linear layer has one for each output.",
+            ),
+            Mistake(
+                lambda c, n, classes: classes * (c + 1),
+                "You gave the linear layer one input for each map.",
+                "Flattening keeps every pixel of every map.",
+            ),
+            mistakes.counted_one_row(
+                lambda c, n, classes: classes * (c * n + 1)
+            ),
+            Mistake(
+                lambda c, n, classes: c * n * n * (classes + 1),
+                "You gave every input a bias.",
+                "The biases belong to the outputs.",
+            ),
+            Mistake(
+                lambda c, n, **_: c * n * n,
+                "This is the number of inputs.",
+                "Each of them is connected to every output.",
+            ),
         ),
-        "average": Number(
-            "average",
+        "average": part(
             lambda c, n, classes: classes * (c + 1),
-            mistakes=[
-                Mistake(
-                    lambda c, n, classes: classes * c,
-                    "You left out the biases.",
-                    "A linear layer has one for each output.",
-                ),
-                Mistake(
-                    lambda c, n, classes: classes * (c * n * n + 1),
-                    "You connected the linear layer to every pixel.",
-                    "How many numbers does a map leave behind the average?",
-                ),
-                Mistake(
-                    lambda c, n, classes: classes * (c + 1) + c * n * n,
-                    "You gave the average parameters of its own.",
-                    "Its weights are fixed; nobody trains them.",
-                ),
-                Mistake(
-                    lambda c, n, classes: 0,
-                    "The average has no parameters, the linear layer has.",
-                    "Count the layer behind it.",
-                ),
-            ],
+            mistakes.forgot_biases(
+                lambda c, n, classes: classes * c,
+                "A linear layer has one for each output.",
+            ),
+            Mistake(
+                lambda c, n, classes: classes * (c * n * n + 1),
+                "You connected the linear layer to every pixel.",
+                "How many numbers does the average leave of a map?",
+            ),
+            Mistake(
+                lambda c, n, classes: classes * (c + 1) + c * n * n,
+                "You gave the average parameters.",
+                "Its weights are fixed; nobody trains them.",
+            ),
+            Mistake(
+                lambda **_: 0,
+                "The average has no parameters, but the linear layer does.",
+                "Count the layer after it.",
+            ),
         ),
     },
     HEAD,
@@ -94,80 +90,60 @@ head_parameters = Several(
     hints=[
         "A linear layer has a weight for each pair of an input and an output,"
         " and a bias for each output. Only the inputs differ.",
-        "Flattening makes a number of every pixel of every map, the average"
-        " one number of every map. Count the inputs, then the parameters.",
+        "Flattening makes a number out of every pixel of every map; the"
+        " average makes one number out of every map. Count the inputs, then"
+        " the parameters.",
     ],
 )
 
-head_macs = Several(
+head_macs = Group(
     "MACs of two orders",
     {
-        "average_first": Number(
-            "average_first",
+        "average_first": part(
             lambda c, n, classes: c * classes,
-            mistakes=[
-                Mistake(
-                    lambda c, n, classes: c * classes * n * n,
-                    "You let the linear layer work at every place.",
-                    "How many places are left behind the average?",
-                ),
-                Mistake(
-                    lambda c, n, classes: 2 * c * classes,
-                    "These are FLOPs.",
-                    "A multiply-accumulate is two of them.",
-                ),
-                Mistake(
-                    lambda c, n, classes: (c + 1) * classes,
-                    "You counted the biases.",
-                    "By convention, adding a bias is no MAC.",
-                ),
-                Mistake(
-                    lambda c, n, classes: c * n * n + c * classes,
-                    "You counted the additions of the average.",
-                    "Without a multiplication they are no MACs.",
-                ),
-            ],
+            Mistake(
+                lambda c, n, classes: c * classes * n * n,
+                "You let the linear layer work at every place.",
+                "How many places does the average leave?",
+            ),
+            mistakes.flops_for_macs(),
+            mistakes.counted_biases_as_macs(
+                lambda c, n, classes: (c + 1) * classes
+            ),
+            Mistake(
+                lambda c, n, classes: c * n * n + c * classes,
+                "You counted the additions of the average.",
+                "Without a multiplication they are not MACs.",
+            ),
         ),
-        "average_last": Number(
-            "average_last",
+        "average_last": part(
             lambda c, n, classes: c * classes * n * n,
-            mistakes=[
-                Mistake(
-                    lambda c, n, classes: c * classes,
-                    "You let the 1×1 convolution work at a single place.",
-                    "Now it stands in front of the average.",
-                ),
-                Mistake(
-                    lambda c, n, classes: 2 * c * classes * n * n,
-                    "These are FLOPs.",
-                    "A multiply-accumulate is two of them.",
-                ),
-                Mistake(
-                    lambda c, n, classes: (c + 1) * classes * n * n,
-                    "You counted the biases.",
-                    "By convention, adding a bias is no MAC.",
-                ),
-                Mistake(
-                    lambda c, n, classes: (c + 1) * classes * n * n + classes,
-                    "You counted biases and the division of the average.",
-                    "Only the convolution multiplies by weights.",
-                ),
-                Mistake(
-                    lambda c, n, classes: c * classes * n,
-                    "You counted one row of places.",
-                    "The maps have a height and a width.",
-                ),
-            ],
+            Mistake(
+                lambda c, n, classes: c * classes,
+                "You let the 1×1 convolution work at a single place.",
+                "Here it comes before the average.",
+            ),
+            mistakes.flops_for_macs(),
+            mistakes.counted_biases_as_macs(
+                lambda c, n, classes: (c + 1) * classes * n * n
+            ),
+            Mistake(
+                lambda c, n, classes: (c + 1) * classes * n * n + classes,
+                "You counted the biases and the division of the average.",
+                "Only the convolution multiplies by weights.",
+            ),
+            mistakes.counted_one_row(lambda c, n, classes: c * classes * n),
         ),
     },
     HEAD,
     vary=HEADS,
     hints=[
         "Each weight is used once at each place where its layer works.",
-        "The two orders have the same weights. Behind the average there is"
-        " one place; how many are there in front of it?",
+        "The two orders have the same weights. After the average there is one"
+        " place; how many are there before it?",
     ],
-    then="The same function, and the dearer order shows you class maps.",
+    when_correct="The same function, and the more expensive order shows you"
+    " class maps.",
 )
 
 # --- Write it --------------------------------------------------------------
@@ -184,16 +160,8 @@ global_average = Function(
     lambda X: X.mean(dim=(2, 3)),
     maps_of_any_size,
     mistakes=[
-        Mistake(
-            lambda X: X.amax(dim=(2, 3)),
-            "This is global max pooling.",
-            "Every pixel has its share in an average.",
-        ),
-        Mistake(
-            lambda X: X.sum(dim=(2, 3)),
-            "This is the sum of each map.",
-            "By what must it be divided?",
-        ),
+        mistakes.took_maximum(lambda X: X.amax(dim=(2, 3))),
+        mistakes.took_sum(lambda X: X.sum(dim=(2, 3))),
         Mistake(
             lambda X: X.mean(dim=(2, 3), keepdim=True),
             "The averages are right, but height and width are still there,"
@@ -212,17 +180,17 @@ global_average = Function(
         ),
         Mistake(
             lambda X: X.mean(dim=(0, 2, 3)),
-            "You averaged over the images of the batch as well.",
-            "Each image has averages of its own.",
+            "You averaged over the images of the batch too.",
+            "Each image has its own averages.",
         ),
         Mistake(
             lambda X: X.mean(),
             "You averaged over everything.",
-            "Each map of each image has an average of its own.",
+            "Each map of each image has its own average.",
         ),
         Mistake(
             lambda X: X.mean(dim=3),
-            "You averaged the rows, one by one.",
+            "You averaged each row.",
             "A place has two axes, and both must go.",
         ),
         Mistake(
@@ -237,7 +205,7 @@ global_average = Function(
         ),
     ],
     hints=[
-        "X has the axes (B, C, H, W). Which of them shall go?",
+        "X has the axes (B, C, H, W). Which of them should go?",
         "`Tensor.mean` takes a tuple of axes as `dim`.",
     ],
 )
@@ -264,43 +232,30 @@ gap_head = Module(
     head_of(),
     cases=[((6, 4), (3, 6, 5, 7)), ((3, 5), (2, 3, 4, 4))],
     mistakes=[
-        Mistake(
-            head_of(pool=nn.AdaptiveMaxPool2d),
-            "This is global max pooling.",
-            "Shapes and parameters are the same; the numbers are not.",
-        ),
-        Mistake(
-            head_of(pool=SumPool),
-            "You summed over the places.",
-            "An average divides by their number.",
-        ),
+        mistakes.took_maximum(head_of(pool=nn.AdaptiveMaxPool2d)),
+        mistakes.took_sum(head_of(pool=SumPool)),
         Mistake(
             head_of(behind=[nn.Softmax(dim=1)]),
-            "There is a softmax behind the scores.",
+            "There is a softmax after the scores.",
             "`CrossEntropyLoss` already contains it and expects logits.",
         ),
-        Mistake(
-            head_of(behind=[nn.ReLU()]),
-            "There is a ReLU behind the scores.",
-            "A logit may be negative, and a class whose score is cut off gets"
-            " no gradient.",
-        ),
+        mistakes.relu_on_scores(head_of(behind=[nn.ReLU()])),
         Mistake(
             head_of(nn.ReLU()),
-            "There is a ReLU in front of the linear layer.",
+            "There is a ReLU before the linear layer.",
             "The task asks for an average and a linear layer, nothing else.",
         ),
         Mistake(
             head_of(bias=False),
             "Your linear layer has no bias.",
-            "The head that it replaces had one for each class.",
+            "The head that it replaces had a bias for each class.",
         ),
     ],
     hints=[
         "Three layers: one that averages each map, one that drops the axes of"
         " size one, one that makes the scores.",
-        "`nn.AdaptiveAvgPool2d(1)` averages maps of any size. How many"
-        " numbers does it hand on for each image?",
+        "`nn.AdaptiveAvgPool2d(1)` averages maps of any size. How many numbers"
+        " does it pass on for each image?",
     ],
 )
 
@@ -309,7 +264,7 @@ gap_head = Module(
 MATRIX = {"c": 10, "h": 3, "w": 4}
 MATRICES = {"c": (5, 7, 8, 12, 20), "h": (4, 5, 6), "w": (7, 8, 9)}
 
-matrix_facts = Several(
+matrix_facts = Group(
     "The matrix in numbers",
     {
         "shape": Shape(
@@ -317,12 +272,7 @@ matrix_facts = Several(
             lambda c, h, w: (c, c * h * w),
             axes=("rows", "columns"),
             mistakes=[
-                Mistake(
-                    lambda c, h, w: (c * h * w, c),
-                    "This is the transpose.",
-                    "A matrix has a row for each output and a column for each"
-                    " input.",
-                ),
+                mistakes.transposed(lambda c, h, w: (c * h * w, c)),
                 Mistake(
                     lambda c, h, w: (c, h * w),
                     "Your columns are the places of one map.",
@@ -331,62 +281,52 @@ matrix_facts = Several(
                 Mistake(
                     lambda c, h, w: (c * h * w, c * h * w),
                     "Your matrix keeps all values.",
-                    "How many numbers shall come out?",
+                    "How many numbers should come out?",
                 ),
             ],
         ),
-        "not_zero": Number(
-            "not_zero",
+        "not_zero": part(
             lambda c, h, w: c * h * w,
-            mistakes=[
-                Mistake(
-                    lambda c, h, w: c * c * h * w,
-                    "These are all entries.",
-                    "A map's average does not look at other maps.",
-                ),
-                Mistake(
-                    lambda c, h, w: h * w,
-                    "This is one row.",
-                    "There is a row for each map.",
-                ),
-                Mistake(
-                    lambda c, h, w: c,
-                    "You have one entry in each row.",
-                    "How many pixels take part in one average?",
-                ),
-                Mistake(
-                    lambda c, h, w: c * c * h * w - c * h * w,
-                    "These are the zeros.",
-                    "The question is about the others.",
-                ),
-            ],
+            Mistake(
+                lambda c, h, w: c * c * h * w,
+                "These are all entries.",
+                "A map's average does not look at other maps.",
+            ),
+            Mistake(
+                lambda c, h, w: h * w,
+                "This is one row.",
+                "There is a row for each map.",
+            ),
+            Mistake(
+                lambda c, **_: c,
+                "You have one entry in each row.",
+                "How many pixels take part in one average?",
+            ),
+            Mistake(
+                lambda c, h, w: c * c * h * w - c * h * w,
+                "These are the zeros.",
+                "The question is about the others.",
+            ),
         ),
-        "entry": Number(
-            "entry",
+        "entry": part(
             lambda c, h, w: 1 / (h * w),
+            mistakes.took_sum(lambda **_: 1),
+            Mistake(
+                lambda c, h, w: 1 / (c * h * w),
+                "You divided by the pixels of all maps.",
+                "Each average is taken over one map.",
+            ),
+            Mistake(
+                lambda c, **_: 1 / c,
+                "You divided by the number of maps.",
+                "Over how many pixels is each average taken?",
+            ),
+            Mistake(
+                lambda c, h, w: h * w,
+                "This is the number of places.",
+                "An average divides by it.",
+            ),
             tolerance=1e-3,
-            mistakes=[
-                Mistake(
-                    lambda c, h, w: 1,
-                    "With ones the matrix makes sums.",
-                    "An average divides by the number of what it adds.",
-                ),
-                Mistake(
-                    lambda c, h, w: 1 / (c * h * w),
-                    "You divided by the pixels of all maps.",
-                    "Each average is taken over one map.",
-                ),
-                Mistake(
-                    lambda c, h, w: 1 / c,
-                    "You divided by the number of maps.",
-                    "Over how many pixels is each average taken?",
-                ),
-                Mistake(
-                    lambda c, h, w: h * w,
-                    "This is the number of places.",
-                    "An average divides by it.",
-                ),
-            ],
         ),
     },
     MATRIX,
@@ -414,16 +354,8 @@ averaging_matrix = Function(
     },
     tolerance=1e-6,
     mistakes=[
-        Mistake(
-            lambda c, h, w: averaging(c, h, w).T,
-            "This is the transpose.",
-            "One row for each average, one column for each pixel.",
-        ),
-        Mistake(
-            lambda c, h, w: averaging(c, h, w) * h * w,
-            "Your matrix makes sums.",
-            "By what does an average divide?",
-        ),
+        mistakes.transposed(),
+        mistakes.took_sum(lambda c, h, w: averaging(c, h, w) * h * w),
         Mistake(
             lambda c, h, w: torch.eye(c).repeat(1, h * w) / (h * w),
             "Your matrix takes the channels in turn, as if they were the last"
@@ -460,80 +392,71 @@ FIRSTS = {"kernel": (5, 6, 7, 9, 10, 12), "stride": (2, 3, 5)}
 
 
 def needed(kernel, stride, last=1, pools=3):
-    """The smallest image with that many pixels in the last map's side."""
+    """Return the smallest image with that many pixels in the last side."""
     for _ in range(pools):
         last = 2 * (last - 1) + 3
     return stride * (last - 1) + kernel
 
 
-input_sizes = Several(
+input_sizes = Group(
     "Which sizes NiN takes",
     {
-        "smallest": Number(
-            "smallest",
+        "smallest": part(
             needed,
-            mistakes=[
-                Mistake(
-                    lambda kernel, stride: needed(kernel, stride, pools=2),
-                    "You went back through two pooling layers.",
-                    "There are three.",
-                ),
-                Mistake(
-                    lambda kernel, stride: needed(kernel, stride) + stride,
-                    "You took a step for each position of the first kernel.",
-                    "The first position needs no step.",
-                ),
-                Mistake(
-                    lambda kernel, stride: stride * (2**3 - 1) + kernel,
-                    "You took the pooling layers to halve the maps exactly.",
-                    "Their windows have three pixels and a stride of two, so"
-                    " each needs a map of three to make one pixel.",
-                ),
-                Mistake(
-                    lambda kernel, stride: 2**3 * stride,
-                    "You multiplied the strides.",
-                    "The kernels need room too.",
-                ),
-                Mistake(
-                    lambda kernel, stride: kernel,
-                    "The first kernel fits, but then its map has one pixel.",
-                    "What do the pooling layers need?",
-                ),
-                Mistake(
-                    lambda kernel, stride: needed(kernel, stride) - 1,
-                    "At this size a layer has nothing left to do.",
-                    "You are one pixel short.",
-                ),
-            ],
+            Mistake(
+                lambda kernel, stride: needed(kernel, stride, pools=2),
+                "You went back through two pooling layers.",
+                "There are three.",
+            ),
+            Mistake(
+                lambda kernel, stride: needed(kernel, stride) + stride,
+                "You took a step for each position of the first kernel.",
+                "The first position needs no step.",
+            ),
+            Mistake(
+                lambda kernel, stride: stride * (2**3 - 1) + kernel,
+                "You assumed that the pooling layers halve the maps exactly.",
+                "Their windows have three pixels and a stride of two, so"
+                " each needs a map of three to make one pixel.",
+            ),
+            Mistake(
+                lambda stride, **_: 2**3 * stride,
+                "You multiplied the strides.",
+                "The kernels need room too.",
+            ),
+            Mistake(
+                lambda kernel, **_: kernel,
+                "The first kernel fits, but then its map has a single pixel.",
+                "What do the pooling layers need?",
+            ),
+            Mistake(
+                lambda kernel, stride: needed(kernel, stride) - 1,
+                "At this size a layer has nothing left to work on.",
+                "You are one pixel short.",
+            ),
         ),
-        "largest_single": Number(
-            "largest_single",
+        "largest_single": part(
             lambda kernel, stride: needed(kernel, stride, last=2) - 1,
-            mistakes=[
-                Mistake(
-                    lambda kernel, stride: needed(kernel, stride, last=2),
-                    "Here the last maps have two pixels a side for the first"
-                    " time.",
-                    "The question is about the last size before that.",
-                ),
-                Mistake(
-                    needed,
-                    "This is the smallest size that runs.",
-                    "Layers round down, so some larger sizes give the same.",
-                ),
-                Mistake(
-                    lambda kernel, stride: needed(kernel, stride) + stride - 1,
-                    "You looked at the rounding of the first layer alone.",
-                    "The pooling layers round down as well.",
-                ),
-                Mistake(
-                    lambda kernel, stride: (
-                        needed(kernel, stride, last=2) - stride
-                    ),
-                    "You left out the remainder in the first layer.",
-                    "It rounds down, so a few more pixels change nothing.",
-                ),
-            ],
+            Mistake(
+                lambda kernel, stride: needed(kernel, stride, last=2),
+                "Here the last maps are two pixels wide for the first time.",
+                "The question is about the last size before that.",
+            ),
+            Mistake(
+                needed,
+                "This is the smallest size that runs.",
+                "Layers round down, so some larger sizes give the same.",
+            ),
+            Mistake(
+                lambda kernel, stride: needed(kernel, stride) + stride - 1,
+                "You looked at the rounding of the first layer alone.",
+                "The pooling layers round down as well.",
+            ),
+            Mistake(
+                lambda kernel, stride: needed(kernel, stride, last=2) - stride,
+                "You left out the remainder in the first layer.",
+                "It rounds down, so a few more pixels change nothing.",
+            ),
         ),
     },
     FIRST,
@@ -541,10 +464,10 @@ input_sizes = Several(
     hints=[
         "Go backwards. How large must a map be for a 3×3 window to fit once?"
         " And twice, with a stride of two?",
-        "One pixel needs three, and these need seven. Go on to the first"
-        " layer: so many positions are one start and the rest steps.",
+        "One pixel needs three, and three need seven. Go on to the first"
+        " layer, where every position but the first takes a step.",
     ],
-    then="Between the two sizes GAP has nothing to do.",
+    when_correct="Between the two sizes GAP has nothing to do.",
 )
 
 at_96 = Choice(
@@ -553,10 +476,10 @@ at_96 = Choice(
     wrong={
         "a": "The maps would need more than one pixel for that. Compute the"
         " size of the last maps at 96×96.",
-        "c": "The fully connected layer is a layer more, with parameters of"
-        " its own. What does it read at this size?",
+        "c": "The fully connected layer is one more layer, with its own"
+        " parameters. What does it read at this size?",
         "d": "Whatever the size of the image, the last maps decide. How many"
-        " pixels have they at 96×96?",
+        " pixels do they have at 96×96?",
     },
     hints=[
         "How large are the last maps of NiN at 96×96?",
@@ -598,26 +521,12 @@ cam = Function(
             "You averaged over the channels.",
             "CAM is a weighted sum over them.",
         ),
-        Mistake(
-            lambda features, weight: activation_maps(features, weight).relu(),
-            "You cut off the negative values.",
-            "Places that speak against a class belong to its map. (Grad-CAM"
-            " as published does cut them off.)",
+        mistakes.cut_negatives(
+            nudge="Places that speak against a class belong to its map."
+            " (Grad-CAM as published does cut them off.)"
         ),
-        Mistake(
-            lambda features, weight: activation_maps(features, weight).softmax(
-                dim=1
-            ),
-            "There is a softmax over the classes in it.",
-            "The average of a map plus the bias shall be the logit.",
-        ),
-        Mistake(
-            lambda features, weight: activation_maps(
-                features, weight
-            ).transpose(2, 3),
-            "Height and width are exchanged.",
-            "The layout is (B, C, H, W).",
-        ),
+        mistakes.applied_softmax(),
+        mistakes.swapped_sides(),
         Mistake(
             lambda features, weight: activation_maps(features.relu(), weight),
             "You cut off the negative features.",
@@ -629,7 +538,8 @@ cam = Function(
                 / (features.shape[2] * features.shape[3])
             ),
             "You divided by the number of places.",
-            "Its *average* is the score, so the map itself is not divided.",
+            "The *average* of the map is the score, so the map itself is not"
+            " divided.",
         ),
     ],
     hints=[
@@ -658,13 +568,13 @@ class_maps = Array(
     mistakes=[
         Mistake(
             lambda net, X: until(net, X, -1),
-            "The average is in it: these maps have one pixel.",
+            "The average is already in it: these maps have one pixel.",
             "Stop one layer earlier.",
         ),
         Mistake(
             lambda net, X: until(net, X, len(net)),
             "These are the logits.",
-            "Stop in front of the average.",
+            "Stop before the average.",
         ),
         Mistake(
             lambda net, X: until(net, X, -3),
@@ -674,18 +584,10 @@ class_maps = Array(
         Mistake(
             without_bias,
             "The bias of the last convolution is missing.",
-            "In a NiN the maps are there already; nothing is to be computed.",
+            "In a NiN the maps are already there; nothing has to be computed.",
         ),
-        Mistake(
-            lambda net, X: until(net, X, -2).softmax(dim=1),
-            "There is a softmax over the classes in it.",
-            "The averages of the maps are the logits themselves.",
-        ),
-        Mistake(
-            lambda net, X: until(net, X, -2).relu(),
-            "You cut off the negative values.",
-            "Places that speak against a class belong to its map.",
-        ),
+        mistakes.applied_softmax(),
+        mistakes.cut_negatives(),
     ],
     hints=[
         "Print the network. Which of its layers make the maps, and which turn"
@@ -697,7 +599,7 @@ class_maps = Array(
 
 
 def pictures(figure):
-    """Arrays and colour ranges of the images in a figure."""
+    """Return the images in a figure, each with its array."""
     if not hasattr(figure, "axes") or not hasattr(figure, "savefig"):
         raise guard.NotYet("Give the figure, as `plt.subplots` returns it.")
     return [
@@ -722,7 +624,8 @@ def fault_of_drawing(figure, X, maps):
         return "The figure has no picture yet. `imshow` draws an array."
     if not any(a.shape == tuple(image.shape) for a, _ in found):
         return (
-            "The image itself is missing. Who shall know what the map is of?"
+            "The image itself is missing. How will anyone know what the map"
+            " shows?"
         )
     small = [(a, picture) for a, picture in found if a.shape == maps.shape[1:]]
     if not small:
@@ -734,7 +637,7 @@ def fault_of_drawing(figure, X, maps):
     own = [picture for a, picture in small if alike(a, maps[winner])]
     if not own:
         if any(alike(a, maps[winner].T) for a, _ in small):
-            return "Rows and columns of the map are exchanged. Draw it as is."
+            return "Rows and columns of the map are swapped. Draw it as is."
         if any(alike(a, m) for a, _ in small for m in maps):
             return (
                 "This is the map of a class that the network did not choose."
@@ -745,12 +648,12 @@ def fault_of_drawing(figure, X, maps):
     if not math.isclose(low, -high, rel_tol=1e-3):
         return (
             f"Your colours run from {low:.2g} to {high:.2g}, so a place that"
-            " says nothing does not get the colour in the middle. Give the"
-            " scale ends of the same size."
+            " says nothing does not get the colour in the middle. Give both"
+            " ends of the scale the same size."
         )
 
 
-drawing = Judged(
+drawing = Custom(
     "Draw a class map",
     fault_of_drawing,
     hints=[
@@ -779,73 +682,57 @@ def paper_weights(c, n, classes):
     return 9 * c * c + c * c + c * classes
 
 
-def macs_of(weights, name):
+def macs_of(weights):
     other = paper_weights if weights is common_weights else common_weights
-    return Number(
-        name,
+    return part(
         lambda c, n, classes: weights(c, n, classes) * n * n,
-        mistakes=[
-            Mistake(
-                weights,
-                "These are the weights.",
-                "Each is used once at every place.",
-            ),
-            Mistake(
-                lambda c, n, classes: 2 * weights(c, n, classes) * n * n,
-                "These are FLOPs.",
-                "A multiply-accumulate is two of them.",
-            ),
-            Mistake(
-                lambda c, n, classes: other(c, n, classes) * n * n,
-                "This is the other order.",
-                "In the common one the 3×3 reduces, in the paper's the last"
-                " 1×1.",
-            ),
-            Mistake(
-                lambda c, n, classes: weights(c, n, classes) * (n - 2) ** 2,
-                "You let the maps shrink.",
-                "With a padding of 1, a 3×3 keeps their size.",
-            ),
-        ],
+        mistakes.weights_for_macs(weights),
+        mistakes.flops_for_macs(),
+        Mistake(
+            lambda c, n, classes: other(c, n, classes) * n * n,
+            "This is the other order.",
+            "In the common order the 3×3 reduces; in the paper's, the last"
+            " 1×1 does.",
+        ),
+        mistakes.maps_shrink(
+            lambda c, n, classes: weights(c, n, classes) * (n - 2) ** 2
+        ),
     )
 
 
-orders = Several(
+orders = Group(
     "Two orders",
     {
-        "common": macs_of(common_weights, "common"),
-        "paper": macs_of(paper_weights, "paper"),
-        "lost": Number(
-            "lost",
+        "common": macs_of(common_weights),
+        "paper": macs_of(paper_weights),
+        "lost": part(
             lambda c, n, classes: 9 * c - classes,
-            mistakes=[
-                Mistake(
-                    lambda c, n, classes: c - classes,
-                    "You looked at one pixel.",
-                    "A 3×3 convolution sees more of them.",
-                ),
-                Mistake(
-                    lambda c, n, classes: classes,
-                    "So many survive.",
-                    "The question is how many do not.",
-                ),
-                Mistake(
-                    lambda c, n, classes: 9 * c,
-                    "This is all that it sees.",
-                    "Some directions survive.",
-                ),
-                Mistake(
-                    lambda c, n, classes: 9 * c - c,
-                    "So many are lost in the paper's order.",
-                    "To how many numbers does the common 3×3 reduce?",
-                ),
-                Mistake(
-                    lambda c, n, classes: (c - classes) * n * n,
-                    "You counted the values of whole maps.",
-                    "The question is about one place: what goes in, what"
-                    " comes out?",
-                ),
-            ],
+            Mistake(
+                lambda c, n, classes: c - classes,
+                "You looked at one pixel.",
+                "A 3×3 convolution sees more pixels.",
+            ),
+            Mistake(
+                lambda classes, **_: classes,
+                "This is how many survive.",
+                "The question is how many do not.",
+            ),
+            Mistake(
+                lambda c, **_: 9 * c,
+                "This is all that it sees.",
+                "Some directions survive.",
+            ),
+            Mistake(
+                lambda c, **_: 9 * c - c,
+                "This is how many are lost in the paper's order.",
+                "To how many numbers does the common 3×3 reduce?",
+            ),
+            Mistake(
+                lambda c, n, classes: (c - classes) * n * n,
+                "You counted the values of whole maps.",
+                "The question is about one place: what goes in, what"
+                " comes out?",
+            ),
         ),
     },
     STEP,
@@ -861,7 +748,7 @@ orders = Several(
 
 
 def last_block(*plan, relus=(True, True, False)):
-    """A builder; the plan has (wide in, wide out, kernel, padding)."""
+    """Return a builder; the plan has (wide in, wide out, kernel, padding)."""
 
     def build(in_channels, num_classes):
         def width(wide):
@@ -893,44 +780,25 @@ paper_block = Module(
         ),
         Mistake(
             last_block(SPATIAL, LAST, (0, 0, 1, 0)),
-            "Your first 1×1 reduces already.",
+            "Your first 1×1 already reduces.",
             "It keeps the width; only the last layer gives it up.",
         ),
-        Mistake(
-            last_block(SPATIAL, MIDDLE, LAST, relus=(True, True, True)),
-            "There is a ReLU behind the class maps.",
-            "A class map may be negative, and one that is zero everywhere"
-            " gets no gradient.",
+        mistakes.relu_on_scores(
+            last_block(SPATIAL, MIDDLE, LAST, relus=(True, True, True))
         ),
-        Mistake(
-            last_block(SPATIAL, MIDDLE, LAST, relus=(False,) * 3),
-            "There is no ReLU between your layers.",
-            "Linear layers in a row are one linear layer.",
+        mistakes.relu_missing(
+            last_block(SPATIAL, MIDDLE, LAST, relus=(False,) * 3)
         ),
-        Mistake(
-            last_block(SPATIAL, MIDDLE, LAST, relus=(True, False, False)),
-            "There is no ReLU between the two 1×1 convolutions.",
-            "Without one, the two are a single 1×1.",
+        mistakes.relu_missing(
+            last_block(SPATIAL, MIDDLE, LAST, relus=(True, False, False))
         ),
-        Mistake(
-            last_block((1, 1, 3, 0), MIDDLE, LAST),
-            "Your maps shrink.",
-            "Which padding keeps the size under a 3×3?",
-        ),
-        Mistake(
-            last_block((1, 1, 3, 2), MIDDLE, LAST),
-            "Your maps grow.",
-            "A padding of (k − 1)/2 on each side keeps the size.",
-        ),
-        Mistake(
-            last_block(SPATIAL, LAST, relus=(True, False)),
-            "A 1×1 convolution is missing.",
-            "The block has three convolutions.",
-        ),
+        mistakes.maps_shrink(last_block((1, 1, 3, 0), MIDDLE, LAST)),
+        mistakes.maps_grow(last_block((1, 1, 3, 2), MIDDLE, LAST)),
+        mistakes.layer_missing(last_block(SPATIAL, LAST, relus=(True, False))),
     ],
     hints=[
         "Three convolutions. Which of them change the number of channels?",
-        "The first two keep it, with a ReLU behind each. The last 1×1 goes to"
+        "The first two keep it, with a ReLU after each. The last 1×1 goes to"
         " the number of classes and has none.",
     ],
 )
@@ -952,10 +820,7 @@ POOLS = {
 
 
 def fault_of_test(test):
-    if guard.is_stub(test):
-        raise guard.NotAttempted("The function has no body yet.")
-    if not callable(test) or isinstance(test, type):
-        return "Pass the function itself, without brackets behind its name."
+    require_function(test)
     for name, pool in POOLS.items():
         answer = guard.outcome(test, pool)
         if isinstance(answer, guard.Raised):
@@ -964,15 +829,14 @@ def fault_of_test(test):
             answer = answer.item()
         if not isinstance(answer, bool | numpy.bool_):
             return (
-                f"For {name} your test gives {guard.shown(answer)}, which is"
+                f"For {name} your test gives {guard.show(answer)}, which is"
                 " neither `True` nor `False`."
             )
         right = name == "global average pooling"
         if answer and not right:
             far_off = guard.outcome(test, lambda X, pool=pool: pool(X) + 1e6)
             return f"Your test lets {name} pass. " + (
-                "Look at the values that come out, and not only at their"
-                " shape."
+                "Look at the values that come out, not only at their shape."
                 if far_off is True
                 else "On your map it agrees with the average; choose another."
             )
@@ -983,7 +847,7 @@ def fault_of_test(test):
             )
 
 
-is_average = Judged(
+is_average = Custom(
     "A test in one line",
     fault_of_test,
     hints=[
@@ -996,80 +860,61 @@ is_average = Judged(
 
 GRADIENT = {"n": 7, "classes": 10}
 
-gradients = Several(
+gradients = Group(
     "Where the gradient goes",
     {
-        "average": Number(
-            "average",
+        "average": part(
             lambda n, classes: classes * n * n,
-            mistakes=[
-                Mistake(
-                    lambda n, classes: n * n,
-                    "You counted one map.",
-                    "Every class has a map of its own.",
-                ),
-                Mistake(
-                    lambda n, classes: classes,
-                    "These are the places that a maximum reaches.",
-                    "Every place has its share in an average.",
-                ),
-                Mistake(
-                    lambda n, classes: classes * n,
-                    "You counted one row of each map.",
-                    "Every place has its share in an average.",
-                ),
-            ],
+            mistakes.counted_one_map(
+                lambda n, **_: n * n, "Every class has its own map."
+            ),
+            Mistake(
+                lambda n, classes: classes,
+                "These are the places that a maximum reaches.",
+                "In an average, every place has its share.",
+            ),
+            mistakes.counted_one_row(lambda n, classes: classes * n),
         ),
-        "maximum": Number(
-            "maximum",
+        "maximum": part(
             lambda n, classes: classes,
-            mistakes=[
-                Mistake(
-                    lambda n, classes: classes * n * n,
-                    "These are all places.",
-                    "Move a pixel that is not the largest of its map a"
-                    " little: does the maximum change?",
-                ),
-                Mistake(
-                    lambda n, classes: 1,
-                    "You counted one map.",
-                    "Every class has a map of its own.",
-                ),
-                Mistake(
-                    lambda n, classes: n * n,
-                    "You counted the places of one map.",
-                    "How many of them is the maximum of a map?",
-                ),
-            ],
+            Mistake(
+                lambda n, classes: classes * n * n,
+                "These are all places.",
+                "Move a pixel that is not the largest of its map a"
+                " little: does the maximum change?",
+            ),
+            mistakes.counted_one_map(
+                lambda **_: 1, "Every class has its own map."
+            ),
+            Mistake(
+                lambda n, **_: n * n,
+                "You counted the places of one map.",
+                "How many of them are the maximum of a map?",
+            ),
         ),
-        "share": Number(
-            "share",
-            lambda n, classes: 1 / (n * n),
+        "share": part(
+            lambda n, **_: 1 / (n * n),
+            Mistake(
+                lambda **_: 1,
+                "This is the share of a place under the maximum.",
+                "How much does the average grow if one pixel grows by one?",
+            ),
+            Mistake(
+                lambda n, **_: 1 / n,
+                "You divided by one side of the map.",
+                "The map has a height and a width.",
+            ),
+            Mistake(
+                lambda n, classes: 1 / (classes * n * n),
+                "You divided by the number of classes too.",
+                "Each score is the average of one map.",
+            ),
+            Mistake(
+                lambda n, **_: n * n,
+                "This is the number of places.",
+                "How much does the average grow if one pixel grows by one?",
+            ),
             tolerance=1e-3,
-            mistakes=[
-                Mistake(
-                    lambda n, classes: 1,
-                    "The share of a place under the maximum is this.",
-                    "How much does the average grow if one pixel grows by"
-                    " one?",
-                ),
-                Mistake(
-                    lambda n, classes: 1 / n,
-                    "You divided by one side of the map.",
-                    "The map has a height and a width.",
-                ),
-                Mistake(
-                    lambda n, classes: 1 / (classes * n * n),
-                    "You divided by the number of classes too.",
-                    "Each score is the average of one map.",
-                ),
-                Mistake(
-                    lambda n, classes: n * n,
-                    "This is the number of places.",
-                    "How much does the average grow if one pixel grows by"
-                    " one?",
-                ),
-            ],
         ),
     },
     GRADIENT,
@@ -1087,56 +932,22 @@ gradients = Several(
 KINDS = ("GAP", "FC")
 
 
-def faulty_accuracy(value, what):
-    value = float(value)
-    if not 0 <= value <= 1:
-        return (
-            f"An accuracy lies between 0 and 1; {what} you have"
-            f" {value:.3g}. Is it a percentage, or a loss?"
-        )
-
-
-def no_results(results):
-    if not isinstance(results, dict):
-        return "Collect the results in a dictionary with the keys GAP and FC."
-    for kind in KINDS:
-        if kind not in results or guard.is_blank(results[kind]):
-            return f"There is no result for {kind} yet."
-
-
 def fault_of_heads(results):
-    if fault := no_results(results):
-        return fault
-    for kind in KINDS:
-        pair = results[kind]
-        if not isinstance(pair, tuple | list) or len(pair) != 2:
-            return (
-                f"For {kind}, give two accuracies: on the training images and"
-                " on the held-out ones."
-            )
-        for value in pair:
-            if fault := faulty_accuracy(value, f"for {kind}"):
-                return fault
-        if float(pair[1]) < 0.3:
-            return (
-                f"The network with the head {kind} has hardly learnt anything"
-                f" ({float(pair[1]):.2f}). Did you train it?"
-            )
-        if float(pair[0]) == float(pair[1]):
+    for kind, (training, held_out) in results.items():
+        if training == held_out:
             return (
                 f"For {kind} both accuracies are the same. Is one of them on"
                 " the training images?"
             )
-    if list(map(float, results["GAP"])) == list(map(float, results["FC"])):
-        return (
-            "Both networks have the same accuracies. Did you build a head of"
-            " each kind?"
-        )
 
 
-heads = Judged(
+heads = Results(
     "GAP against FC",
-    fault_of_heads,
+    KINDS,
+    columns=["on the training images", "on the held-out images"],
+    column=1,
+    least=0.3,
+    fault=fault_of_heads,
     hints=[
         "Build both networks, train each with `train`, and call `accuracy`"
         " twice: with the training images and with the held-out ones.",
@@ -1144,7 +955,7 @@ heads = Judged(
         " X_val, y_val)` in a loop over the two kinds, with a fresh network"
         " each time.",
     ],
-    then="One seed and few images: a sign, and no proof.",
+    when_correct="One seed and few images: a sign, not a proof.",
 )
 
 STRIDES = {"strides": (4, 2, 2, 2)}
@@ -1166,20 +977,20 @@ still = Number(
     },
     mistakes=[
         Mistake(
-            lambda strides: 1,
-            "This holds for the average, and not for the trunk.",
+            lambda **_: 1,
+            "This holds for the average, but not for the trunk.",
             "A layer with a stride samples its input on a grid.",
         ),
         Mistake(
             lambda strides: sum(strides),
             "You added the strides.",
-            "A step of a later layer is as many steps of the layers in front"
-            " of it.",
+            "A step of a later layer is as many steps of the layers before"
+            " it.",
         ),
         Mistake(
             lambda strides: strides[0],
             "This is enough for the first layer.",
-            "The layers behind it have strides too.",
+            "The layers after it have strides too.",
         ),
         Mistake(
             lambda strides: math.prod(strides[1:]),
@@ -1193,8 +1004,8 @@ still = Number(
         ),
         Mistake(
             lambda strides: 2 * math.prod(strides),
-            "So large a shift changes nothing, but a smaller one does not"
-            " either.",
+            "So large a shift changes nothing, but neither does a smaller"
+            " one.",
             "By how much must an image move for the last maps to move by a"
             " single pixel?",
         ),
@@ -1202,45 +1013,31 @@ still = Number(
     hints=[
         "By how many pixels must the image move for the first map to move by"
         " one whole pixel?",
-        "And for the map behind the next pooling layer? Go on to the last.",
+        "And for the map after the next pooling layer? Go on to the last.",
     ],
 )
 
 
 def fault_of_shifts(results):
-    if fault := no_results(results):
-        return fault
-    for kind in KINDS:
-        values = results[kind]
-        if not isinstance(values, tuple | list) or len(values) != 4:
-            return (
-                f"For {kind}, give a list of four accuracies, for shifts by"
-                " 0, 1, 2 and 3 pixels."
-            )
-        for value in values:
-            if fault := faulty_accuracy(value, f"for {kind}"):
-                return fault
-        values = list(map(float, values))
-        if len(set(values)) == 1:
+    for kind, accuracies in results.items():
+        if len(set(accuracies)) == 1:
             return (
                 f"For {kind} the shift changes nothing at all. Do you"
                 " evaluate the shifted images?"
             )
-        if values[0] < values[-1]:
+        if accuracies[0] < accuracies[-1]:
             return (
-                f"For {kind} the shift by three pixels is better than none."
+                f"For {kind} a shift by three pixels is better than none."
                 " Is the list in the order of the shifts?"
             )
-    if list(map(float, results["GAP"])) == list(map(float, results["FC"])):
-        return (
-            "Both networks have the same accuracies. Is each evaluated with"
-            " its own head?"
-        )
 
 
-shifts = Judged(
+shifts = Results(
     "Tolerance to shifts",
-    fault_of_shifts,
+    KINDS,
+    columns=[f"shifted by {pixels}" for pixels in range(4)],
+    trained=[],
+    fault=fault_of_shifts,
     hints=[
         "`accuracy(nets[kind], shift(X_val, pixels), y_val)` is one of the"
         " eight numbers.",

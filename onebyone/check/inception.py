@@ -8,25 +8,30 @@ from torch import nn
 from torch.nn import functional as F
 
 from onebyone import cost, models
-from onebyone.check.code import Draw, Function, Module
-from onebyone.check.guard import Raised, outcome, shown
-from onebyone.check.tasks import (
+from onebyone.check.engine import (
     Choice,
-    Judged,
+    Custom,
+    Draw,
+    Function,
+    Group,
     Mistake,
+    Module,
     Number,
-    Several,
+    Results,
     Shape,
+    mistakes,
     notebook,
-    number,
+    part,
 )
+from onebyone.check.engine.guard import Raised, outcome, show
+from onebyone.check.engine.tasks import number
 from onebyone.models.inception import InceptionBlock, conv_relu
 
 # --- Joining branches ------------------------------------------------------
 
 joined_shape = Shape(
     "The shape of four branches, joined",
-    lambda batch, c_in, made, reduced, h, w: (batch, sum(made), h, w),
+    lambda batch, made, h, w, **_: (batch, sum(made), h, w),
     {
         "batch": 8,
         "c_in": 128,
@@ -44,71 +49,49 @@ joined_shape = Shape(
     axes=("batch", "channels", "height", "width"),
     mistakes=[
         Mistake(
-            lambda batch, c_in, made, reduced, h, w: (batch, c_in, h, w),
+            lambda batch, c_in, h, w, **_: (batch, c_in, h, w),
             "You kept the channels of the input.",
-            "The block hands on what its branches make.",
+            "The block passes on what its branches make.",
         ),
         Mistake(
-            lambda batch, c_in, made, reduced, h, w: (batch, max(made), h, w),
+            lambda batch, made, h, w, **_: (batch, max(made), h, w),
             "You took the channels of the widest branch alone.",
-            "No branch is picked: all of them are handed on.",
+            "No branch is picked: all of them are passed on.",
         ),
         Mistake(
-            lambda batch, c_in, made, reduced, h, w: (
-                batch,
-                c_in + sum(made),
-                h,
-                w,
+            lambda batch, c_in, made, h, w, **_: (
+                (batch, c_in + sum(made), h, w)
             ),
-            "You handed on the input besides the branches.",
-            "The projection behind the pooling has read it; only what the"
+            "You passed on the input as well as the branches.",
+            "The projection after the pooling has read it; only what the"
             " branches end with is joined.",
         ),
         Mistake(
-            lambda batch, c_in, made, reduced, h, w: (
-                batch,
-                sum(made) + sum(reduced),
-                h,
-                w,
+            lambda batch, made, reduced, h, w, **_: (
+                (batch, sum(made + reduced), h, w)
             ),
-            "You counted the channels between the layers of a branch, too.",
-            "Only what stands at the end of a branch is joined.",
+            "You counted the channels between the layers of a branch too.",
+            "Only what comes at the end of a branch is joined.",
         ),
         Mistake(
-            lambda batch, c_in, made, reduced, h, w: (
-                4 * batch,
-                sum(made),
-                h,
-                w,
-            ),
+            lambda batch, made, h, w, **_: (4 * batch, sum(made), h, w),
             "You let the batch grow.",
             "The branches are four views of the same images, joined along"
             " the channels.",
         ),
-        Mistake(
-            lambda batch, c_in, made, reduced, h, w: (
-                batch,
-                sum(made),
-                h - 4,
-                w - 4,
-            ),
-            "You let the 5×5 shrink the maps.",
-            "Every branch pads so that the size stays.",
+        mistakes.maps_shrink(
+            lambda batch, made, h, w, **_: (batch, sum(made), h - 4, w - 4)
         ),
-        Mistake(
-            lambda batch, c_in, made, reduced, h, w: (batch, sum(made), w, h),
-            "Your layout is (batch, channels, width, height).",
-            "In PyTorch the rows come before the columns.",
+        mistakes.swapped_sides(
+            lambda batch, made, h, w, **_: (batch, sum(made), w, h)
         ),
-        Mistake(
-            lambda batch, c_in, made, reduced, h, w: (batch, h, w, sum(made)),
-            "Your channels stand last.",
-            "In PyTorch they follow the batch.",
+        mistakes.channels_last(
+            lambda batch, made, h, w, **_: (batch, h, w, sum(made))
         ),
     ],
     hints=[
-        "Concatenating along the channels is putting maps behind each other:"
-        " what grows, and what stays?",
+        "Concatenating along the channels stacks the maps: what grows, and"
+        " what stays?",
         "Only one of the four axes grows, and it becomes the sum of what the"
         " four branches end with.",
     ],
@@ -120,8 +103,8 @@ must_match = Choice(
     wrong={
         "b": "Channels add up, so each branch may make as many as it likes."
         " Which axes do *not* add up?",
-        "e": "The join sees maps and not what has made them. Which axes of"
-        " the maps must agree?",
+        "e": "The join sees maps, not what has made them. Which axes of the"
+        " maps must agree?",
         "f": "A branch may be one layer or ten, as long as its maps fit."
         " Which axes of the maps must agree?",
     },
@@ -152,12 +135,12 @@ flat_features = Number(
     },
     mistakes=[
         Mistake(
-            lambda side, made: flat(28, (16, 24, 24, 24)),
+            lambda **_: flat(28, (16, 24, 24, 24)),
             "This is the chapter's number.",
-            "Here the images are larger, and the branches wider.",
+            "Here the images are larger and the branches wider.",
         ),
         Mistake(
-            lambda side, made: flat(28, made),
+            lambda made, **_: flat(28, made),
             "This is the count for 28×28 images.",
             "Follow a larger image through the layers: what arrives at the"
             " last module?",
@@ -169,7 +152,7 @@ flat_features = Number(
         ),
         Mistake(
             lambda side, made: flat(side, made, shrink=2),
-            "You took two pixels off in each 5×5 convolution.",
+            "You took off two pixels in each 5×5 convolution.",
             "A 5×5 loses as many on *each* side of the map.",
         ),
         Mistake(
@@ -177,13 +160,11 @@ flat_features = Number(
             "You left out the two poolings.",
             "Each of them halves the side of the map.",
         ),
-        Mistake(
-            lambda side, made: flat(side, made, pixels=lambda n: n),
-            "You multiplied by the side of the map and not by its pixels.",
-            "A map has a height and a width.",
+        mistakes.counted_one_row(
+            lambda side, made: flat(side, made, pixels=lambda n: n)
         ),
         Mistake(
-            lambda side, made: sum(made),
+            lambda made, **_: sum(made),
             "These are the channels.",
             "Flattening keeps every pixel of every channel.",
         ),
@@ -195,7 +176,7 @@ flat_features = Number(
     ],
     hints=[
         "Channels times pixels. The channels are those that the last module"
-        " hands on.",
+        " passes on.",
         "Write down the side after each of these: 5×5 without padding,"
         " pooling, module, 5×5 without padding, pooling, module.",
     ],
@@ -222,124 +203,97 @@ def reduced_weights(c, c1, r3, c3, r5, c5, p):
     return c * (c1 + r3 + r5 + p) + 9 * r3 * c3 + 25 * r5 * c5
 
 
-reduction = Several(
+reduction = Group(
     "A block, naive and reduced",
     {
-        "naive": Number(
-            "naive",
+        "naive": part(
             naive_weights,
-            mistakes=[
-                Mistake(
-                    lambda c, c1, r3, c3, r5, c5, p: (
-                        c * (c1 + 3 * c3 + 5 * c5)
-                    ),
-                    "You took the side of the kernels for their size.",
-                    "A kernel has a height and a width.",
+            mistakes.forgot_to_square(
+                lambda c, c1, c3, c5, **_: c * (c1 + 3 * c3 + 5 * c5)
+            ),
+            mistakes.counted_projection(
+                lambda c, p, **g: naive_weights(c=c, p=p, **g) + c * p
+            ),
+            Mistake(
+                lambda c, **g: naive_weights(c=c, **g) + 9 * c * c,
+                "You gave the pooling weights.",
+                "It takes the largest of nine values and learns nothing.",
+            ),
+            Mistake(
+                lambda c, c1, r3, c3, r5, c5, p: (
+                    c * c1 + 9 * r3 * c3 + 25 * r5 * c5
                 ),
-                Mistake(
-                    lambda c, p, **g: naive_weights(c=c, p=p, **g) + c * p,
-                    "You counted a projection.",
-                    "In the naive form nothing stands behind the pooling.",
-                ),
-                Mistake(
-                    lambda c, **g: naive_weights(c=c, **g) + 9 * c * c,
-                    "You gave the pooling weights.",
-                    "It takes the largest of nine values, and learns nothing.",
-                ),
-                Mistake(
-                    lambda c, c1, r3, c3, r5, c5, p: (
-                        c * c1 + 9 * r3 * c3 + 25 * r5 * c5
-                    ),
-                    "Your 3×3 and 5×5 read reduced channels.",
-                    "In the naive form they read the block's input.",
-                ),
-                Mistake(
-                    lambda c1, c3, c5, **g: (
-                        naive_weights(c1=c1, c3=c3, c5=c5, **g) + c1 + c3 + c5
-                    ),
-                    "You counted the biases, too.",
-                    "The question is about weights.",
-                ),
-            ],
+                "Your 3×3 and 5×5 read reduced channels.",
+                "In the naive form they read the block's input.",
+            ),
+            mistakes.counted_biases(
+                lambda c1, c3, c5, **g: (
+                    naive_weights(c1=c1, c3=c3, c5=c5, **g) + c1 + c3 + c5
+                )
+            ),
         ),
-        "reduced": Number(
-            "reduced",
+        "reduced": part(
             reduced_weights,
-            mistakes=[
-                Mistake(
-                    lambda c, c1, r3, c3, r5, c5, p: (
-                        c * (c1 + p) + 9 * r3 * c3 + 25 * r5 * c5
-                    ),
-                    "You left out the two reductions themselves.",
-                    "A 1×1 convolution makes things cheaper, but is not free.",
+            mistakes.forgot_1x1s(
+                lambda c, c1, r3, c3, r5, c5, p: (
+                    c * (c1 + p) + 9 * r3 * c3 + 25 * r5 * c5
+                )
+            ),
+            Mistake(
+                lambda c, c1, r3, c3, r5, c5, p: (
+                    c * (c1 + r3 + r5) + 9 * r3 * c3 + 25 * r5 * c5
                 ),
-                Mistake(
-                    lambda c, c1, r3, c3, r5, c5, p: (
-                        c * (c1 + r3 + r5) + 9 * r3 * c3 + 25 * r5 * c5
-                    ),
-                    "You left out the projection.",
-                    "How many layers of the block read its input?",
-                ),
-                Mistake(
-                    lambda c, c1, r3, c3, r5, c5, p: (
-                        c * (c1 + r3 + r5 + p) + c * (9 * c3 + 25 * c5)
-                    ),
-                    "Your 3×3 and 5×5 still read the block's input.",
-                    "Each layer reads what the layer before it has made.",
-                ),
-                Mistake(
-                    lambda c, c1, r3, c3, r5, c5, p: (
-                        c * (c1 + r3 + r5 + p) + 3 * r3 * c3 + 5 * r5 * c5
-                    ),
-                    "You took the side of the kernels for their size.",
-                    "A kernel has a height and a width.",
-                ),
-                Mistake(
-                    lambda c, c1, r3, c3, r5, c5, p: (
-                        reduced_weights(c, c1, r3, c3, r5, c5, p)
-                        + (c1 + r3 + c3 + r5 + c5 + p)
-                    ),
-                    "You counted the biases, too.",
-                    "The question is about weights.",
-                ),
-            ],
+                "You left out the projection.",
+                "How many layers of the block read its input?",
+            ),
+            mistakes.reads_first_input(
+                lambda c, c1, r3, c3, r5, c5, p: (
+                    c * (c1 + r3 + r5 + p) + c * (9 * c3 + 25 * c5)
+                )
+            ),
+            mistakes.forgot_to_square(
+                lambda c, c1, r3, c3, r5, c5, p: (
+                    c * (c1 + r3 + r5 + p) + 3 * r3 * c3 + 5 * r5 * c5
+                )
+            ),
+            mistakes.counted_biases(
+                lambda c, c1, r3, c3, r5, c5, p: (
+                    reduced_weights(c, c1, r3, c3, r5, c5, p)
+                    + (c1 + r3 + c3 + r5 + c5 + p)
+                )
+            ),
         ),
-        "maps": Number(
-            "maps",
+        "maps": part(
             lambda c, c1, c3, c5, **_: c + c1 + c3 + c5,
-            mistakes=[
-                Mistake(
-                    lambda c1, c3, c5, **_: c1 + c3 + c5,
-                    "You left out what the pooling hands on.",
-                    "It has no weights, but it has channels.",
-                ),
-                Mistake(
-                    lambda c1, c3, c5, p, **_: c1 + c3 + c5 + p,
-                    "That is what the *reduced* block hands on.",
-                    "Without a projection, how many channels leave the"
-                    " pooling?",
-                ),
-                Mistake(
-                    lambda c, c1, c3, c5, p, **_: c + c1 + c3 + c5 + p,
-                    "You counted a projection.",
-                    "In the naive form nothing stands behind the pooling.",
-                ),
-                Mistake(
-                    lambda c, **_: c,
-                    "You kept the channels of the input.",
-                    "They leave through the pooling; what do the others add?",
-                ),
-            ],
+            Mistake(
+                lambda c1, c3, c5, **_: c1 + c3 + c5,
+                "You left out what the pooling passes on.",
+                "It has no weights, but it has channels.",
+            ),
+            Mistake(
+                lambda c1, c3, c5, p, **_: c1 + c3 + c5 + p,
+                "That is what the *reduced* block passes on.",
+                "Without a projection, how many channels leave the pooling?",
+            ),
+            mistakes.counted_projection(
+                lambda c, c1, c3, c5, p, **_: c + c1 + c3 + c5 + p
+            ),
+            Mistake(
+                lambda c, **_: c,
+                "You kept the channels of the input.",
+                "They leave through the pooling; what do the others add?",
+            ),
         ),
     },
     ROW,
     vary=ROWS,
     hints=[
         "Go through the branches one by one: which channels does each layer"
-        " read, which does it make, and how many positions has its kernel?",
-        "Naive: three convolutions read the input, and the pooling hands it"
-        " on whole. Reduced: four 1×1 convolutions read the input, a 3×3"
-        " reads r3 channels and a 5×5 reads r5.",
+        " read, which does it make, and how many positions does its kernel"
+        " have?",
+        "Naive: three convolutions read the input, and the pooling passes it"
+        " on whole. Reduced: four 1×1 convolutions read the input, a 3×3 reads"
+        " r3 channels and a 5×5 reads r5.",
     ],
 )
 
@@ -350,96 +304,55 @@ def neck_after(c, r, c_out, k):
     return c * r + k * k * r * c_out
 
 
-bottleneck = Several(
+bottleneck = Group(
     "What a bottleneck saves",
     {
-        "before": Number(
-            "before",
+        "before": part(
             lambda c, r, c_out, k: k * k * c * c_out,
-            mistakes=[
-                Mistake(
-                    lambda c, r, c_out, k: c * c_out,
-                    "You counted a 1×1 kernel.",
-                    "How many positions has a 3×3?",
-                ),
-                Mistake(
-                    lambda c, r, c_out, k: k * c * c_out,
-                    "You took the side of the kernel for its size.",
-                    "A kernel has a height and a width.",
-                ),
-                Mistake(
-                    lambda c, r, c_out, k: (k * k * c + 1) * c_out,
-                    "You counted the biases, too.",
-                    "The question is about weights.",
-                ),
-            ],
+            Mistake(
+                lambda c, c_out, **_: c * c_out,
+                "You counted a 1×1 kernel.",
+                "How many positions does a 3×3 have?",
+            ),
+            mistakes.forgot_to_square(lambda c, r, c_out, k: k * c * c_out),
+            mistakes.counted_biases(
+                lambda c, r, c_out, k: (k * k * c + 1) * c_out
+            ),
         ),
-        "after": Number(
-            "after",
+        "after": part(
             neck_after,
-            mistakes=[
-                Mistake(
-                    lambda c, r, c_out, k: k * k * r * c_out,
-                    "You left out the 1×1 itself.",
-                    "It reads all the channels, so it costs something.",
-                ),
-                Mistake(
-                    lambda c, r, c_out, k: c * r,
-                    "You counted the 1×1 alone.",
-                    "A 3×3 stands behind it.",
-                ),
-                Mistake(
-                    lambda c, r, c_out, k: c * r + k * k * c * c_out,
-                    "Your 3×3 still reads all the channels.",
-                    "It reads what the 1×1 has made.",
-                ),
-                Mistake(
-                    lambda c, r, c_out, k: (
-                        neck_after(c, r, c_out, k) + r + c_out
-                    ),
-                    "You counted the biases, too.",
-                    "The question is about weights.",
-                ),
-            ],
+            mistakes.forgot_1x1(lambda c, r, c_out, k: k * k * r * c_out),
+            mistakes.counted_1x1_alone(lambda c, r, **_: c * r),
+            mistakes.reads_first_input(
+                lambda c, r, c_out, k: c * r + k * k * c * c_out
+            ),
+            mistakes.counted_biases(
+                lambda c, r, c_out, k: neck_after(c, r, c_out, k) + r + c_out
+            ),
         ),
-        "factor": Number(
-            "factor",
+        "factor": part(
             lambda c, r, c_out, k: (
                 k * k * c * c_out / neck_after(c, r, c_out, k)
             ),
+            mistakes.forgot_1x1(lambda c, r, **_: c / r),
+            mistakes.turned_around(),
+            Mistake(
+                lambda c, r, c_out, k: (
+                    1 - neck_after(c, r, c_out, k) / (k * k * c * c_out)
+                ),
+                "This is the share that is saved.",
+                "How many times cheaper is it?",
+            ),
+            mistakes.counted_1x1_alone(
+                lambda c, r, c_out, k: k * k * c_out / r
+            ),
             tolerance=0.006,
-            mistakes=[
-                Mistake(
-                    lambda c, r, c_out, k: c / r,
-                    "You divided the channels, and left out the 1×1 itself.",
-                    "Divide all the weights before by all the weights after.",
-                ),
-                Mistake(
-                    lambda c, r, c_out, k: (
-                        neck_after(c, r, c_out, k) / (k * k * c * c_out)
-                    ),
-                    "This is the share that is left.",
-                    "How many times cheaper is it?",
-                ),
-                Mistake(
-                    lambda c, r, c_out, k: (
-                        1 - neck_after(c, r, c_out, k) / (k * k * c * c_out)
-                    ),
-                    "This is the share that is saved.",
-                    "How many times cheaper is it?",
-                ),
-                Mistake(
-                    lambda c, r, c_out, k: k * k * c_out / r,
-                    "You divided by the 1×1 alone.",
-                    "A 3×3 stands behind it.",
-                ),
-            ],
         ),
     },
     NECK,
     vary={"c": (160, 256, 320, 384), "r": (20, 24, 32), "c_out": (48, 80, 96)},
     hints=[
-        "Two layers stand where one was. Count the weights of both.",
+        "Two layers replace one. Count the weights of both.",
         "before: k·k·C_in·C_out. after: the 1×1 goes from C_in to r, and the"
         " 3×3 from r to C_out. factor: before / after.",
     ],
@@ -488,8 +401,8 @@ fold = Function(
         ),
         Mistake(
             centre_bias,
-            "You let the bias of the 1×1 through the middle of the second"
-            " kernel alone.",
+            "You let the bias of the 1×1 through only in the middle of the"
+            " second kernel.",
             "It is there at each position that the kernel reads.",
         ),
         Mistake(
@@ -498,29 +411,26 @@ fold = Function(
                 folded_bias(b1, W5, 0 * b5),
             ),
             "You left out the bias of the second layer.",
-            "It is added last, as it always was.",
+            "It is added last, as always.",
         ),
         Mistake(
             lambda W1, b1, W5, b5: (
                 folded_kernel(W1, W5).flip(2, 3),
                 folded_bias(b1, W5, b5),
             ),
-            "Your kernel is upside down and back to front.",
+            "Your kernel is upside down.",
             "A 1×1 has no neighbours, so the positions of the second kernel"
             " stay where they are.",
         ),
-        Mistake(
+        mistakes.swapped_channels(
             lambda W1, b1, W5, b5: (
                 folded_kernel(W1, W5).transpose(0, 1),
                 folded_bias(b1, W5, b5),
-            ),
-            "Your kernel has its input and output channels exchanged.",
-            "`nn.Conv2d` keeps its weights as (outputs, inputs, height,"
-            " width).",
+            )
         ),
         Mistake(
             lambda W1, b1, W5, b5: folded_kernel(W1, W5),
-            "Only a kernel is returned.",
+            "You returned only a kernel.",
             "Return the bias as well.",
         ),
     ],
@@ -532,7 +442,7 @@ fold = Function(
         " feed the constant b1 into the second layer: it meets every"
         " position (i, j).",
     ],
-    then="A ReLU between the two layers would forbid this.",
+    when_correct="A ReLU between the two layers would forbid this.",
 )
 
 channel_rank = Number(
@@ -547,24 +457,24 @@ channel_rank = Number(
             "Everything passes through the layer in the middle.",
         ),
         Mistake(
-            lambda c, m, o, k: o,
+            lambda o, **_: o,
             "These are the output channels.",
-            "How many numbers are left of a pixel in between?",
+            "How many numbers are left of a pixel in the middle?",
         ),
         Mistake(
-            lambda c, m, o, k: k * k,
+            lambda k, **_: k * k,
             "These are the positions of the kernel.",
-            "How many numbers are left of a pixel in between?",
+            "How many numbers are left of a pixel in the middle?",
         ),
         Mistake(
-            lambda c, m, o, k: m * k * k,
+            lambda m, k, **_: m * k * k,
             "You multiplied by the positions of the kernel.",
-            "The matrix has a row for each *input channel*, so its rank"
-            " cannot be larger than their number.",
+            "The matrix has a row for each *input channel*, so its rank cannot"
+            " be larger than their number.",
         ),
         Mistake(
-            lambda c, m, o, k: 1,
-            "Rank 1 would mean that one channel lies in between.",
+            lambda **_: 1,
+            "A rank of 1 would mean that there is one channel in the middle.",
             "How many do?",
         ),
     ],
@@ -580,22 +490,22 @@ fold_border = Choice(
     "Where the fold is exact",
     right="bd",
     wrong={
-        "a": "The pair pads the output of the 1×1, where its bias is"
-        " missing, and the folded bias supposes that it is there. Where does"
-        " a kernel read padding?",
+        "a": "The pair pads the output of the 1×1, where its bias is missing,"
+        " and the folded bias assumes that it is there. Where does a kernel"
+        " read padding?",
         "c": "Both are linear, so inside the map the two agree up to"
         " rounding. Where is there a difference at all?",
-        "e": "The second bias is added at the end, whatever stands in the"
-        " padding. Which bias is missing in the padding?",
+        "e": "The second bias is added at the end, whatever is in the padding."
+        " Which bias is missing in the padding?",
     },
-    missing="That is true, and one more is: which bias makes the difference,"
-    " and where?",
+    missing="That is true, and so is one more: which bias makes the"
+    " difference, and where?",
     hints=[
         "What does a zero in the padding stand for: the pixel, or what the"
         " 1×1 makes of it?",
-        "A 1×1 maps a pixel of zeros to its bias, but the padding behind it"
-        " holds zeros. How far from the border does a 5×5 notice, and what"
-        " if that bias is zero?",
+        "A 1×1 maps a pixel of zeros to its bias, but the padding after it"
+        " holds zeros. How far from the border does a 5×5 notice, and what if"
+        " that bias is zero?",
     ],
 )
 
@@ -634,26 +544,26 @@ def fault_of_widths(widths):
     for name, (first, last) in (("c3", c3), ("c5", c5)):
         if sum(made) - last + first == OUTPUT != sum(made):
             return (
-                f"The pair {name} stands the wrong way round. What the 1×1"
+                f"The pair {name} is the wrong way round. What the 1×1"
                 " makes comes first."
             )
     if c1 + sum(c3) + sum(c5) + pool == OUTPUT:
         return (
             "You counted the reductions among the channels of the block. Only"
-            " what stands at the end of a branch is handed on."
+            " what comes at the end of a branch is passed on."
         )
     if sum(made) + INPUT == OUTPUT:
         return (
-            "You handed on the input as well. It is read, and only what the"
+            "You passed on the input as well. It is read, and only what the"
             " branches make is joined."
         )
     if sum(made) != OUTPUT:
-        return f"Your block hands on {sum(made):,} channels, not {OUTPUT}."
+        return f"Your block passes on {sum(made):,} channels, not {OUTPUT}."
     for name, width in zip(BRANCHES, made):
         if width < LEAST:
             return (
-                f"Your {name} branch makes {width} channels; each is to make"
-                f" {LEAST} at least."
+                f"Your {name} branch makes {width} channels; each should"
+                f" make at least {LEAST}."
             )
     for name, (first, _) in (("3×3", c3), ("5×5", c5)):
         if first < 8:
@@ -669,7 +579,7 @@ def fault_of_widths(widths):
     if sum(macs) > BUDGET:
         share = max(macs) / sum(macs)
         return (
-            f"{text}, which is too dear; {share:.0%} of them are in the"
+            f"{text}, which is too expensive; {share:.0%} of them are in the"
             f" {name} branch. What makes a branch cheaper without taking"
             " channels from its end?"
         )
@@ -680,18 +590,18 @@ def fault_of_widths(widths):
         )
 
 
-budget = Judged(
+budget = Custom(
     "A block for a budget",
     fault_of_widths,
     hints=[
         "Write a function that counts the MACs for given widths, and play"
         " with them. Which branch is the most expensive one?",
         "Begin with block 3a, which makes the right number of channels and"
-        " takes twice the budget. Then halve what stands *inside* the"
-        " branches, and look where you are.",
+        " takes twice the budget. Then halve what is *inside* the branches,"
+        " and see where you are.",
     ],
-    then="There are many such blocks; the budget does not say which of them"
-    " learns best.",
+    when_correct="There are many such blocks; the budget does not say which of"
+    " them learns best.",
 )
 
 # --- Variants --------------------------------------------------------------
@@ -709,7 +619,7 @@ class Branches(nn.Module):
 
 
 def block_with(third, pool=nn.MaxPool2d, order=(0, 1, 2, 3)):
-    """A builder of blocks; `third` makes the layers behind its first 1×1."""
+    """Return a builder of blocks; `third` makes the third branch's end."""
 
     def build(in_channels, c1, c3, c5, p):
         branches = [
@@ -746,36 +656,28 @@ factored_block = Module(
         Mistake(
             block_with(lambda r, c: conv_relu(r, c, 5)),
             "The 5×5 is still there.",
-            "Two 3×3 convolutions are to take its place.",
+            "Two 3×3 convolutions should take its place.",
         ),
         Mistake(
             block_with(lambda r, c: conv_relu(r, c, 3)),
-            "One 3×3 stands where the 5×5 was, and sees no more than the"
-            " branch beside it.",
-            "How many 3×3 see as far as a 5×5?",
+            "One 3×3 has replaced the 5×5, and sees no more than the branch"
+            " beside it.",
+            "How many 3×3 convolutions see as far as a 5×5?",
         ),
-        Mistake(
-            block_with(
-                lambda r, c: conv_relu(r, c, 3)[:1] + two_3x3(c, c)[2:]
-            ),
-            "No ReLU stands between your two 3×3.",
-            "Without one they are a single 5×5.",
+        mistakes.relu_missing(
+            block_with(lambda r, c: conv_relu(r, c, 3)[:1] + two_3x3(c, c)[2:])
         ),
         Mistake(
             block_with(lambda r, c: conv_relu(r, r, 3) + conv_relu(r, c, 3)),
             "Your second 3×3 widens the branch.",
-            "Here the first one is to do it.",
+            "Here the first one should do it.",
         ),
         Mistake(
             block_with(two_3x3, pool=nn.AvgPool2d),
             "Your pooling takes the average.",
             "GoogLeNet's block takes the largest value.",
         ),
-        Mistake(
-            without_reduction_relu,
-            "No ReLU stands behind your reductions.",
-            "Without one, a 1×1 and the kernel behind it are one convolution.",
-        ),
+        mistakes.relu_missing(without_reduction_relu),
         Mistake(
             block_with(two_3x3, order=(3, 0, 1, 2)),
             "Your branches are joined in another order.",
@@ -803,28 +705,20 @@ behind = Number(
     mistakes=[
         Mistake(
             front,
-            "This is the count with the 1×1 in front.",
+            "This is the count with the 1×1 first.",
             "How many channels does the 5×5 read now?",
         ),
         Mistake(
             lambda c, m, c_out, k: k * k * c * c_out + c_out * c_out,
-            "Your 5×5 makes all the channels by itself.",
+            "Your 5×5 makes all the channels itself.",
             "It makes those in the middle, and the 1×1 makes the rest.",
         ),
-        Mistake(
-            lambda c, m, c_out, k: k * k * c * m,
-            "You left out the 1×1.",
-            "It is small now, but it is there.",
+        mistakes.forgot_1x1(lambda c, m, k, **_: k * k * c * m),
+        mistakes.reads_first_input(
+            lambda c, m, c_out, k: k * k * c * m + c * c_out
         ),
-        Mistake(
-            lambda c, m, c_out, k: k * k * c * m + c * c_out,
-            "Your 1×1 reads the input of the block.",
-            "It stands behind the 5×5, and reads what that has made.",
-        ),
-        Mistake(
-            lambda c, m, c_out, k: k * k * c * m + m * c_out + m + c_out,
-            "You counted the biases, too.",
-            "The question is about weights.",
+        mistakes.counted_biases(
+            lambda c, m, c_out, k: k * k * c * m + m * c_out + m + c_out
         ),
     ],
     hints=[
@@ -838,7 +732,7 @@ behind = Number(
 
 
 def network_costs(in_channels=3, classes=1000):
-    """Parameters and MACs of four networks for 224×224 images."""
+    """Return parameters and MACs of four networks for 224×224 images."""
     with torch.device("meta"):
         nets = {
             "AlexNet": torchvision.models.alexnet(),
@@ -857,7 +751,7 @@ def network_costs(in_channels=3, classes=1000):
 
 
 def theirs(auxiliary):
-    """What torchvision's GoogLeNet costs."""
+    """Return how many parameters torchvision's GoogLeNet has."""
     with torch.device("meta"):
         net = torchvision.models.googlenet(
             aux_logits=auxiliary, init_weights=False
@@ -881,7 +775,7 @@ def fault_of_costs(costs):
         if own == (macs, parameters):
             return f"{name}: the parameters come first, then the MACs."
         if own == (parameters, 2 * macs):
-            return f"{name}: these are FLOPs. One MAC is two of them."
+            return f"{name}: these are FLOPs. One MAC is two FLOPs."
         if name in ("NiN", "GoogLeNet"):
             if own[0] == network_costs(1, 10)[name][0]:
                 return (
@@ -903,7 +797,7 @@ def fault_of_costs(costs):
         return f"{name}: the {which} are not right."
 
 
-costs = Judged(
+costs = Custom(
     "Four networks, counted",
     fault_of_costs,
     hints=[
@@ -913,7 +807,7 @@ costs = Judged(
         " name. The networks are there already, for colour images and a"
         " thousand classes.",
     ],
-    then="Parameters and compute are two things: now compare both.",
+    when_correct="Parameters and compute are two things: now compare both.",
 )
 
 compared = Choice(
@@ -925,7 +819,7 @@ compared = Choice(
         "e": "Most of VGG's weights sit in its fully connected layers, which"
         " use each of them once. Divide MACs by parameters.",
         "f": "It has no reductions, but look at its parameters again. What do"
-        " NiN and GoogLeNet do without, which AlexNet and VGG have?",
+        " AlexNet and VGG have that NiN and GoogLeNet do without?",
     },
     missing="What you chose is true; there is more.",
     hints=[
@@ -941,7 +835,7 @@ compared = Choice(
 
 
 def sides(side, up=True, conv=True, poolings=4):
-    """The sides of GoogLeNet's maps, behind its 7×7 and its poolings."""
+    """Return the sides of maps after GoogLeNet's 7×7 and its poolings."""
     found = [(side - 1) // 2 + 1 if conv else side]
     for _ in range(poolings):
         found.append((found[-1] - 3 + (1 if up else 0)) // 2 + 1)
@@ -974,12 +868,12 @@ smallest_image = Number(
         Mistake(
             lambda: smallest(poolings=3),
             "You stopped before the last pooling.",
-            "Four poolings with stride 2 stand in the network.",
+            "The network has four poolings with stride 2.",
         ),
         Mistake(
             lambda: 7,
             "This is the side of the first kernel.",
-            "What must be left for the poolings behind it?",
+            "What must be left for the poolings after it?",
         ),
     ],
     hints=[
@@ -995,7 +889,7 @@ smallest_image = Number(
 
 def fault_of_small(net):
     if isinstance(net, type) or not isinstance(net, nn.Module):
-        return f"This is {shown(net)}, not a network."
+        return f"This is {show(net)}, not a network."
     blocks = [m for m in net.modules() if isinstance(m, InceptionBlock)]
     if len(blocks) < 3:
         return f"Your network has {len(blocks)} Inception blocks, not three."
@@ -1025,8 +919,8 @@ def fault_of_small(net):
         return f"Only {len(seen)} of your Inception blocks are used."
     if seen[0] < 14:
         return (
-            f"Your first block sees maps of side {seen[0]}, and at 14 it is to"
-            " begin. Which layer in front of it takes too much away?"
+            f"Your first block sees maps of side {seen[0]}, but it should"
+            " begin at 14. Which layer before it takes too much away?"
         )
     if seen[-1] < 7:
         return (
@@ -1055,7 +949,7 @@ def last_convs(block):
         yield [m for m in branch.modules() if isinstance(m, nn.Conv2d)][-1]
 
 
-small = Judged(
+small = Custom(
     "A GoogLeNet for small images",
     fault_of_small,
     hints=[
@@ -1065,7 +959,8 @@ small = Judged(
         " again, two more blocks, global average pooling, flatten, a linear"
         " layer. Each block reads as many channels as the one before makes.",
     ],
-    then="Train it, if you like: `onebyone.Trainer` takes it as it is.",
+    when_correct="Train it, if you like: `onebyone.Trainer` takes it as it"
+    " is.",
 )
 
 # --- Nobody picks ----------------------------------------------------------
@@ -1125,7 +1020,7 @@ shares = Function(
     mistakes=[
         Mistake(
             unweighted,
-            "You measured the branches before the next layer has weighed"
+            "You measured the branches before the next layer has weighted"
             " them.",
             "Multiply each by its own piece of the weights first.",
         ),
@@ -1142,12 +1037,12 @@ shares = Function(
         Mistake(
             picked,
             "You let the loudest branch take it all.",
-            "The next layer adds the contributions, and picks none.",
+            "The next layer adds the contributions and picks none.",
         ),
         Mistake(
             mean_shares,
             "You averaged over the images.",
-            "The question is about each image for itself.",
+            "The question is about each image on its own.",
         ),
         Mistake(
             squared,
@@ -1162,44 +1057,26 @@ shares = Function(
         " for each image (`flatten(1).norm(dim=1)`). Stack the norms as"
         " columns, and divide each row by its sum.",
     ],
-    then="The shares of an image add up to one; the layer hears all its"
-    " branches.",
+    when_correct="The shares of an image add up to one; the layer hears all"
+    " its branches.",
 )
 
 NAMES = ("1x1", "3x3", "5x5", "pool")
 
 
 def fault_of_lesions(accuracies):
-    if not isinstance(accuracies, dict):
-        return "Collect the accuracies in a dictionary, by the branches."
-    wanted = ("none", *NAMES, "retrained")
-    if missing := [name for name in wanted if name not in accuracies]:
-        return f"There is no accuracy under {missing[0]!r} yet."
-    found = {name: float(accuracies[name]) for name in wanted}
-    for name, accuracy in found.items():
-        if not 0 <= accuracy <= 1:
-            return (
-                f"An accuracy lies between 0 and 1; under {name!r} you have"
-                f" {accuracy:.3g}. Is it a percentage, or a loss?"
-            )
-    for name in ("none", "retrained"):
-        if found[name] < 0.25:
-            return (
-                f"Under {name!r} you have {found[name]:.2f}: this network has"
-                " hardly learnt anything. Did you make a fresh one and train"
-                " it?"
-            )
-    if all(found[name] == found["none"] for name in NAMES):
+    silenced = [accuracies[name] for name in NAMES]
+    if set(silenced) == {accuracies["none"]}:
         return (
             "Silencing has changed nothing. Is the branch silent while you"
             " evaluate?"
         )
-    if len({found[name] for name in NAMES}) == 1:
+    if len(set(silenced)) == 1:
         return (
             "All four branches cost the same. Is another one silent each"
             " time, and the one before awake again?"
         )
-    if found["retrained"] == min(found[name] for name in NAMES):
+    if accuracies["retrained"] == min(silenced):
         return (
             "The last network is no better than the one silenced after"
             " training. Train a fresh one whose branch is silent from the"
@@ -1207,9 +1084,12 @@ def fault_of_lesions(accuracies):
         )
 
 
-lesions = Judged(
+lesions = Results(
     "Without a branch",
-    fault_of_lesions,
+    ("none", *NAMES, "retrained"),
+    trained=["none", "retrained"],
+    least=0.25,
+    fault=fault_of_lesions,
     hints=[
         "`silent(net, name)` silences a branch in every block, and gives the"
         " network back. It stays silent: take a copy (`copy.deepcopy`) for"
@@ -1218,8 +1098,8 @@ lesions = Judged(
         " then make a fresh network, silence the branch that was missed most,"
         " and train that.",
     ],
-    then="Two trained networks are few; which of these differences would"
-    " survive another seed?",
+    when_correct="Two trained networks are few; which of these differences"
+    " would survive another seed?",
 )
 
 # --- Concatenate or add ----------------------------------------------------
@@ -1237,11 +1117,11 @@ add_or_join = Choice(
     },
     missing="What you chose is true; there is more.",
     hints=[
-        "Write both as functions of two maps A and B, with a 1×1 convolution"
-        " behind.",
-        "A 1×1 behind the joined maps has a weight for each channel of A and"
-        " one for each of B. Behind the sum it has one for both. Which of"
-        " them can imitate the other?",
+        "Write both as functions of two maps A and B, followed by a 1×1"
+        " convolution.",
+        "A 1×1 after the joined maps has a weight for each channel of A and"
+        " one for each of B. After the sum it has one for both. Which of them"
+        " can imitate the other?",
     ],
 )
 

@@ -6,14 +6,17 @@ import torch
 from torch import nn
 
 from onebyone import cost, models
-from onebyone.check.code import Module
-from onebyone.check.tasks import (
+from onebyone.check.engine import (
     Choice,
-    Judged,
+    Custom,
+    Group,
     Mistake,
+    Module,
     Number,
-    Several,
+    Results,
+    mistakes,
     notebook,
+    part,
 )
 
 # --- One block -------------------------------------------------------------
@@ -35,61 +38,49 @@ def block_count(c_in, c, k, n):
     return weights(c_in, c, k) + 3 * c
 
 
+def macs_of_block(c_in, c, k, n):
+    return weights(c_in, c, k) * n * n
+
+
+def macs_with_biases(c_in, c, k, n):
+    return block_count(c_in, c, k, n) * n * n
+
+
+def without_1x1_biases(c_in, c, k, n):
+    return weights(c_in, c, k) + c
+
+
+def spatial_macs(c_in, c, k, n):
+    return k * k * c_in * c * n * n
+
+
 block_parameters = Number(
     "Parameters of a block",
     block_count,
     BLOCK,
     vary=BLOCKS,
     mistakes=[
-        Mistake(
-            lambda c_in, c, k, n: weights(c_in, c, k) + c,
-            "You left out the biases of the 1×1 convolutions.",
-            "A 1×1 convolution is a convolution like any other: one bias for"
-            " each of its outputs.",
+        mistakes.forgot_1x1_biases(without_1x1_biases),
+        mistakes.forgot_biases(weights),
+        mistakes.counted_first_alone(
+            lambda c_in, c, k, n: c * (k * k * c_in + 1)
         ),
-        Mistake(
-            weights,
-            "You left out all biases.",
-            "`nn.Conv2d` has one for each output channel unless told"
-            " otherwise.",
+        mistakes.counted_one_1x1(
+            lambda c_in, c, k, n: c * (k * k * c_in + 1) + c * (c + 1)
         ),
-        Mistake(
-            lambda c_in, c, k, n: c * (k * k * c_in + 1),
-            "You counted the spatial convolution alone.",
-            "Two more convolutions stand behind it.",
+        mistakes.reads_first_input(
+            lambda c_in, c, k, n: c * (k * k * c_in + 1) + 2 * c * (c_in + 1)
         ),
-        Mistake(
-            lambda c_in, c, k, n: c * (k * k * c_in + 1) + c * (c + 1),
-            "You counted one 1×1 convolution.",
-            "How many does a NiN block have?",
-        ),
-        Mistake(
-            lambda c_in, c, k, n: c * (k * k * c_in + 1) + 2 * c * (c_in + 1),
-            "Your 1×1 convolutions read the input of the block.",
-            "Each layer reads the channels that the layer before it has made.",
-        ),
-        Mistake(
+        mistakes.enlarged_1x1(
             lambda c_in, c, k, n: (
                 c * (k * k * c_in + 1) + 2 * c * (k * k * c + 1)
-            ),
-            "You gave the 1×1 convolutions the kernel of the first layer.",
-            "How many positions does a 1×1 kernel cover?",
+            )
         ),
-        Mistake(
-            lambda c_in, c, k, n: 3 * c * n * n,
-            "You counted activations.",
-            "Parameters are shared over all positions, so the size of the map"
-            " plays no part.",
-        ),
-        Mistake(
-            lambda c_in, c, k, n: block_count(c_in, c, k, n) * n * n,
-            "You multiplied by the number of positions.",
-            "Parameters are shared over all positions, so the size of the map"
-            " plays no part.",
-        ),
+        mistakes.activations_for_parameters(lambda c, n, **_: 3 * c * n * n),
+        mistakes.multiplied_by_positions(macs_with_biases),
     ],
     hints=[
-        "A block is three convolutions. Count each for itself.",
+        "A block is three convolutions. Count each on its own.",
         "A k×k convolution has k·k·C_in weights and one bias for each output"
         " channel. What are k and C_in in the second and third layer?",
     ],
@@ -97,61 +88,32 @@ block_parameters = Number(
 
 block_macs = Number(
     "MACs of the same block",
-    lambda c_in, c, k, n: weights(c_in, c, k) * n * n,
+    macs_of_block,
     BLOCK,
     vary=BLOCKS,
     mistakes=[
-        Mistake(
-            lambda c_in, c, k, n: 2 * weights(c_in, c, k) * n * n,
-            "These are FLOPs.",
-            "A multiply-accumulate is two floating-point operations and one"
-            " MAC.",
+        mistakes.flops_for_macs(),
+        mistakes.counted_depth_twice(
+            lambda c, k, n, **_: n * n * (k * k * c + 2 * c**3)
         ),
-        Mistake(
-            lambda c_in, c, k, n: n * n * (k * k * c + 2 * c**3),
-            "You multiplied by the number of output channels once too often,"
-            " and left out the input channels of the first layer.",
-            "The size of the output already contains its channels; each of"
-            " its values sums over the kernel and the input channels.",
+        mistakes.counted_depth_twice(
+            lambda c_in, c, k, n: n * n * (k * k * c_in * c + 2 * c**3)
         ),
-        Mistake(
-            lambda c_in, c, k, n: n * n * (k * k * c_in * c + 2 * c**3),
-            "You multiplied the 1×1 layers by their channels once too often.",
-            "The size of the output already contains its channels; each of"
-            " its values sums over the input channels.",
+        mistakes.counted_biases_as_macs(macs_with_biases),
+        mistakes.weights_for_macs(weights),
+        mistakes.counted_first_alone(spatial_macs),
+        mistakes.counted_one_row(
+            lambda c_in, c, k, n: weights(c_in, c, k) * n
         ),
-        Mistake(
-            lambda c_in, c, k, n: block_count(c_in, c, k, n) * n * n,
-            "You counted the biases too.",
-            "Adding a bias is no multiplication; by convention it is not"
-            " counted.",
-        ),
-        Mistake(
-            weights,
-            "These are the weights.",
-            "Each weight is used once at each position of the map.",
-        ),
-        Mistake(
-            lambda c_in, c, k, n: k * k * c_in * c * n * n,
-            "You counted the spatial convolution alone.",
-            "Two more convolutions stand behind it.",
-        ),
-        Mistake(
-            lambda c_in, c, k, n: weights(c_in, c, k) * n,
-            "You counted one row of positions.",
-            "The map has a height and a width.",
-        ),
-        Mistake(
-            lambda c_in, c, k, n: weights(c_in, c, k) * (n - k + 1) ** 2,
-            "You let the map shrink.",
-            "With this padding, how many positions does the kernel take?",
+        mistakes.maps_shrink(
+            lambda c_in, c, k, n: weights(c_in, c, k) * (n - k + 1) ** 2
         ),
     ],
     hints=[
         "Each weight is used once at each position. How many positions are"
         " there?",
-        "MACs are weights times positions. You have the weights already, up"
-        " to what the biases added.",
+        "MACs are weights times positions. You have the weights already, apart"
+        " from what the biases added.",
     ],
 )
 
@@ -160,73 +122,34 @@ def most_at_once(c_in, c, k, n):
     return 4 * n * n * max(c_in + c, 2 * c)
 
 
-block_memory = Several(
+block_memory = Group(
     "Memory of the same block",
     {
-        "inference": Number(
-            "inference",
+        "inference": part(
             most_at_once,
-            mistakes=[
-                Mistake(
-                    lambda c_in, c, k, n: 2 * c * n * n,
-                    "These are numbers, not bytes.",
-                    "How many bytes has a float32?",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: 4 * c * n * n,
-                    "That is one map stack alone.",
-                    "While a layer works, both what it reads and what it"
-                    " writes must be there.",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: 4 * (c_in + c) * n * n,
-                    "That is the first layer's moment.",
-                    "Is there a worse one?",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: 4 * 3 * c * n * n,
-                    "You kept what all three layers write.",
-                    "In inference, what lies further back is thrown away.",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: 4 * block_count(c_in, c, k, n),
-                    "These are the bytes of the parameters.",
-                    "The question is about the maps that pass through.",
-                ),
-            ],
+            mistakes.numbers_for_bytes(),
+            mistakes.counted_one_stack(lambda c, n, **_: 4 * c * n * n),
+            mistakes.took_another_moment(
+                lambda c_in, c, k, n: 4 * (c_in + c) * n * n
+            ),
+            mistakes.kept_everything(lambda c, n, **_: 4 * 3 * c * n * n),
+            mistakes.parameters_for_maps(
+                lambda c_in, c, k, n: 4 * block_count(c_in, c, k, n)
+            ),
         ),
-        "training": Number(
-            "training",
+        "training": part(
             lambda c_in, c, k, n: 4 * (c_in + 3 * c) * n * n,
-            mistakes=[
-                Mistake(
-                    lambda c_in, c, k, n: (c_in + 3 * c) * n * n,
-                    "These are numbers, not bytes.",
-                    "How many bytes has a float32?",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: 4 * 3 * c * n * n,
-                    "You left out the input of the block.",
-                    "What does the gradient of the first layer's weights"
-                    " need?",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: 4 * (c_in + 6 * c) * n * n,
-                    "You kept what each convolution writes besides what each"
-                    " ReLU writes.",
-                    "Which of the two does the backward pass never look at?",
-                ),
-                Mistake(
-                    most_at_once,
-                    "That is the memory of inference.",
-                    "Training comes back to every layer's input.",
-                ),
-                Mistake(
-                    lambda c_in, c, k, n: 4 * (c_in + 2 * c) * n * n,
-                    "You left out what the last ReLU writes.",
-                    "A ReLU needs to know where it was positive.",
-                ),
-            ],
+            mistakes.numbers_for_bytes(),
+            mistakes.forgot_to_keep_input(lambda c, n, **_: 4 * 3 * c * n * n),
+            mistakes.kept_before_relus(
+                lambda c_in, c, k, n: 4 * (c_in + 6 * c) * n * n
+            ),
+            mistakes.inference_for_training(most_at_once),
+            Mistake(
+                lambda c_in, c, k, n: 4 * (c_in + 2 * c) * n * n,
+                "You left out what the last ReLU writes.",
+                "A ReLU needs to know where it was positive.",
+            ),
         ),
     },
     BLOCK,
@@ -246,7 +169,7 @@ NINS = {"c_in": (2, 3, 4, 6), "classes": (20, 37, 47, 62, 101, 200)}
 
 
 def rows(c_in, classes):
-    """Input and output channels, kernel and map side of the four blocks."""
+    """Return channels in and out, kernel and map side of the four blocks."""
     return [
         (c_in, 96, 11, 54),
         (96, 256, 5, 26),
@@ -259,108 +182,48 @@ def total(count, **given):
     return sum(count(*row) for row in rows(**given))
 
 
-def spatial(c_in, c, k, n):
-    return k * k * c_in * c
+def whole(count, **changed):
+    """Return a count of the network, maybe of one that is changed."""
+    return lambda **given: total(count, **(given | changed))
 
 
-nin_costs = Several(
+nin_costs = Group(
     "NiN for colour images and more classes",
     {
-        "parameters": Number(
-            "parameters",
-            lambda **g: total(block_count, **g),
-            mistakes=[
-                Mistake(
-                    lambda c_in, classes: total(
-                        block_count, c_in=1, classes=classes
-                    ),
-                    "You gave the network a grey image.",
-                    "How many channels has the input here?",
-                ),
-                Mistake(
-                    lambda c_in, classes: total(
-                        block_count, c_in=c_in, classes=10
-                    ),
-                    "Your network still has ten classes.",
-                    "Which layers depend on the number of classes?",
-                ),
-                Mistake(
-                    lambda c_in, classes: (
-                        total(block_count, c_in=c_in, classes=10)
-                        + (classes - 10) * (9 * 384 + 1)
-                    ),
-                    "In the last block you changed the 3×3 alone.",
-                    "Its 1×1 convolutions have as many channels as there are"
-                    " classes.",
-                ),
-                Mistake(
-                    lambda **g: total(
-                        lambda c_in, c, k, n: weights(c_in, c, k) + c, **g
-                    ),
-                    "You left out the biases of the 1×1 convolutions.",
-                    "Each of them has one for each output channel.",
-                ),
-                Mistake(
-                    lambda **g: total(weights, **g),
-                    "You left out all biases.",
-                    "Each convolution has one for each output channel.",
-                ),
-            ],
-        ),
-        "macs": Number(
-            "macs",
-            lambda **g: total(
-                lambda c_in, c, k, n: weights(c_in, c, k) * n * n, **g
+        "parameters": part(
+            whole(block_count),
+            mistakes.took_grey_image(whole(block_count, c_in=1)),
+            Mistake(
+                whole(block_count, classes=10),
+                "Your network still has ten classes.",
+                "Which layers depend on the number of classes?",
             ),
-            mistakes=[
-                Mistake(
-                    lambda **g: total(
-                        lambda c_in, c, k, n: 2 * weights(c_in, c, k) * n * n,
-                        **g,
-                    ),
-                    "These are FLOPs.",
-                    "One MAC is two of them.",
+            Mistake(
+                lambda c_in, classes: (
+                    total(block_count, c_in=c_in, classes=10)
+                    + (classes - 10) * (9 * 384 + 1)
                 ),
-                Mistake(
-                    lambda **g: total(
-                        lambda c_in, c, k, n: (
-                            block_count(c_in, c, k, n) * n * n
-                        ),
-                        **g,
-                    ),
-                    "You counted the biases too.",
-                    "By convention they are not counted.",
+                "In the last block you changed the 3×3 alone.",
+                "Its 1×1 convolutions have as many channels as there are"
+                " classes.",
+            ),
+            mistakes.forgot_1x1_biases(whole(without_1x1_biases)),
+            mistakes.forgot_biases(whole(weights)),
+        ),
+        "macs": part(
+            whole(macs_of_block),
+            mistakes.flops_for_macs(),
+            mistakes.counted_biases_as_macs(whole(macs_with_biases)),
+            mistakes.forgot_1x1s(whole(spatial_macs)),
+            mistakes.took_grey_image(whole(macs_of_block, c_in=1)),
+            Mistake(
+                lambda c_in, classes: (
+                    total(macs_of_block, c_in=c_in, classes=classes)
+                    + weights(c_in, 96, 11) * (55 * 55 - 54 * 54)
                 ),
-                Mistake(
-                    lambda **g: total(
-                        lambda c_in, c, k, n: spatial(c_in, c, k, n) * n * n,
-                        **g,
-                    ),
-                    "You left out the 1×1 convolutions.",
-                    "Two stand behind every spatial one.",
-                ),
-                Mistake(
-                    lambda c_in, classes: total(
-                        lambda c_in, c, k, n: weights(c_in, c, k) * n * n,
-                        c_in=1,
-                        classes=classes,
-                    ),
-                    "You gave the network a grey image.",
-                    "How many channels has the input here?",
-                ),
-                Mistake(
-                    lambda c_in, classes: (
-                        total(
-                            lambda c_in, c, k, n: weights(c_in, c, k) * n * n,
-                            c_in=c_in,
-                            classes=classes,
-                        )
-                        + weights(c_in, 96, 11) * (55 * 55 - 54 * 54)
-                    ),
-                    "Your first maps are a pixel too large.",
-                    "A division that leaves a remainder is rounded down.",
-                ),
-            ],
+                "Your first maps are a pixel too large.",
+                "A division that leaves a remainder is rounded down.",
+            ),
         ),
     },
     NIN,
@@ -379,12 +242,12 @@ POOLED = 96 * 26**2 + 256 * 12**2 + 384 * 5**2  # what the poolings write
 
 
 def block_maps(c_in, c, k, n):
-    """What the three layers of a block write."""
+    """Return how many numbers the three layers of a block write."""
     return 3 * c * n * n
 
 
 def kept(c_in, classes, image=1, relus=1, pooled=1, index=8):
-    """Bytes that training keeps; the arguments say what is counted."""
+    """Return what training keeps, in bytes; arguments say what counts."""
     written = relus * total(block_maps, c_in=c_in, classes=classes)
     numbers = image * c_in * IMAGE_SIDE**2 + written + pooled * POOLED
     return 4 * numbers + index * POOLED
@@ -395,74 +258,39 @@ def largest_moment(c_in, classes):
     return 4 * (maps + max(first, maps))
 
 
-nin_memory = Several(
+nin_memory = Group(
     "Memory of the same network",
     {
-        "inference": Number(
-            "inference",
+        "inference": part(
             largest_moment,
-            mistakes=[
-                Mistake(
-                    lambda **g: largest_moment(**g) // 4,
-                    "These are numbers, not bytes.",
-                    "How many bytes has a float32?",
-                ),
-                Mistake(
-                    lambda c_in, classes: 4 * 96 * 54**2,
-                    "That is one map stack alone.",
-                    "While a layer works, both what it reads and what it"
-                    " writes must be there.",
-                ),
-                Mistake(
-                    lambda c_in, classes: kept(c_in, classes, index=0),
-                    "You kept what all layers write.",
-                    "In inference, what lies further back is thrown away.",
-                ),
-                Mistake(
-                    lambda **g: 4 * total(block_count, **g),
-                    "These are the bytes of the parameters.",
-                    "The question is about the maps that pass through.",
-                ),
-                Mistake(
-                    lambda c_in, classes: 4 * (96 * 54**2 + 96 * 26**2),
-                    "That is the first pooling's moment.",
-                    "Is there a worse one?",
-                ),
-            ],
+            mistakes.numbers_for_bytes(),
+            mistakes.counted_one_stack(lambda **_: 4 * 96 * 54**2),
+            mistakes.kept_everything(
+                lambda c_in, classes: kept(c_in, classes, index=0)
+            ),
+            mistakes.parameters_for_maps(
+                lambda **g: 4 * total(block_count, **g)
+            ),
+            mistakes.took_another_moment(
+                lambda **_: 4 * (96 * 54**2 + 96 * 26**2)
+            ),
         ),
-        "training": Number(
-            "training",
+        "training": part(
             kept,
-            mistakes=[
-                Mistake(
-                    lambda **g: kept(**g, index=0),
-                    "You left out the indices.",
-                    "A pooling must remember which value was the largest.",
-                ),
-                Mistake(
-                    lambda **g: kept(**g, pooled=0),
-                    "You counted eight bytes for each number that a pooling"
-                    " writes.",
-                    "There is the number, and besides it the index.",
-                ),
-                Mistake(
-                    lambda **g: kept(**g, image=0),
-                    "You left out the image.",
-                    "What does the gradient of the first layer's weights"
-                    " need?",
-                ),
-                Mistake(
-                    lambda **g: kept(**g, relus=2),
-                    "You kept what each convolution writes besides what each"
-                    " ReLU writes.",
-                    "Which of the two does the backward pass never look at?",
-                ),
-                Mistake(
-                    largest_moment,
-                    "That is the memory of inference.",
-                    "Training comes back to every layer's input.",
-                ),
-            ],
+            Mistake(
+                lambda **g: kept(**g, index=0),
+                "You left out the indices.",
+                "A pooling must remember which value was the largest.",
+            ),
+            Mistake(
+                lambda **g: kept(**g, pooled=0),
+                "You counted eight bytes for each number that a pooling"
+                " writes.",
+                "There are the number itself and its index.",
+            ),
+            mistakes.forgot_to_keep_input(lambda **g: kept(**g, image=0)),
+            mistakes.kept_before_relus(lambda **g: kept(**g, relus=2)),
+            mistakes.inference_for_training(largest_moment),
         ),
     },
     NIN,
@@ -470,11 +298,11 @@ nin_memory = Several(
     hints=[
         "Inference: write down for each layer what it reads and what it"
         " writes. The maps are largest at the beginning.",
-        "Training: the image, three map stacks for each block, and what each"
-        " of the three poolings writes, four bytes a number; besides, eight"
-        " bytes for each number that a pooling writes.",
+        "Training: the image, three stacks of maps for each block, and what"
+        " each of the three poolings writes, four bytes a number; then eight"
+        " more bytes for each number that a pooling writes.",
     ],
-    then="The maps grow with the batch; the weights do not.",
+    when_correct="The maps grow with the batch; the weights do not.",
 )
 
 
@@ -486,15 +314,15 @@ def paper_nin(num_1x1=2):
 # --- 3×3 in place of 1×1 ---------------------------------------------------
 
 
-def block_of(*behind, relus=True):
-    """A builder of blocks: a spatial convolution and others behind it."""
+def block_of(*others, relus=True):
+    """Return a builder of blocks, which have `others` after the first."""
 
     def build(in_channels, out_channels, kernel_size, stride, padding):
         first = nn.Conv2d(
             in_channels, out_channels, kernel_size, stride, padding
         )
         layers = [first, nn.ReLU()]
-        for k, p in behind:
+        for k, p in others:
             layers.append(nn.Conv2d(out_channels, out_channels, k, padding=p))
             if relus:
                 layers.append(nn.ReLU())
@@ -530,41 +358,25 @@ wide_block = Module(
         ((4, 3, 7, 1, 0), (1, 4, 12, 12)),
     ],
     mistakes=[
-        Mistake(
-            block_of((3, 0), (3, 0)),
-            "The maps shrink in your 3×3 convolutions.",
-            "Which padding keeps the size of a map under a 3×3?",
-        ),
-        Mistake(
-            block_of((3, 2), (3, 2)),
-            "The maps grow in your 3×3 convolutions.",
-            "A padding of (k − 1)/2 on each side keeps the size.",
-        ),
+        mistakes.maps_shrink(block_of((3, 0), (3, 0))),
+        mistakes.maps_grow(block_of((3, 2), (3, 2))),
         Mistake(
             block_of((1, 0), (1, 0)),
             "These are still 1×1 convolutions.",
-            "Change the kernel of the two layers behind the first.",
+            "Change the kernel of the two layers after the first.",
         ),
-        Mistake(
-            block_of((3, 1)),
-            "One convolution is missing.",
-            "Replace both 1×1 convolutions.",
-        ),
-        Mistake(
-            block_of((3, 1), (3, 1), relus=False),
-            "No ReLU stands behind your 3×3 convolutions.",
-            "Two convolutions without a nonlinearity between them are one.",
-        ),
+        mistakes.layer_missing(block_of((3, 1))),
+        mistakes.relu_missing(block_of((3, 1), (3, 1), relus=False)),
         Mistake(
             without_last_relu,
-            "The ReLU behind the last convolution is missing.",
+            "The ReLU after the last convolution is missing.",
             "Every convolution of the block has one.",
         ),
         Mistake(
             shared_layer,
             "You used the same layer twice.",
-            "Two layers that share their weights are one layer; make each"
-            " anew.",
+            "Two layers that share their weights are one layer; make each of"
+            " them anew.",
         ),
         Mistake(
             same_stride,
@@ -589,73 +401,58 @@ def cost_3x3(count, factor=9):
     )
 
 
-nin_3x3 = Several(
+nin_3x3 = Group(
     "What the 3×3 convolutions cost",
     {
-        "parameters": Number(
-            "parameters",
+        "parameters": part(
             lambda: (
                 cost_3x3(lambda first, other, c, n: first + 2 * other)
                 + 3 * (96 + 256 + 384 + 10)
             ),
-            mistakes=[
-                Mistake(
-                    lambda: cost_3x3(lambda f, other, c, n: f + 2 * other),
-                    "You left out the biases.",
-                    "They stay as many as they were, but they stay.",
+            mistakes.forgot_biases(
+                lambda: cost_3x3(lambda f, other, c, n: f + 2 * other),
+                "Their number does not change, but they are still there.",
+            ),
+            Mistake(
+                lambda: cost_3x3(
+                    lambda f, other, c, n: f + other + c * c + 3 * c
                 ),
-                Mistake(
-                    lambda: cost_3x3(
-                        lambda f, other, c, n: f + other + c * c + 3 * c
-                    ),
-                    "You replaced one 1×1 convolution of each block.",
-                    "Replace both.",
+                "You replaced one 1×1 convolution of each block.",
+                "Replace both.",
+            ),
+            Mistake(
+                lambda: 9 * cost.parameters(paper_nin()),
+                "You multiplied the whole network by nine.",
+                "Which of its layers had a 1×1 kernel?",
+            ),
+            Mistake(
+                lambda: cost_3x3(
+                    lambda f, other, c, n: f + c + 18 * c * (c + 1)
                 ),
-                Mistake(
-                    lambda: 9 * cost.parameters(paper_nin()),
-                    "You multiplied the whole network by nine.",
-                    "Which of its layers had a 1×1 kernel?",
-                ),
-                Mistake(
-                    lambda: cost_3x3(
-                        lambda f, other, c, n: f + c + 18 * c * (c + 1)
-                    ),
-                    "You multiplied the biases too.",
-                    "A larger kernel has no more biases than a small one.",
-                ),
-            ],
+                "You multiplied the biases too.",
+                "A larger kernel has no more biases than a small one.",
+            ),
         ),
-        "macs": Number(
-            "macs",
+        "macs": part(
             lambda: cost_3x3(lambda f, other, c, n: (f + 2 * other) * n * n),
-            mistakes=[
-                Mistake(
-                    lambda: cost_3x3(
-                        lambda f, other, c, n: 2 * (f + 2 * other) * n * n
-                    ),
-                    "These are FLOPs.",
-                    "One MAC is two of them.",
+            mistakes.flops_for_macs(),
+            Mistake(
+                lambda: cost_3x3(
+                    lambda f, other, c, n: (f + other + c * c) * n * n
                 ),
-                Mistake(
-                    lambda: cost_3x3(
-                        lambda f, other, c, n: (f + other + c * c) * n * n
-                    ),
-                    "You replaced one 1×1 convolution of each block.",
-                    "Replace both.",
-                ),
-                Mistake(
-                    lambda: 9 * cost.macs(paper_nin(), (1, 224, 224)),
-                    "You multiplied the whole network by nine.",
-                    "Which of its layers had a 1×1 kernel?",
-                ),
-                Mistake(
-                    lambda: cost_3x3(
-                        lambda f, other, c, n: (f + 2 * other + 3 * c) * n * n
-                    ),
-                    "You counted the biases too.",
-                    "By convention they are not counted.",
-                ),
-            ],
+                "You replaced one 1×1 convolution of each block.",
+                "Replace both.",
+            ),
+            Mistake(
+                lambda: 9 * cost.macs(paper_nin(), (1, 224, 224)),
+                "You multiplied the whole network by nine.",
+                "Which of its layers had a 1×1 kernel?",
+            ),
+            mistakes.counted_biases_as_macs(
+                lambda: cost_3x3(
+                    lambda f, other, c, n: (f + 2 * other + 3 * c) * n * n
+                )
+            ),
         ),
     },
     hints=[
@@ -683,22 +480,16 @@ last_step = Number(
             "In the paper's order the 3×3 keeps all channels, and the last"
             " 1×1 makes the class maps.",
         ),
-        Mistake(
-            lambda c_in, classes: 10 * c_in * c_in + c_in * classes,
-            "You left out the biases.",
-            "Each convolution has one for each output channel.",
+        mistakes.forgot_biases(
+            lambda c_in, classes: 10 * c_in * c_in + c_in * classes
         ),
         Mistake(
-            lambda c_in, classes: block_count(c_in, c_in, 3, 5),
-            "Your last layer still has all the channels.",
+            lambda c_in, **_: block_count(c_in, c_in, 3, 5),
+            "Your last layer still makes all the channels.",
             "It makes one map for each class.",
         ),
-        Mistake(
-            lambda c_in, classes: (
-                9 * c_in * c_in + c_in + classes * (c_in + 1)
-            ),
-            "The 1×1 in the middle is missing.",
-            "The block has three convolutions.",
+        mistakes.layer_missing(
+            lambda c_in, classes: 9 * c_in * c_in + c_in + classes * (c_in + 1)
         ),
     ],
     hints=[
@@ -721,7 +512,9 @@ def fault_of_first_layer(answer):
         return "Kernel size, stride and padding are whole numbers."
     k, s, p = answer
     if k < 1 or s < 1 or p < 0:
-        return "Kernel and stride are at least one, a padding is never less."
+        return (
+            "Kernel and stride are at least 1, and the padding is at least 0."
+        )
     if k < 7:
         return f"A kernel of {k} is smaller than the task allows."
     if 2 * p > k:
@@ -755,7 +548,7 @@ def fault_of_first_layer(answer):
     return f"Your maps have side {side}."
 
 
-first_layer = Judged(
+first_layer = Custom(
     "A first layer that reads everything",
     fault_of_first_layer,
     hints=[
@@ -777,10 +570,9 @@ fewer_parameters = Number(
         cost.parameters(paper_nin()) - cost.parameters(paper_nin(num_1x1=1))
     ),
     mistakes=[
-        Mistake(
+        mistakes.forgot_biases(
             lambda: sum(c * c for c in WIDTHS),
-            "You left out the biases.",
-            "A layer takes its biases with it.",
+            "A layer that goes takes its biases with it.",
         ),
         Mistake(
             lambda: 2 * sum(c * (c + 1) for c in WIDTHS),
@@ -795,7 +587,7 @@ fewer_parameters = Number(
         Mistake(
             lambda: cost.parameters(paper_nin(num_1x1=1)),
             "This is what the smaller network still has.",
-            "The question is how many parameters fewer it has.",
+            "The question is how many fewer parameters it has.",
         ),
         Mistake(
             lambda: 0,
@@ -811,44 +603,17 @@ fewer_parameters = Number(
 )
 
 
-def fault_of_runs(runs):
-    if not isinstance(runs, dict):
-        return (
-            "Collect the accuracies in a dictionary, with the number of 1×1"
-            " layers as keys."
-        )
-    if missing := [n for n in (0, 1, 2, 3) if n not in runs]:
-        return f"No accuracy for {missing[0]} 1×1 layers per block yet."
-    for n in (0, 1, 2, 3):
-        accuracy = float(runs[n])
-        if not 0 <= accuracy <= 1:
-            return (
-                f"An accuracy lies between 0 and 1; for {n} you have"
-                f" {accuracy:.3g}. Is it a percentage, or a loss?"
-            )
-        if accuracy < 0.2:
-            return (
-                f"With {n} 1×1 layers the network has hardly learnt anything"
-                f" ({accuracy:.2f}). Did you make a fresh network and train"
-                " it?"
-            )
-    if len({float(runs[n]) for n in (0, 1, 2, 3)}) == 1:
-        return (
-            "All accuracies are the same. Did you build a network for each"
-            " number of 1×1 layers?"
-        )
-
-
-runs = Judged(
+runs = Results(
     "Take out, put in, run",
-    fault_of_runs,
+    (0, 1, 2, 3),
+    least=0.2,
     hints=[
         "`compact_nin(num_1x1=n)` builds the network; train a fresh one for"
         " each n.",
         "In a loop over n: set the seed, make a `Trainer` with `max_steps`,"
         " fit, and store the history's `test_accuracy` under the key n.",
     ],
-    then="One run each. Which differences would survive another seed?",
+    when_correct="One run each. Which differences would survive another seed?",
 )
 
 why_two = Choice(
@@ -856,17 +621,18 @@ why_two = Choice(
     right="ae",
     wrong={
         "b": "Without a nonlinearity between them, two 1×1 convolutions are"
-        " one: a matrix times a matrix is a matrix. What stands between"
+        " one: a matrix times a matrix is a matrix. What is there between"
         " NiN's?",
         "c": "A 1×1 reads one pixel, however many of them you stack. Which"
         " layer of the block looks around?",
-        "d": "A 1×1 from c to c channels adds c·c weights, and takes none"
-        " away. Which part of NiN saves parameters?",
+        "d": "A 1×1 from c to c channels adds c·c weights and removes none."
+        " Which part of NiN saves parameters?",
     },
     missing="What you chose is true, and one more is.",
     hints=[
         "At one pixel a block is a small network of fully connected layers."
-        " How many layers has it, with two 1×1, with one, with none?",
+        " How many layers does it have, with two 1×1 convolutions, with one,"
+        " with none?",
         "Count the nonlinearities. What can a network with a hidden layer do"
         " that one without cannot, and which layers of the block are its"
         " hidden ones?",
@@ -906,7 +672,7 @@ def fault_of_family(family):
             return f"The {name} network has a linear layer; a NiN has none."
 
 
-family = Judged(
+family = Custom(
     "A family of three",
     fault_of_family,
     hints=[
@@ -924,9 +690,8 @@ tuning = Choice(
         "a": "The network has seen these images, so the largest network and"
         " the longest training look best. Choose by images that it has not"
         " trained on.",
-        "b": "Whoever chooses by the test set has fitted the choice to it,"
-        " and its accuracy is no longer an honest estimate. Keep it out of"
-        " the search.",
+        "b": "Choosing by the test set fits the choice to it, and its accuracy"
+        " is no longer an honest estimate. Keep it out of the search.",
         "d": "The mean of a dishonest estimate and an honest one is not"
         " honest. Keep the test set out of the search.",
     },
@@ -951,36 +716,36 @@ mean_loss = Number(
     tolerance=2e-4,
     mistakes=[
         Mistake(
-            lambda total, images, batch: total,
+            lambda total, **_: total,
             "This is still the sum.",
             "How many batches have been added up?",
         ),
         Mistake(
-            lambda total, images, batch: total / images,
+            lambda total, images, **_: total / images,
             "You divided by the number of images.",
-            "Each term of the sum is the mean of a batch already.",
+            "Each term of the sum is already the mean of a batch.",
         ),
         Mistake(
-            lambda total, images, batch: total / batch,
+            lambda total, batch, **_: total / batch,
             "You divided by the size of a batch.",
             "How many batches have been added up?",
         ),
         Mistake(
             lambda total, images, batch: total / (images // batch),
             "You left out the last batch.",
-            "It is smaller than the others, but it has a loss as well.",
+            "It is smaller than the others, but it has a loss too.",
         ),
         Mistake(
             lambda total, images, batch: total * batch / images,
-            "Your number of batches is no whole number.",
+            "Your number of batches is not a whole number.",
             "What happens to the images that do not fill a batch?",
         ),
     ],
     hints=[
         "The log adds up one number for each batch.",
-        "Divide by the number of batches, of which the last one is not full.",
+        "Divide by the number of batches; the last one is not full.",
     ],
-    then="Guessing among ten classes costs ln 10 on average; compare.",
+    when_correct="Guessing among ten classes costs ln 10 on average; compare.",
 )
 
 softmax = Choice(

@@ -4,16 +4,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from onebyone.check import guard
-from onebyone.check.code import Draw, Function
-from onebyone.check.tasks import (
+from onebyone.check.engine import (
     Choice,
-    Judged,
+    Custom,
+    Draw,
+    Function,
+    Group,
     Mistake,
     Number,
-    Several,
+    Results,
     Shape,
+    guard,
+    mistakes,
     notebook,
+    part,
+    require_function,
 )
 
 # --- Grey ------------------------------------------------------------------
@@ -42,13 +47,13 @@ to_grey = Function(
         Mistake(
             lambda X, weights: X.mean(dim=1, keepdim=True),
             "You took the mean of the three channels.",
-            "Each channel counts with a weight of its own.",
+            "Each channel counts with its own weight.",
         ),
         Mistake(
             lambda X, weights: to_grey_right(X, weights)[:, 0],
             "The channel axis is gone.",
             "A batch of grey images still has four axes, and its channel axis"
-            " has the length one.",
+            " has length one.",
         ),
         Mistake(
             lambda X, weights: to_grey_right(X, weights.flip(0)),
@@ -57,8 +62,8 @@ to_grey = Function(
         ),
         Mistake(
             lambda X, weights: X * weights.reshape(1, 3, 1, 1),
-            "You weighted the channels and did not add them up.",
-            "How many channels has a grey image?",
+            "You weighted the channels but did not add them up.",
+            "How many channels does a grey image have?",
         ),
         Mistake(
             lambda X, weights: to_grey_right(X, weights) / weights.sum(),
@@ -75,18 +80,13 @@ to_grey = Function(
             "You summed over the rows of the image.",
             "The layout is (B, C, H, W).",
         ),
-        Mistake(
-            lambda X, weights: to_grey_right(X, weights).transpose(2, 3),
-            "Height and width are swapped.",
-            "The layout is (B, C, H, W), in the result too.",
-        ),
+        mistakes.swapped_sides(),
     ],
     hints=[
         "This is a 1×1 convolution with three inputs and one output. Which"
         " shape does `F.conv2d` want for its weights?",
-        "Either reshape the weights so that `F.conv2d` takes them, or"
-        " multiply and sum over the axis of the channels, which must stay"
-        " with the length one.",
+        "Either reshape the weights so that `F.conv2d` takes them, or multiply"
+        " and sum over the channel axis, which must stay, with length one.",
     ],
 )
 
@@ -129,20 +129,16 @@ conv1x1 = Function(
     as_conv2d,
     pixels_and_matrix,
     mistakes=[
-        Mistake(
-            lambda X, W, b: as_conv2d(X, W, None),
-            "You left out the bias.",
-            "Each output channel has one, the same at every pixel.",
-        ),
+        mistakes.forgot_biases(lambda X, W, b: as_conv2d(X, W, None)),
         Mistake(
             rows_reshaped,
             "Your rows are not pixels.",
-            "`reshape` takes the numbers as they lie in memory; the channels"
-            " must come last, or first, before you line pixels up.",
+            "`reshape` takes the numbers as they lie in memory. The channels"
+            " must come first or last before you line up pixels.",
         ),
         Mistake(
             reshaped_back,
-            "Your product is right, and the way back is not.",
+            "Your product is right, but the way back is not.",
             "Axes that `permute` has moved must be moved back; `reshape`"
             " moves nothing.",
         ),
@@ -152,16 +148,8 @@ conv1x1 = Function(
             "After the product the channels come before the batch. `reshape`"
             " does not swap them.",
         ),
-        Mistake(
-            lambda X, W, b: as_conv2d(X, W, b).permute(0, 2, 3, 1),
-            "Your channels come last.",
-            "The result has the layout of the input, (B, C, H, W).",
-        ),
-        Mistake(
-            lambda X, W, b: as_conv2d(X, W, b).transpose(2, 3),
-            "Height and width are swapped.",
-            "The layout is (B, C, H, W).",
-        ),
+        mistakes.channels_last(),
+        mistakes.swapped_sides(),
         Mistake(
             lambda X, W, b: as_conv2d(X, W, b).flatten(2),
             "Your pixels are still in one line.",
@@ -169,12 +157,12 @@ conv1x1 = Function(
         ),
     ],
     hints=[
-        "Line the pixels up: `X.flatten(2)` has the shape (B, C_in, H·W)."
-        " Which side does W stand on?",
+        "Line the pixels up: `X.flatten(2)` has the shape (B, C_in, H·W). On"
+        " which side of it is W?",
         "`W @ X.flatten(2)` is a product for each image. Then the bias, as a"
         " column, and the shape of a map.",
     ],
-    then="On a GPU this is how a library computes it, too.",
+    when_correct="On a GPU this is how a library computes it, too.",
 )
 
 # --- A linear layer at every pixel -----------------------------------------
@@ -195,30 +183,26 @@ pixel_rows = Shape(
         "w": (12, 18, 28),
     },
     mistakes=[
-        Mistake(
-            lambda b, c, h, w: (b, w, h, c),
-            "Height and width are swapped.",
-            "The layout is (B, C, H, W).",
-        ),
+        mistakes.swapped_sides(lambda b, c, h, w: (b, w, h, c)),
         Mistake(
             lambda b, c, h, w: (b, c, h, w),
             "This is the tensor as it was.",
-            "`nn.Linear` works on the last axis. Which axis is to be there?",
+            "`nn.Linear` works on the last axis. Which axis should be there?",
         ),
         Mistake(
             lambda b, c, h, w: (b, c * h * w),
             "This is a flattened image.",
-            "The layer is to see one pixel at a time.",
+            "The layer should see one pixel at a time.",
         ),
         Mistake(
             lambda b, c, h, w: (c, b, h, w),
-            "The channels come first here.",
+            "You put the channels first.",
             "`nn.Linear` works on the last axis.",
         ),
     ],
     axes=("batch", "height", "width", "channels"),
     hints=[
-        "`nn.Linear(in, out)` takes the last axis for the features.",
+        "`nn.Linear(in, out)` takes the last axis as the features.",
         "The features of a pixel are its channels. The other axes keep their"
         " order.",
     ],
@@ -226,10 +210,7 @@ pixel_rows = Shape(
 
 
 def fault_of_copy(as_conv):
-    if not callable(as_conv) or isinstance(as_conv, type | nn.Module):
-        return "Pass the function itself, without brackets behind its name."
-    if guard.is_stub(as_conv):
-        raise guard.NotAttempted("The function has no body yet.")
+    require_function(as_conv)
     for c_in, c_out in ((3, 5), (4, 2)):
         linear = nn.Linear(c_in, c_out, dtype=torch.float64)
         before = [p.detach().clone() for p in linear.parameters()]
@@ -237,7 +218,7 @@ def fault_of_copy(as_conv):
         if isinstance(conv, guard.Raised):
             return f"For nn.Linear({c_in}, {c_out}) your function {conv}"
         if not isinstance(conv, nn.Conv2d):
-            return f"It returns {guard.shown(conv)}, and not an `nn.Conv2d`."
+            return f"It returns {guard.show(conv)}, not an `nn.Conv2d`."
         if any(map(differ, before, linear.parameters())):
             return "Your function changes the linear layer that it is given."
         if (conv.in_channels, conv.out_channels) != (c_in, c_out):
@@ -264,33 +245,34 @@ def fault_of_values(conv, linear):
     if torch.allclose(Y, wanted, atol=1e-5):
         return None
     if conv.bias is None:
-        return "Your convolution has no bias, and the linear layer has one."
+        return "Your convolution has no bias, but the linear layer has one."
     weight = torch.allclose(conv.weight.flatten(1), linear.weight, atol=1e-5)
     bias = torch.allclose(conv.bias, linear.bias, atol=1e-5)
     if weight and not bias:
-        return "You copied the weights and not the bias."
+        return "You copied the weights but not the bias."
     if bias and not weight:
         return (
-            "You copied the bias, and the weights are not those of the linear"
-            " layer, or stand in another order."
+            "You copied the bias, but the weights are not those of the linear"
+            " layer, or they are in another order."
         )
     return (
-        "Its weights are still the ones that it was born with. Copy those of"
-        " the linear layer."
+        "Its weights are still the initial ones. Copy those of the linear"
+        " layer."
     )
 
 
-as_conv = Judged(
+as_conv = Custom(
     "A linear layer made a convolution",
     fault_of_copy,
     hints=[
-        "A linear layer's weight has the shape (C_out, C_in). Which shape has"
-        " that of a 1×1 convolution?",
+        "A linear layer's weight has the shape (C_out, C_in). What is the"
+        " shape of a 1×1 convolution's?",
         "Make the convolution with the linear layer's `in_features` and"
         " `out_features`; then, under `torch.no_grad()`, `copy_` the weight,"
         " with two more axes, and the bias.",
     ],
-    then="This is how a trained classifier is slid over a larger image.",
+    when_correct="This is how a trained classifier is slid over a larger"
+    " image.",
 )
 
 # --- What it costs ---------------------------------------------------------
@@ -306,101 +288,46 @@ def narrow(c_in, r, c, k, n):
     return c_in * r + k * k * r * c
 
 
-bottleneck = Several(
+bottleneck = Group(
     "The bottleneck",
     {
-        "weights": Number(
-            "weights",
+        "weights": part(
             narrow,
-            mistakes=[
-                Mistake(
-                    lambda c_in, r, c, k, n: k * k * r * c,
-                    "You left out the 1×1 convolution.",
-                    "It has weights of its own.",
-                ),
-                Mistake(
-                    lambda c_in, r, c, k, n: c_in * r,
-                    "You counted the 1×1 convolution alone.",
-                    "A larger kernel stands behind it.",
-                ),
-                Mistake(
-                    lambda c_in, r, c, k, n: k * k * r * (c_in + c),
-                    "Both of your layers have the large kernel.",
-                    "How many positions does a 1×1 kernel cover?",
-                ),
-                Mistake(
-                    lambda c_in, r, c, k, n: c_in * r + k * k * c_in * c,
-                    "Your second layer still reads all the channels.",
-                    "It reads what the 1×1 convolution has made.",
-                ),
-                Mistake(
-                    lambda **g: narrow(**g) + g["r"] + g["c"],
-                    "You counted the biases.",
-                    "The question is about weights.",
-                ),
-            ],
+            mistakes.forgot_1x1(lambda r, c, k, **_: k * k * r * c),
+            mistakes.counted_1x1_alone(lambda c_in, r, **_: c_in * r),
+            mistakes.enlarged_1x1(
+                lambda c_in, r, c, k, n: k * k * r * (c_in + c)
+            ),
+            mistakes.reads_first_input(
+                lambda c_in, r, c, k, n: c_in * r + k * k * c_in * c
+            ),
+            mistakes.counted_biases(lambda **g: narrow(**g) + g["r"] + g["c"]),
         ),
-        "macs": Number(
-            "macs",
+        "macs": part(
             lambda **g: narrow(**g) * g["n"] ** 2,
-            mistakes=[
-                Mistake(
-                    lambda **g: 2 * narrow(**g) * g["n"] ** 2,
-                    "These are FLOPs.",
-                    "One MAC is two of them.",
-                ),
-                Mistake(
-                    lambda c_in, r, c, k, n: k * k * r * c * n * n,
-                    "You left out the 1×1 convolution.",
-                    "It works at every pixel.",
-                ),
-                Mistake(
-                    lambda c_in, r, c, k, n: (
-                        (c_in * r * r + k * k * r * c * c) * n * n
-                    ),
-                    "You multiplied by the output channels once too often.",
-                    "The size of the output already contains its channels;"
-                    " each of its values sums over the input channels.",
-                ),
-                Mistake(
-                    lambda **g: wide(**g) * g["n"] ** 2,
-                    "These are the MACs without the bottleneck.",
-                    "Add up the two layers that stand in its place.",
-                ),
-                Mistake(
-                    lambda **g: narrow(**g) * g["n"],
-                    "You counted one row of pixels.",
-                    "The map has a height and a width.",
-                ),
-            ],
+            mistakes.flops_for_macs(),
+            mistakes.forgot_1x1(lambda r, c, k, n, **_: k * k * r * c * n * n),
+            mistakes.counted_depth_twice(
+                lambda c_in, r, c, k, n: (
+                    (c_in * r * r + k * k * r * c * c) * n * n
+                )
+            ),
+            Mistake(
+                lambda **g: wide(**g) * g["n"] ** 2,
+                "These are the MACs without the bottleneck.",
+                "Add up the two layers that replace it.",
+            ),
+            mistakes.counted_one_row(lambda **g: narrow(**g) * g["n"]),
         ),
-        "factor": Number(
-            "factor",
+        "factor": part(
             lambda **g: wide(**g) / narrow(**g),
+            mistakes.forgot_1x1(lambda c_in, r, **_: c_in / r),
+            mistakes.turned_around(),
+            mistakes.counted_1x1_alone(lambda r, c, k, **_: k * k * c / r),
+            mistakes.enlarged_1x1(
+                lambda c_in, r, c, **_: c_in * c / (r * (c_in + c))
+            ),
             tolerance=1e-3,
-            mistakes=[
-                Mistake(
-                    lambda c_in, r, c, k, n: c_in / r,
-                    "You left out the 1×1 convolution.",
-                    "The branch has two layers, and the first is not free.",
-                ),
-                Mistake(
-                    lambda **g: narrow(**g) / wide(**g),
-                    "You turned the ratio around.",
-                    "How many times more weights has the layer without the"
-                    " bottleneck?",
-                ),
-                Mistake(
-                    lambda c_in, r, c, k, n: k * k * c / r,
-                    "You compared with the 1×1 convolution alone.",
-                    "A larger kernel stands behind it.",
-                ),
-                Mistake(
-                    lambda c_in, r, c, k, n: c_in * c / (r * (c_in + c)),
-                    "Both of your layers have the large kernel.",
-                    "How many positions does a 1×1 kernel cover?",
-                ),
-            ],
         ),
     },
     BOTTLENECK,
@@ -413,7 +340,7 @@ bottleneck = Several(
     },
     hints=[
         "Two layers: the 1×1 makes few channels, and the large kernel reads"
-        " these. Count each for itself.",
+        " them. Count each on its own.",
         "Weights are kernel positions times input channels times output"
         " channels. Divide the count of the single layer by the sum of the"
         " two.",
@@ -428,38 +355,27 @@ added_parameters = Number(
     mistakes=[
         Mistake(
             lambda c, n: -c * (c + 1),
-            "A layer more does not take parameters away.",
-            "What saves is what a narrow layer makes possible behind it.",
+            "An additional layer does not take parameters away.",
+            "What saves parameters is what a narrow layer makes possible after"
+            " it.",
         ),
         Mistake(
-            lambda c, n: 0,
+            lambda **_: 0,
             "A layer with weights adds parameters.",
             "How large is the matrix that it applies at every pixel?",
         ),
-        Mistake(
-            lambda c, n: c * c,
-            "You left out the biases.",
-            "There is one for each output channel.",
-        ),
-        Mistake(
-            lambda c, n: c * n * n,
-            "You counted activations.",
-            "The weights are shared over all pixels, so the size of the map"
-            " plays no part.",
-        ),
+        mistakes.forgot_biases(lambda c, n: c * c),
+        mistakes.activations_for_parameters(lambda c, n: c * n * n),
         Mistake(
             lambda c, n: 2 * c,
             "You gave each channel a weight and a bias.",
-            "A 1×1 convolution mixes all channels with all.",
+            "A 1×1 convolution mixes every channel with every other.",
         ),
-        Mistake(
-            lambda c, n: c * (9 * c + 1),
-            "You counted a 3×3 convolution.",
-            "How many positions does a 1×1 kernel cover?",
-        ),
+        mistakes.enlarged_1x1(lambda c, n: c * (9 * c + 1)),
     ],
     hints=[
-        "Is the layer for free, does it save, or does it cost?",
+        "Is the layer free, does it save something, or does it cost"
+        " something?",
         "At each pixel it is one matrix from all channels to all channels,"
         " and a bias for each; every pixel has the same.",
     ],
@@ -493,18 +409,18 @@ fold = Function(
     mistakes=[
         Mistake(
             lambda W1, b1, W2, b2: (W1 @ W2, W2 @ b1 + b2),
-            "Your matrices stand in the wrong order.",
+            "Your matrices are in the wrong order.",
             "Which of them meets the pixel first?",
         ),
         Mistake(
             lambda W1, b1, W2, b2: (W1 @ W2, W1 @ b2 + b1),
             "You applied the second layer first.",
-            "The one that meets the pixel first stands on the right.",
+            "The layer that meets the pixel first is on the right.",
         ),
         Mistake(
             lambda W1, b1, W2, b2: (W1 @ W2, b1 + b2),
-            "Your matrices stand in the wrong order, and the biases do not"
-            " simply add up.",
+            "Your matrices are in the wrong order, and biases do not simply"
+            " add up.",
             "Which layer meets the pixel first, and what does the other do"
             " with its bias?",
         ),
@@ -532,14 +448,14 @@ fold = Function(
         Mistake(
             lambda W1, b1, W2, b2: (W2 + W1, b2 + b1),
             "You added the layers.",
-            "They stand behind one another, and not side by side.",
+            "One follows the other; they are not side by side.",
         ),
     ],
     hints=[
         "Write the second layer's formula, and put the first layer's in the"
         " place of its input.",
-        "Multiply out W2·(W1·x + b1) + b2, and collect what stands before x"
-        " and what does not depend on x.",
+        "Multiply out W2·(W1·x + b1) + b2, and collect what multiplies x and"
+        " what does not depend on x.",
     ],
 )
 
@@ -547,89 +463,68 @@ between = Choice(
     "When folding is possible",
     right="adf",
     wrong={
-        "b": "A ReLU is no linear map, so the pair is no single matrix. Which"
-        " of the things between are linear?",
-        "c": "The largest of several values depends on all of them in no"
-        " linear way. Which of the things between are linear?",
+        "b": "A ReLU is not a linear map, so the pair is not a single matrix."
+        " Which of these are linear?",
+        "c": "The largest of several values does not depend on them linearly."
+        " Which of these are linear?",
         "e": "In training, mean and standard deviation come from the batch,"
         " so one pixel's output depends on other pixels and other images."
         " What would have to be constant?",
     },
-    missing="There is more between which folding is possible. For each: is it"
-    " a fixed linear map at every pixel, for every input?",
+    missing="Folding is possible with more of these. For each: is it a fixed"
+    " linear map at every pixel, for every input?",
     hints=[
-        "Two layers fold if what stands between them is, at each pixel, a"
-        " fixed matrix and a fixed bias.",
+        "Two layers fold if what is between them is, at each pixel, a fixed"
+        " matrix and a fixed bias.",
         "Ask of each: are its numbers constants when the network runs, and"
         " does it obey f(x + y) = f(x) + f(y), up to a constant?",
     ],
 )
 
-middle = Several(
+middle = Group(
     "Through a narrow middle",
     {
-        "pair": Number(
-            "pair",
+        "pair": part(
             lambda c_in, r, c: r * (c_in + c),
-            mistakes=[
-                Mistake(
-                    lambda c_in, r, c: r * (c_in + c) + r + c,
-                    "You counted the biases.",
-                    "The question is about weights.",
-                ),
-                Mistake(
-                    lambda c_in, r, c: c_in * c,
-                    "These are the weights of the folded layer.",
-                    "Count the two layers before they are folded.",
-                ),
-                Mistake(
-                    lambda c_in, r, c: c_in * r * r * c,
-                    "You multiplied the two layers.",
-                    "Their weights add up.",
-                ),
-            ],
+            mistakes.counted_biases(lambda c_in, r, c: r * (c_in + c) + r + c),
+            Mistake(
+                lambda c_in, r, c: c_in * c,
+                "These are the weights of the folded layer.",
+                "Count the two layers before they are folded.",
+            ),
+            mistakes.multiplied_layers(lambda c_in, r, c: c_in * r * r * c),
         ),
-        "single": Number(
-            "single",
+        "single": part(
             lambda c_in, r, c: c_in * c,
-            mistakes=[
-                Mistake(
-                    lambda c_in, r, c: r * (c_in + c),
-                    "These are the weights of the pair.",
-                    "The folded layer is one matrix. Of which shape?",
-                ),
-                Mistake(
-                    lambda c_in, r, c: c * (c_in + 1),
-                    "You counted the biases.",
-                    "The question is about weights.",
-                ),
-                Mistake(
-                    lambda c_in, r, c: c_in * r * c,
-                    "The channels in the middle still count in your layer.",
-                    "After folding, what are its inputs and outputs?",
-                ),
-            ],
+            Mistake(
+                lambda c_in, r, c: r * (c_in + c),
+                "These are the weights of the pair.",
+                "The folded layer is one matrix. What is its shape?",
+            ),
+            mistakes.counted_biases(lambda c_in, r, c: c * (c_in + 1)),
+            Mistake(
+                lambda c_in, r, c: c_in * r * c,
+                "The channels in the middle still count in your layer.",
+                "After folding, what are its inputs and outputs?",
+            ),
         ),
-        "rank": Number(
-            "rank",
+        "rank": part(
             lambda c_in, r, c: min(c_in, r, c),
-            mistakes=[
-                Mistake(
-                    lambda c_in, r, c: c_in,
-                    "You let all input channels through.",
-                    "Through how many channels does everything pass?",
-                ),
-                Mistake(
-                    lambda c_in, r, c: c,
-                    "A matrix has no rank above its smaller side.",
-                    "And through how many channels does everything pass?",
-                ),
-                Mistake(
-                    lambda c_in, r, c: 2 * r,
-                    "You added the ranks of the two matrices.",
-                    "Through how many channels does everything pass?",
-                ),
-            ],
+            Mistake(
+                lambda c_in, **_: c_in,
+                "You let all input channels through.",
+                "Through how many channels does everything pass?",
+            ),
+            Mistake(
+                lambda c, **_: c,
+                "The rank of a matrix is at most its smaller side.",
+                "And through how many channels does everything pass?",
+            ),
+            Mistake(
+                lambda r, **_: 2 * r,
+                "You added the ranks of the two matrices.",
+                "Through how many channels does everything pass?",
+            ),
         ),
     },
     {"c_in": 64, "r": 24, "c": 96},
@@ -656,7 +551,7 @@ composed_side = Number(
         Mistake(
             lambda first, second, third: first + second + third,
             "You added the sizes.",
-            "Two kernels one behind the other share a pixel.",
+            "Two kernels in a row share a pixel.",
         ),
         Mistake(
             lambda first, second, third: first + second + third - 1,
@@ -668,10 +563,8 @@ composed_side = Number(
             "You multiplied the sizes.",
             "By how many pixels does each further kernel widen the view?",
         ),
-        Mistake(
-            lambda first, second, third: max(first, second, third),
-            "You took the largest kernel.",
-            "Behind it, others widen the view.",
+        mistakes.took_largest_kernel(
+            lambda first, second, third: max(first, second, third)
         ),
     ],
     hints=[
@@ -710,25 +603,24 @@ compose = Function(
         Mistake(
             unflipped,
             "One of your kernels is not flipped.",
-            "A convolution layer does not flip its kernel. Try it with"
-            " kernels that are zero but for one pixel: where does the product"
-            " stand?",
+            "A convolution layer does not flip its kernel. Try kernels that"
+            " are zero except for one pixel: where is the product?",
         ),
         Mistake(
             same_size,
             "Your composed kernel is smaller than the first one.",
-            "It must see what both together see. Which padding does that"
+            "It must see what both see together. Which padding does that"
             " take?",
         ),
         Mistake(
             lambda first, second: same_size(first, second.flip(0, 1)),
-            "You cut the border of the composed kernel off.",
-            "It must see what both together see. Which padding does that"
+            "You cut off the border of the composed kernel.",
+            "It must see what both see together. Which padding does that"
             " take?",
         ),
         Mistake(
             lambda first, second: composed(first, second).flip(0, 1),
-            "Your composed kernel stands on its head.",
+            "Your composed kernel is upside down.",
             "Which of your kernels did you flip once too often?",
         ),
         Mistake(
@@ -751,78 +643,57 @@ compose = Function(
     ],
 )
 
-freedom = Several(
+freedom = Group(
     "Two small kernels against a large one",
     {
-        "weights": Number(
-            "weights",
+        "weights": part(
             lambda k: 2 * k * k,
-            mistakes=[
-                Mistake(
-                    lambda k: k * k,
-                    "You counted one kernel.",
-                    "There are two.",
-                ),
-                Mistake(
-                    lambda k: k**4,
-                    "You multiplied the weights of the two kernels.",
-                    "They add up.",
-                ),
-                Mistake(
-                    lambda k: (2 * k - 1) ** 2,
-                    "These are the weights of the large kernel.",
-                    "Count the two small ones.",
-                ),
-            ],
+            mistakes.counted_one_kernel(lambda k: k * k),
+            mistakes.multiplied_layers(lambda k: k**4),
+            Mistake(
+                lambda k: (2 * k - 1) ** 2,
+                "These are the weights of the large kernel.",
+                "Count the two small ones.",
+            ),
         ),
-        "freedom": Number(
-            "freedom",
+        "freedom": part(
             lambda k: 2 * k * k - 1,
-            mistakes=[
-                Mistake(
-                    lambda k: 2 * k * k,
-                    "You took the weights for degrees of freedom.",
-                    "What happens if you double the first kernel and halve"
-                    " the second?",
-                ),
-                Mistake(
-                    lambda k: 2 * k * k - 2,
-                    "You took off one for each kernel.",
-                    "How many factors can be moved between the two without a"
-                    " change?",
-                ),
-                Mistake(
-                    lambda k: (2 * k - 1) ** 2,
-                    "Two small kernels cannot make every large one.",
-                    "They have fewer numbers to choose than it has weights.",
-                ),
-                Mistake(
-                    lambda k: k * k,
-                    "You counted one kernel.",
-                    "Both can be chosen.",
-                ),
-            ],
+            Mistake(
+                lambda k: 2 * k * k,
+                "You took the weights for degrees of freedom.",
+                "What happens if you double the first kernel and halve"
+                " the second?",
+            ),
+            Mistake(
+                lambda k: 2 * k * k - 2,
+                "You took off one for each kernel.",
+                "How many factors can be moved between the two without a"
+                " change?",
+            ),
+            Mistake(
+                lambda k: (2 * k - 1) ** 2,
+                "Two small kernels cannot make every large one.",
+                "They have fewer numbers to choose than it has weights.",
+            ),
+            mistakes.counted_one_kernel(lambda k: k * k),
         ),
-        "needed": Number(
-            "needed",
+        "needed": part(
             lambda k: (2 * k - 1) ** 2,
-            mistakes=[
-                Mistake(
-                    lambda k: 4 * k * k,
-                    "Your large kernel is a pixel too large.",
-                    "Two kernels one behind the other share a pixel.",
-                ),
-                Mistake(
-                    lambda k: 2 * k - 1,
-                    "This is its side.",
-                    "It has as many weights as pixels.",
-                ),
-                Mistake(
-                    lambda k: 2 * k * k,
-                    "These are the weights of the two small kernels.",
-                    "Count those of the single one.",
-                ),
-            ],
+            Mistake(
+                lambda k: 4 * k * k,
+                "Your large kernel is a pixel too large.",
+                "Two kernels in a row share a pixel.",
+            ),
+            Mistake(
+                lambda k: 2 * k - 1,
+                "This is its side.",
+                "It has as many weights as it has pixels.",
+            ),
+            Mistake(
+                lambda k: 2 * k * k,
+                "These are the weights of the two small kernels.",
+                "Count those of the single one.",
+            ),
         ),
     },
     {"k": 2},
@@ -831,7 +702,7 @@ freedom = Several(
         "Count the weights of both, and those of the kernel that they"
         " compose.",
         "Multiply the first kernel by a number and divide the second by it:"
-        " what changes? So how many of the weights can be chosen in vain?",
+        " what changes? So how many of the weights make no difference?",
     ],
 )
 
@@ -846,7 +717,7 @@ can_do = Choice(
         "c": "A blur mixes neighbours, and a 1×1 sees none. Which of these"
         " look at one pixel alone?",
         "e": "It sees one pixel alone, and that is enough here; but exclusive"
-        " or is not linear. What would have to stand between two layers?",
+        " or is not linear. What would there have to be between two layers?",
     },
     missing="There is more that it can do. For each: does it look at one"
     " pixel alone, and is it linear there, up to a bias?",
@@ -882,23 +753,21 @@ receptive_field = Number(
         Mistake(
             with_kernels(lambda kernels, s: field(kernels, 1)),
             "You left out the stride.",
-            "Behind it, neighbouring pixels of the map lie farther apart in"
-            " the image.",
+            "After it, neighbouring pixels of the map are farther apart in the"
+            " image.",
         ),
         Mistake(
             lambda a, b, c, s: a + s * (b - 1) + s * (c - 1),
-            "You let the stride work in its own layer.",
-            "It widens the steps of the layers behind it only.",
+            "You let the stride act in its own layer.",
+            "It widens the steps of later layers only.",
         ),
         Mistake(
             with_kernels(lambda kernels, s: field(kernels, s) + 2),
             "Your 1×1 convolutions widen the view.",
             "How many neighbours does a 1×1 see?",
         ),
-        Mistake(
-            with_kernels(lambda kernels, s: max(kernels)),
-            "You took the largest kernel.",
-            "The layers around it widen the view further.",
+        mistakes.took_largest_kernel(
+            with_kernels(lambda kernels, s: max(kernels))
         ),
         Mistake(
             lambda a, b, c, s: field((a, b, c), s) ** 2,
@@ -916,43 +785,26 @@ receptive_field = Number(
 
 # --- The experiment --------------------------------------------------------
 
-RUNS = ("1×1", "1×1 shuffled", "5×5", "5×5 shuffled")
-
 
 def fault_of_runs(runs):
-    if not isinstance(runs, dict):
-        return "Collect the four accuracies in a dictionary."
-    for name in RUNS:
-        if name not in runs:
-            return f"No accuracy under the key {name!r} yet."
-        accuracy = float(runs[name])
-        if not 0 <= accuracy <= 1:
-            return (
-                f"An accuracy lies between 0 and 1; for {name} you have"
-                f" {accuracy:.3g}. Is it a percentage, or a loss?"
-            )
-    plain, shuffled, five, five_shuffled = (float(runs[n]) for n in RUNS)
-    if five < 0.15:
+    if abs(runs["1×1"] - runs["1×1 shuffled"]) > 0.1:
         return (
-            f"The network with a 5×5 has hardly learnt anything ({five:.2f})."
-            " Did you train it?"
-        )
-    if abs(plain - shuffled) > 0.1:
-        return (
-            "Your two networks of 1×1 convolutions differ much. Do both start"
+            "Your two networks of 1×1 convolutions differ a lot. Do both start"
             " from the same seed, and are the held-out images shuffled like"
             " the training images?"
         )
-    if five == five_shuffled:
+    if runs["5×5"] == runs["5×5 shuffled"]:
         return (
             "Both accuracies with a 5×5 are the same. Did the second network"
             " get the shuffled images?"
         )
 
 
-runs = Judged(
+runs = Results(
     "Shuffled pixels",
-    fault_of_runs,
+    ("1×1", "1×1 shuffled", "5×5", "5×5 shuffled"),
+    trained=["5×5"],
+    fault=fault_of_runs,
     hints=[
         "Four runs: two networks, each on the images as they are and on the"
         " shuffled ones. Train a fresh network in each.",
@@ -960,8 +812,8 @@ runs = Judged(
         " `pixel_net(first_kernel)`, make a `Trainer` with `max_steps`, fit,"
         " and keep the history's `test_accuracy`.",
     ],
-    then="A network of 1×1 convolutions and global pooling sees a bag of"
-    " pixels.",
+    when_correct="A network of 1×1 convolutions and global pooling sees a bag"
+    " of pixels.",
 )
 
 progress, variant = notebook(__name__)

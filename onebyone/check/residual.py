@@ -6,15 +6,20 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from onebyone.check import guard
-from onebyone.check.code import Array, Function, Module
-from onebyone.check.tasks import (
+from onebyone.check.engine import (
+    Array,
     Choice,
-    Judged,
+    Custom,
+    Function,
+    Group,
     Mistake,
-    Number,
-    Several,
+    Module,
+    Results,
+    guard,
+    mistakes,
     notebook,
+    part,
+    require_function,
 )
 from onebyone.models import ResidualBlock
 from onebyone.models.residual import PreActivationBlock
@@ -41,102 +46,74 @@ def places(n):
     return (n // 2) ** 2
 
 
-block_cost = Several(
+block_cost = Group(
     "Cost of a block with a projection",
     {
-        "weights": Number(
-            "weights",
+        "weights": part(
             block_weights,
-            mistakes=[
-                Mistake(
-                    lambda c_in, c, n: branch_weights(c_in, c),
-                    "You left out the projection.",
-                    "The shortcut has a convolution too where the shape"
-                    " changes.",
-                ),
-                Mistake(
-                    lambda c_in, c, n: 18 * c_in * c + c_in * c,
-                    "Your second 3×3 reads the channels of the input.",
-                    "It reads what the first one has made.",
-                ),
-                Mistake(
-                    lambda c_in, c, n: branch_weights(c_in, c) + 9 * c_in * c,
-                    "Your projection has a 3×3 kernel.",
-                    "A 1×1 is enough to change the number of channels.",
-                ),
-                Mistake(
-                    lambda c_in, c, n: branch_weights(c_in, c) + c * c,
-                    "Your projection reads the output of the branch.",
-                    "The shortcut starts at the input of the block.",
-                ),
-                Mistake(
-                    lambda c_in, c, n: block_weights(c_in, c) + 3 * c,
-                    "You counted biases.",
-                    "With batch norm behind them these convolutions have"
-                    " none.",
-                ),
-            ],
+            mistakes.forgot_projection(
+                lambda c_in, c, n: branch_weights(c_in, c)
+            ),
+            mistakes.reads_first_input(
+                lambda c_in, c, n: 18 * c_in * c + c_in * c
+            ),
+            mistakes.projected_with_3x3(
+                lambda c_in, c, n: branch_weights(c_in, c) + 9 * c_in * c
+            ),
+            Mistake(
+                lambda c_in, c, n: branch_weights(c_in, c) + c * c,
+                "Your projection reads the output of the branch.",
+                "The shortcut starts at the input of the block.",
+            ),
+            mistakes.counted_biases(
+                lambda c_in, c, n: block_weights(c_in, c) + 3 * c,
+                "With batch norm after them, these convolutions have none.",
+            ),
         ),
-        "parameters": Number(
-            "parameters",
+        "parameters": part(
             lambda c_in, c, n: block_weights(c_in, c) + 6 * c,
-            mistakes=[
-                Mistake(
-                    block_weights,
-                    "You left out batch norm.",
-                    "It learns a scale and a shift for each channel.",
-                ),
-                Mistake(
-                    lambda c_in, c, n: block_weights(c_in, c) + 4 * c,
-                    "You counted the batch norms of the branch alone.",
-                    "The projection has one too.",
-                ),
-                Mistake(
-                    lambda c_in, c, n: block_weights(c_in, c) + 3 * c,
-                    "You gave each batch norm one number a channel.",
-                    "It learns a scale *and* a shift.",
-                ),
-                Mistake(
-                    lambda c_in, c, n: block_weights(c_in, c) + 12 * c,
-                    "You counted the running mean and variance too.",
-                    "They are kept, but not learnt.",
-                ),
-                Mistake(
-                    lambda c_in, c, n: block_weights(c_in, c) + 9 * c,
-                    "You gave the convolutions biases besides batch norm.",
-                    "Its shift does what a bias would do.",
-                ),
-            ],
+            Mistake(
+                block_weights,
+                "You left out batch norm.",
+                "It learns a scale and a shift for each channel.",
+            ),
+            Mistake(
+                lambda c_in, c, n: block_weights(c_in, c) + 4 * c,
+                "You counted the batch norms of the branch alone.",
+                "The projection has one too.",
+            ),
+            Mistake(
+                lambda c_in, c, n: block_weights(c_in, c) + 3 * c,
+                "You gave each batch norm one number per channel.",
+                "It learns a scale *and* a shift.",
+            ),
+            Mistake(
+                lambda c_in, c, n: block_weights(c_in, c) + 12 * c,
+                "You counted the running mean and variance too.",
+                "They are kept, but not learnt.",
+            ),
+            Mistake(
+                lambda c_in, c, n: block_weights(c_in, c) + 9 * c,
+                "You gave the convolutions biases as well as batch norm.",
+                "Its shift does what a bias would do.",
+            ),
         ),
-        "macs": Number(
-            "macs",
+        "macs": part(
             lambda c_in, c, n: block_weights(c_in, c) * places(n),
-            mistakes=[
-                Mistake(
-                    lambda c_in, c, n: block_weights(c_in, c) * n * n,
-                    "You took the places of the input.",
-                    "With a stride of two, how many places has the output?",
+            mistakes.took_input_positions(
+                lambda c_in, c, n: block_weights(c_in, c) * n * n
+            ),
+            Mistake(
+                lambda c_in, c, n: (
+                    9 * c_in * c * n * n + (9 * c * c + c_in * c) * places(n)
                 ),
-                Mistake(
-                    lambda c_in, c, n: (
-                        9 * c_in * c * n * n
-                        + (9 * c * c + c_in * c) * places(n)
-                    ),
-                    "Your first convolution works at every pixel of its"
-                    " input.",
-                    "It has a stride of two: count the places of its output.",
-                ),
-                Mistake(
-                    lambda c_in, c, n: 2 * block_weights(c_in, c) * places(n),
-                    "These are FLOPs.",
-                    "A multiply-accumulate is two of them.",
-                ),
-                Mistake(
-                    lambda c_in, c, n: branch_weights(c_in, c) * places(n),
-                    "You left out the projection.",
-                    "It works at every place of the output.",
-                ),
-            ],
+                "Your first convolution works at every pixel of its input.",
+                "It has a stride of two: count the positions of its output.",
+            ),
+            mistakes.flops_for_macs(),
+            mistakes.forgot_projection(
+                lambda c_in, c, n: branch_weights(c_in, c) * places(n)
+            ),
         ),
     },
     BLOCK,
@@ -144,8 +121,8 @@ block_cost = Several(
     hints=[
         "There are three convolutions: two 3×3 and a 1×1. Write down the"
         " channels that each reads and writes.",
-        "Each of the three has a batch norm with two numbers a channel behind"
-        " it, and all three write maps of half the side.",
+        "A batch norm with two numbers per channel follows each of the three,"
+        " and all three write maps of half the side.",
     ],
 )
 
@@ -175,7 +152,7 @@ def relu_of_sum(Y, X):
 def block_like(
     join=relu_of_sum, middle=True, last_norm=True, always=False, shortcut=None
 ):
-    """A builder of residual blocks with one thing changed."""
+    """Return a builder of residual blocks with one thing changed."""
     shortcut = shortcut or {"kernel": 1, "padding": 0}
 
     def build(in_channels, channels, stride):
@@ -198,29 +175,13 @@ residual_block = Module(
         ((3, 5, 1), (2, 3, 6, 7)),
     ],
     mistakes=[
-        Mistake(
-            block_like(join=lambda Y, X: F.relu(Y) + X),
-            "Your last ReLU stands in the branch, before the sum.",
-            "Then every block can only add: the ReLU belongs behind the sum.",
-        ),
-        Mistake(
-            block_like(join=lambda Y, X: Y + X),
-            "There is no ReLU behind the sum.",
-            "In this block the sum is activated.",
-        ),
-        Mistake(
-            block_like(join=lambda Y, X: F.relu(Y)),
-            "Your shortcut is not added.",
-            "What makes the block residual is the sum.",
-        ),
-        Mistake(
-            block_like(middle=False),
-            "There is no ReLU between the two convolutions.",
-            "Without one they are a single linear map.",
-        ),
+        mistakes.relu_before_sum(block_like(join=lambda Y, X: F.relu(Y) + X)),
+        mistakes.relu_after_sum_missing(block_like(join=lambda Y, X: Y + X)),
+        mistakes.shortcut_missing(block_like(join=lambda Y, X: F.relu(Y))),
+        mistakes.relu_missing(block_like(middle=False)),
         Mistake(
             block_like(last_norm=False),
-            "The batch norm behind the second convolution is missing.",
+            "The batch norm after the second convolution is missing.",
             "Every convolution of the block has one.",
         ),
         Mistake(
@@ -231,17 +192,15 @@ residual_block = Module(
         Mistake(
             block_like(always=True),
             "You project although the shapes agree.",
-            "Where nothing changes the shortcut is the identity.",
+            "Where nothing changes, the shortcut is the identity.",
         ),
-        Mistake(
-            block_like(shortcut={"kernel": 3, "padding": 1}),
-            "Your projection has a 3×3 kernel.",
-            "To change the number of channels a 1×1 is enough.",
+        mistakes.projected_with_3x3(
+            block_like(shortcut={"kernel": 3, "padding": 1})
         ),
     ],
     hints=[
-        "The branch is convolution, batch norm, ReLU, convolution, batch"
-        " norm. What stands on the shortcut, and when?",
+        "The branch is convolution, batch norm, ReLU, convolution, batch norm."
+        " What is on the shortcut, and when?",
         "Make the shortcut an `nn.Identity()` if stride and channels change"
         " nothing, else a 1×1 with the stride and a batch norm. The last ReLU"
         " takes the sum.",
@@ -258,98 +217,60 @@ def neck(c, m):
     return 2 * c * m + 9 * m * m
 
 
-bottleneck = Several(
+bottleneck = Group(
     "Bottleneck arithmetic",
     {
-        "wide": Number(
-            "wide",
+        "wide": part(
             lambda c, m: 18 * c * c,
-            mistakes=[
-                Mistake(
-                    lambda c, m: 9 * c * c,
-                    "You counted one 3×3 convolution.",
-                    "The block has two.",
-                ),
-                Mistake(
-                    lambda c, m: 18 * c * c + 2 * c,
-                    "You counted biases.",
-                    "With batch norm behind them there are none.",
-                ),
-                Mistake(
-                    lambda c, m: 18 * c,
-                    "You left out the output channels.",
-                    "Every output channel has a kernel for every input"
-                    " channel.",
-                ),
-                Mistake(
-                    lambda c, m: 2 * c * c,
-                    "These are two 1×1 convolutions.",
-                    "A 3×3 has nine weights for each pair of channels.",
-                ),
-            ],
+            Mistake(
+                lambda c, m: 9 * c * c,
+                "You counted one 3×3 convolution.",
+                "The block has two.",
+            ),
+            mistakes.counted_biases(
+                lambda c, m: 18 * c * c + 2 * c,
+                "With batch norm after them, these convolutions have none.",
+            ),
+            mistakes.forgot_output_channels(lambda c, m: 18 * c),
+            Mistake(
+                lambda c, m: 2 * c * c,
+                "These are two 1×1 convolutions.",
+                "A 3×3 has nine weights for each pair of channels.",
+            ),
         ),
-        "narrow": Number(
-            "narrow",
+        "narrow": part(
             neck,
-            mistakes=[
-                Mistake(
-                    lambda c, m: 9 * m * m,
-                    "You left out both 1×1 convolutions.",
-                    "They carry the channels in and out, and are not free.",
-                ),
-                Mistake(
-                    lambda c, m: c * m + 9 * m * m,
-                    "You counted one 1×1 convolution.",
-                    "One reduces, and another restores.",
-                ),
-                Mistake(
-                    lambda c, m: 2 * c * m + 9 * c * m,
-                    "Your 3×3 reads all the channels.",
-                    "It stands behind the reduction.",
-                ),
-                Mistake(
-                    lambda c, m: neck(c, m) + 2 * m + c,
-                    "You counted biases.",
-                    "With batch norm behind them there are none.",
-                ),
-                Mistake(
-                    lambda c, m: 2 * c * m + 18 * m * m,
-                    "You kept two 3×3 convolutions.",
-                    "A bottleneck has one.",
-                ),
-            ],
+            mistakes.forgot_1x1s(lambda c, m: 9 * m * m),
+            mistakes.counted_one_1x1(lambda c, m: c * m + 9 * m * m),
+            mistakes.reads_first_input(lambda c, m: 2 * c * m + 9 * c * m),
+            mistakes.counted_biases(
+                lambda c, m: neck(c, m) + 2 * m + c,
+                "With batch norm after them, these convolutions have none.",
+            ),
+            Mistake(
+                lambda c, m: 2 * c * m + 18 * m * m,
+                "You kept two 3×3 convolutions.",
+                "A bottleneck has one.",
+            ),
         ),
-        "ratio": Number(
-            "ratio",
+        "ratio": part(
             lambda c, m: 18 * c * c / neck(c, m),
+            mistakes.forgot_1x1s(lambda c, m: 2 * (c / m) ** 2),
+            Mistake(
+                lambda c, m: (c / m) ** 2,
+                "You compared a 3×3 with a 3×3.",
+                "Compare the blocks: how many layers does each have?",
+            ),
+            mistakes.counted_one_1x1(
+                lambda c, m: 18 * c * c / (c * m + 9 * m * m)
+            ),
+            mistakes.turned_around(),
+            Mistake(
+                lambda c, m: c / m,
+                "This is the ratio of the channels.",
+                "The question is about weights.",
+            ),
             tolerance=3e-3,
-            mistakes=[
-                Mistake(
-                    lambda c, m: 2 * (c / m) ** 2,
-                    "You left out the 1×1 convolutions of the bottleneck.",
-                    "Count all three of its layers, then divide.",
-                ),
-                Mistake(
-                    lambda c, m: (c / m) ** 2,
-                    "You compared a 3×3 with a 3×3.",
-                    "Compare the blocks: how many layers has each of them?",
-                ),
-                Mistake(
-                    lambda c, m: 18 * c * c / (c * m + 9 * m * m),
-                    "You counted one 1×1 convolution.",
-                    "One reduces, and another restores.",
-                ),
-                Mistake(
-                    lambda c, m: neck(c, m) / (18 * c * c),
-                    "You divided the small by the large.",
-                    "How many times cheaper is the bottleneck?",
-                ),
-                Mistake(
-                    lambda c, m: c / m,
-                    "This is the ratio of the channels.",
-                    "The question is about weights.",
-                ),
-            ],
         ),
     },
     NECK,
@@ -395,11 +316,10 @@ block_jacobian = Function(
         Mistake(
             of_masks(lambda D, J_F, one: one + J_F),
             "You left out the mask of the last ReLU.",
-            "Where it is closed, nothing passes, neither branch nor shortcut.",
+            "Where it is closed, neither branch nor shortcut passes.",
         ),
-        Mistake(
+        mistakes.shortcut_missing(
             of_masks(lambda D, J_F, one: D @ J_F),
-            "The shortcut is missing.",
             "What is the derivative of x itself?",
         ),
         Mistake(
@@ -409,7 +329,7 @@ block_jacobian = Function(
         ),
         Mistake(
             of_masks(lambda D, J_F, one: D + J_F),
-            "You masked the shortcut and not the branch.",
+            "You masked the shortcut but not the branch.",
             "The ReLU takes the sum, so it closes both ways at once.",
         ),
         Mistake(
@@ -417,25 +337,21 @@ block_jacobian = Function(
                 masks(W1, W2, x)[0]
                 @ (torch.eye(len(x), dtype=x.dtype) + W2 @ W1)
             ),
-            "You left out the ReLU within the branch.",
+            "You left out the ReLU inside the branch.",
             "It has a mask of its own, between the two matrices.",
         ),
         Mistake(
             of_masks(lambda D, J_F, one: (one + J_F) @ D),
             "Your last mask works on the columns.",
-            "It closes outputs, and these are the rows.",
+            "It closes outputs, which are the rows.",
         ),
-        Mistake(
-            of_masks(lambda D, J_F, one: (D @ (one + J_F)).T),
-            "This is the transpose.",
-            "Rows belong to outputs and columns to inputs.",
-        ),
+        mistakes.transposed(),
     ],
     hints=[
         "Work from outside to inside: the last ReLU, then the sum, then the"
         " branch with a ReLU of its own.",
         "Two diagonal matrices hold 1 where a ReLU is open and 0 elsewhere:"
-        " one stands in front of everything, one between `W2` and `W1`.",
+        " one stands to the left of everything, one between `W2` and `W1`.",
     ],
 )
 
@@ -447,12 +363,12 @@ cancelling = Array(
             lambda: torch.zeros(2, 2),
             "With zeros the branch adds nothing, and the shortcut passes"
             " everything on.",
-            "Nothing shall be left of the sum.",
+            "Nothing should be left of the sum.",
         ),
         Mistake(
             lambda: torch.eye(2),
             "With this branch the signal doubles.",
-            "Nothing shall be left of the sum.",
+            "Nothing should be left of the sum.",
         ),
         Mistake(
             lambda: -2 * torch.eye(2),
@@ -463,15 +379,16 @@ cancelling = Array(
         Mistake(
             lambda: torch.full((2, 2), -1.0),
             "Your branch subtracts the sum of both entries from each.",
-            "Each entry shall cancel itself.",
+            "Each entry should cancel itself.",
         ),
     ],
     hints=[
         "For positive x the ReLU within the branch changes nothing, so F(x) ="
         " W2·x.",
-        "F(x) + x = (W2 + I)·x shall be zero for every x.",
+        "F(x) + x = (W2 + I)·x should be zero for every x.",
     ],
-    then="Nothing in training forbids this, so the +1 is no guarantee.",
+    when_correct="Nothing in training forbids this, so the +1 is no"
+    " guarantee.",
 )
 
 plus_one = Choice(
@@ -480,8 +397,8 @@ plus_one = Choice(
     wrong={
         "a": "A closed ReLU and a branch near −I both take the 1 away. Look"
         " at the whole of D·(I + J_F).",
-        "b": "Behind many blocks a product of matrices I + J_F can grow"
-        " without bound. What happens if each block doubles the signal?",
+        "b": "After many blocks a product of matrices I + J_F can grow without"
+        " bound. What happens if each block doubles the signal?",
         "e": "Plain networks can have gradients of a healthy size as well:"
         " batch norm or a careful initialisation sees to it. Look at the two"
         " by two of the chapter.",
@@ -504,17 +421,17 @@ addable = Choice(
         " stretched. Only axes of length one are.",
         "e": "28 rows against 14 do not fit. Pooling or a stride would have"
         " to make them equal; the sum does not.",
-        "g": "Axes are compared from the last one on, and 16 stands against"
-        " 14. PyTorch knows nothing of channels that come last.",
+        "g": "Axes are compared from the last one on, and 16 meets 14. PyTorch"
+        " knows nothing of channels that come last.",
     },
-    missing="There are more: an axis of length one, or a missing one in"
-    " front, is stretched without a word.",
+    missing="There are more: an axis of length one, or a missing one in front,"
+    " is stretched silently.",
     hints=[
         "PyTorch lines up the axes from the last one on.",
         "Two lengths fit if they are equal or if one of them is 1; axes that"
         " are missing in front count as 1.",
     ],
-    then="Three of the four sums are most likely not meant.",
+    when_correct="Three of the four sums are most likely not intended.",
 )
 
 SUMS = [  # shape of X beside Y of shape (2, 3, 4, 5), and what is wrong
@@ -522,16 +439,13 @@ SUMS = [  # shape of X beside Y of shape (2, 3, 4, 5), and what is wrong
     ((1, 3, 4, 5), "one image is added to all"),
     ((2, 3, 1, 1), "one pixel is stretched to the whole map"),
     ((3, 4, 5), "the batch axis is missing"),
-    ((2, 3, 5, 4), "height and width are exchanged"),
+    ((2, 3, 5, 4), "height and width are swapped"),
     ((2, 3, 4, 6), "one map is wider"),
 ]
 
 
 def fault_of_add(add):
-    if guard.is_stub(add):
-        raise guard.NotAttempted("The function has no body yet.")
-    if not callable(add) or isinstance(add, type):
-        return "Pass the function itself, without brackets behind its name."
+    require_function(add)
     Y = torch.arange(120.0).reshape(2, 3, 4, 5)
     total = guard.outcome(add, Y.clone(), Y.clone())
     if isinstance(total, guard.Raised):
@@ -539,7 +453,7 @@ def fault_of_add(add):
     if total is None:
         return "Your function gives nothing (`None`). Is there a `return`?"
     if not isinstance(total, torch.Tensor) or total.shape != Y.shape:
-        return f"Your function gives {guard.shown(total)} as the sum."
+        return f"Your function gives {guard.show(total)} as the sum."
     if not torch.equal(total, 2 * Y):
         return "What comes out is not the sum of the two tensors."
     for shape, what in SUMS:
@@ -554,7 +468,7 @@ def fault_of_add(add):
             )
 
 
-careful_add = Judged(
+careful_add = Custom(
     "A sum that does not stretch",
     fault_of_add,
     hints=[
@@ -576,10 +490,7 @@ def filled_block(*arguments):
 
 
 def fault_of_start(start):
-    if guard.is_stub(start):
-        raise guard.NotAttempted("The function has no body yet.")
-    if not callable(start) or isinstance(start, type):
-        return "Pass the function itself, without brackets behind its name."
+    require_function(start)
     net = nn.Sequential(filled_block(3, 3), filled_block(3, 5, 2))
     before = {name: p.detach().clone() for name, p in net.named_parameters()}
     result = guard.outcome(start, net)
@@ -605,7 +516,7 @@ def fault_of_start(start):
     convolutions = ("branch.0.weight", "branch.3.weight")
     if any(name.endswith(convolutions) for name in changed):
         return (
-            "You changed convolutions. The batch norm behind them then divides"
+            "You changed convolutions. The batch norm after them then divides"
             " zero by nearly zero: change its scale instead."
         )
     if any(name.endswith("branch.4.bias") for name in changed):
@@ -621,7 +532,7 @@ def fault_of_start(start):
         return "The branches begin as zero. Return the network as well."
 
 
-start = Judged(
+start = Custom(
     "Start as the identity",
     fault_of_start,
     hints=[
@@ -634,7 +545,7 @@ start = Judged(
 
 
 def pre_like(order="nrcnrc", join=lambda Y, X: Y + X):
-    """A builder; n is batch norm, r is ReLU, c is a convolution."""
+    """Return a builder; n is batch norm, r is ReLU, c a convolution."""
     make = {
         "n": lambda c: nn.BatchNorm2d(c),
         "r": lambda c: nn.ReLU(),
@@ -654,38 +565,34 @@ pre_activation = Module(
     mistakes=[
         Mistake(
             pre_like(join=relu_of_sum),
-            "A ReLU still stands behind the sum.",
+            "A ReLU still follows the sum.",
             "In this block nothing may interrupt the shortcut.",
         ),
         Mistake(
             pre_like("cnrcn", relu_of_sum),
-            "This is the block with the activation behind.",
-            "Batch norm and ReLU stand in front of each convolution.",
+            "This is the block with the activation last.",
+            "Batch norm and ReLU come before each convolution.",
         ),
         Mistake(
             pre_like("cnrcn"),
             "You only left out the last ReLU.",
-            "Batch norm and ReLU stand in front of each convolution.",
+            "Batch norm and ReLU come before each convolution.",
         ),
         Mistake(
             pre_like("rncrnc"),
-            "Your ReLU stands in front of batch norm.",
+            "Your ReLU comes before batch norm.",
             "Normalise first, then activate, then convolve.",
         ),
         Mistake(
             pre_like("nrcnc"),
-            "There is no ReLU in front of the second convolution.",
-            "Each convolution has batch norm and a ReLU in front.",
+            "There is no ReLU before the second convolution.",
+            "Batch norm and ReLU come before each convolution.",
         ),
-        Mistake(
-            pre_like("nrcnrc", lambda Y, X: Y),
-            "The shortcut is missing.",
-            "What makes the block residual is the sum.",
-        ),
+        mistakes.shortcut_missing(pre_like("nrcnrc", lambda Y, X: Y)),
         Mistake(
             pre_like("nrcrc"),
-            "There is no batch norm in front of the second convolution.",
-            "Each convolution has batch norm and a ReLU in front.",
+            "There is no batch norm before the second convolution.",
+            "Batch norm and ReLU come before each convolution.",
         ),
     ],
     hints=[
@@ -708,8 +615,8 @@ SYMPTOMS = {
     " than the shortcut.",
     "d": "If the channels came last, an axis would change its meaning in"
     " `forward`.",
-    "e": "If the maximum stood for the average, no average would be left in"
-    " the shortcut.",
+    "e": "If the maximum replaced the average, no average would be left in the"
+    " shortcut.",
     "f": "If the stride were missing, the maps would keep their size.",
 }
 
@@ -724,7 +631,7 @@ def fault_of_bugs(bugs):
             return f"There is no letter for block {number} yet."
         if not isinstance(letter, str) or letter.lower() not in SYMPTOMS:
             return (
-                f"Block {number}: {guard.shown(letter)} is none of the"
+                f"Block {number}: {guard.show(letter)} is not one of the"
                 f" letters {', '.join(SYMPTOMS)}."
             )
         letters[number] = letter.lower()
@@ -736,7 +643,7 @@ def fault_of_bugs(bugs):
             )
 
 
-bugs = Judged(
+bugs = Custom(
     "Find the bugs",
     fault_of_bugs,
     hints=[
@@ -796,42 +703,22 @@ mended = Module(
         ((4, 4), (2, 4, 8, 6)),
     ],
     mistakes=[
-        Mistake(
-            channels_last,
-            "Your shortcut ends with its channels last.",
-            "The sum needs (B, C, H, W); a 1×1 convolution keeps to it.",
-        ),
-        Mistake(
-            channels_last_conv,
-            "Your shortcut ends with its channels last.",
-            "The sum needs (B, C, H, W) on both sides.",
-        ),
-        Mistake(
-            halving(join=lambda Y, X: F.relu(Y) + X),
-            "Your last ReLU stands in the branch, before the sum.",
-            "It belongs behind the sum.",
-        ),
-        Mistake(
-            halving(pool=nn.MaxPool2d),
-            "Your shortcut takes the maximum.",
-            "The description says average.",
-        ),
+        mistakes.channels_last(channels_last),
+        mistakes.channels_last(channels_last_conv),
+        mistakes.relu_before_sum(halving(join=lambda Y, X: F.relu(Y) + X)),
+        mistakes.took_maximum(halving(pool=nn.MaxPool2d)),
         Mistake(
             halving(padding=0),
             "The padding of your 3×3 convolutions is missing.",
-            "Where the branch leaves one pixel, the sum stretches it silently"
+            "Where the branch leaves one pixel, the sum silently stretches it"
             " over the whole map.",
         ),
         Mistake(
             halving(shared=True),
-            "One batch norm stands behind both convolutions.",
+            "One batch norm follows both convolutions.",
             "An instance that appears twice is one layer; make two.",
         ),
-        Mistake(
-            halving(join=lambda Y, X: Y + X),
-            "There is no ReLU behind the sum.",
-            "The description ends with one.",
-        ),
+        mistakes.relu_after_sum_missing(halving(join=lambda Y, X: Y + X)),
     ],
     hints=[
         "Take any of the five and undo its bug; the other four show you that"
@@ -846,82 +733,67 @@ mended = Module(
 
 JOIN = {"c": 96}
 
-joins = Several(
+joins = Group(
     "Join by sum or by concatenation",
     {
-        "after_sum": Number(
-            "after_sum",
+        "after_sum": part(
             lambda c: c,
-            mistakes=[
-                Mistake(
-                    lambda c: 2 * c,
-                    "This is a concatenation.",
-                    "A sum is taken entry by entry.",
-                ),
-                Mistake(
-                    lambda c: c * c,
-                    "You multiplied.",
-                    "A sum is taken entry by entry.",
-                ),
-                Mistake(
-                    lambda c: 1,
-                    "A sum over the channels would leave one.",
-                    "Here two tensors are added, entry by entry.",
-                ),
-            ],
+            Mistake(
+                lambda c: 2 * c,
+                "This is a concatenation.",
+                "A sum is taken entry by entry.",
+            ),
+            Mistake(
+                lambda c: c * c,
+                "You multiplied.",
+                "A sum is taken entry by entry.",
+            ),
+            Mistake(
+                lambda c: 1,
+                "A sum over the channels would leave one.",
+                "Here two tensors are added, entry by entry.",
+            ),
         ),
-        "after_concatenation": Number(
-            "after_concatenation",
+        "after_concatenation": part(
             lambda c: 2 * c,
-            mistakes=[
-                Mistake(
-                    lambda c: c,
-                    "This is a sum, or one of the two chosen.",
-                    "A concatenation keeps all channels of both.",
-                ),
-                Mistake(
-                    lambda c: c * c,
-                    "You multiplied.",
-                    "The channels are put side by side.",
-                ),
-                Mistake(
-                    lambda c: 4 * c,
-                    "You counted four branches.",
-                    "Here there are two.",
-                ),
-            ],
+            Mistake(
+                lambda c: c,
+                "This is a sum, or just one of the two.",
+                "A concatenation keeps all channels of both.",
+            ),
+            Mistake(
+                lambda c: c * c,
+                "You multiplied.",
+                "The channels are put side by side.",
+            ),
+            Mistake(
+                lambda c: 4 * c,
+                "You counted four branches.",
+                "Here there are two.",
+            ),
         ),
-        "mixing_weights": Number(
-            "mixing_weights",
+        "mixing_weights": part(
             lambda c: 2 * c * c,
-            mistakes=[
-                Mistake(
-                    lambda c: c * c,
-                    "Your 1×1 reads one of the two tensors.",
-                    "It reads all channels of the concatenation.",
-                ),
-                Mistake(
-                    lambda c: 4 * c * c,
-                    "Your 1×1 keeps all channels.",
-                    "It brings them back to as many as the sum has.",
-                ),
-                Mistake(
-                    lambda c: 2 * c,
-                    "You counted the weights that are not zero in the case of"
-                    " a sum.",
-                    "A learnt 1×1 has a weight for each pair of channels.",
-                ),
-                Mistake(
-                    lambda c: 2 * c * c + c,
-                    "You counted biases.",
-                    "The task asks for a convolution without them.",
-                ),
-                Mistake(
-                    lambda c: 18 * c * c,
-                    "You took a 3×3 kernel.",
-                    "The convolution that mixes is a 1×1.",
-                ),
-            ],
+            Mistake(
+                lambda c: c * c,
+                "Your 1×1 reads one of the two tensors.",
+                "It reads all channels of the concatenation.",
+            ),
+            Mistake(
+                lambda c: 4 * c * c,
+                "Your 1×1 keeps all channels.",
+                "It brings them back to as many as the sum has.",
+            ),
+            Mistake(
+                lambda c: 2 * c,
+                "You counted only the weights that are not zero in a sum.",
+                "A learnt 1×1 has a weight for each pair of channels.",
+            ),
+            mistakes.counted_biases(
+                lambda c: 2 * c * c + c,
+                "The task asks for a convolution without them.",
+            ),
+            mistakes.enlarged_1x1(lambda c: 18 * c * c),
         ),
     },
     JOIN,
@@ -973,21 +845,19 @@ mixing = Function(
             "The matrix is right, but a convolution's weight has four axes.",
             "What are the last two of a 1×1 kernel?",
         ),
-        Mistake(
-            lambda channels: pair(channels).transpose(0, 1),
-            "Input and output channels are exchanged.",
-            "A weight has the shape (C_out, C_in, height, width).",
+        mistakes.swapped_channels(
+            lambda channels: pair(channels).transpose(0, 1)
         ),
         Mistake(
             lambda channels: torch.ones(channels, 2 * channels, 1, 1),
             "Each of your outputs sums over all channels.",
-            "Channel by channel: output k needs two inputs only.",
+            "Output k needs only two inputs.",
         ),
     ],
     hints=[
-        "Output channel k shall be channel k of Y plus channel k of X. At"
-        " which places of the concatenation do these stand?",
-        "Two identity matrices side by side, and two axes of size one behind"
+        "Output channel k should be channel k of Y plus channel k of X. Where"
+        " in the concatenation are these?",
+        "Two identity matrices side by side, and two axes of size one after"
         " them.",
     ],
 )
@@ -1004,7 +874,7 @@ join_claims = Choice(
         " meant. A projection changes the channels.",
     },
     hints=[
-        "What does the next layer read behind a sum, and what behind a"
+        "What does the next layer read after a sum, and what after a"
         " concatenation?",
         "Which of the two joins forces its parts to have equally many"
         " channels?",
@@ -1015,7 +885,7 @@ join_claims = Choice(
 
 
 def change(runs, value="train_error", batch_norm=True, deep=38, shallow=20):
-    """Change of the mean with depth, for plain and residual networks."""
+    """Return how depth changes the mean, for plain and residual networks."""
     chosen = runs[runs["batch_norm"] == batch_norm]
     means = chosen.groupby(["network", "layers"])[value].mean()
     return torch.tensor(
@@ -1044,13 +914,13 @@ deeper = Array(
         ),
         Mistake(
             lambda runs: -change(runs),
-            "Your sign says what is lost by taking layers away.",
+            "Your sign says what changes when layers are taken away.",
             "Subtract the error of the shallower networks.",
         ),
         Mistake(
             lambda runs: change(runs, shallow=8),
             "You started from 8 layers.",
-            "The question is about the step from 20 on.",
+            "The question is about the step from 20 layers on.",
         ),
         Mistake(
             lambda runs: 100 * change(runs),
@@ -1059,7 +929,7 @@ deeper = Array(
         ),
         Mistake(
             lambda runs: change(runs).flip(0),
-            "Plain and residual are exchanged.",
+            "Plain and residual are swapped.",
             "Give the plain networks first.",
         ),
         Mistake(
@@ -1085,8 +955,8 @@ degradation = Choice(
         " training has reached in the end.",
         "b": "That gap is overfitting, and it needs a *low* error on the"
         " training images. Look at that one.",
-        "d": "A gradient may be small in a network that learns well. The"
-        " word is about an error, and about which one?",
+        "d": "A gradient may be small in a network that learns well. The word"
+        " is about an error, but about which one?",
     },
     hints=[
         "Which error is compared, and between which networks?",
@@ -1097,97 +967,87 @@ degradation = Choice(
 
 PATHS = {"n": 12, "k": 3}
 
-paths = Several(
+paths = Group(
     "Count the paths",
     {
-        "total": Number(
-            "total",
+        "total": part(
             lambda n, k: 2**n,
-            mistakes=[
-                Mistake(
-                    lambda n, k: 2 * n,
-                    "You added the choices.",
-                    "Every choice can be combined with every other.",
-                ),
-                Mistake(
-                    lambda n, k: n * n,
-                    "You took the square.",
-                    "Each further block doubles the number of paths.",
-                ),
-                Mistake(
-                    lambda n, k: 2**n - 1,
-                    "You left out a path.",
-                    "There is one that goes around every block.",
-                ),
-                Mistake(
-                    lambda n, k: n + 1,
-                    "You counted the lengths that a path can have.",
-                    "Many paths have the same length.",
-                ),
-                Mistake(
-                    lambda n, k: math.factorial(n),
-                    "You counted orders.",
-                    "The order of the blocks is fixed; only the choices vary.",
-                ),
-            ],
+            Mistake(
+                lambda n, k: 2 * n,
+                "You added the choices.",
+                "Every choice can be combined with every other.",
+            ),
+            Mistake(
+                lambda n, k: n * n,
+                "You took the square.",
+                "Each further block doubles the number of paths.",
+            ),
+            Mistake(
+                lambda n, k: 2**n - 1,
+                "You left out a path.",
+                "There is one that goes around every block.",
+            ),
+            Mistake(
+                lambda n, k: n + 1,
+                "You counted the lengths that a path can have.",
+                "Many paths have the same length.",
+            ),
+            Mistake(
+                lambda n, k: math.factorial(n),
+                "You counted orders.",
+                "The order of the blocks is fixed; only the choices vary.",
+            ),
         ),
-        "without_one": Number(
-            "without_one",
+        "without_one": part(
             lambda n, k: 2 ** (n - 1),
-            mistakes=[
-                Mistake(
-                    lambda n, k: 2**n - 1,
-                    "You took away one path.",
-                    "Every path that goes through the block is gone.",
-                ),
-                Mistake(
-                    lambda n, k: 2**n,
-                    "You left the number as it was.",
-                    "At a deleted block there is no choice any more.",
-                ),
-                Mistake(
-                    lambda n, k: n - 1,
-                    "You counted blocks.",
-                    "The question is about paths.",
-                ),
-                Mistake(
-                    lambda n, k: 0,
-                    "In a plain network all would be gone.",
-                    "Here the shortcut leads around the missing block.",
-                ),
-            ],
+            Mistake(
+                lambda n, k: 2**n - 1,
+                "You took away one path.",
+                "Every path that goes through the block is gone.",
+            ),
+            Mistake(
+                lambda n, k: 2**n,
+                "You left the number as it was.",
+                "At a deleted block there is no choice any more.",
+            ),
+            Mistake(
+                lambda n, k: n - 1,
+                "You counted blocks.",
+                "The question is about paths.",
+            ),
+            Mistake(
+                lambda **_: 0,
+                "In a plain network all of them would be gone.",
+                "Here the shortcut leads around the missing block.",
+            ),
         ),
-        "of_length_k": Number(
-            "of_length_k",
+        "of_length_k": part(
             lambda n, k: math.comb(n, k),
-            mistakes=[
-                Mistake(
-                    lambda n, k: math.perm(n, k),
-                    "You counted each choice of blocks in every order.",
-                    "The order of the blocks is fixed.",
-                ),
-                Mistake(
-                    lambda n, k: n**k,
-                    "Your paths can use the same branch again.",
-                    "Each block is passed once, through the branch or around"
-                    " it.",
-                ),
-                Mistake(
-                    lambda n, k: 2**k,
-                    "These are the paths through so few blocks.",
-                    "Which of all the blocks have their branch on the path?",
-                ),
-                Mistake(
-                    lambda n, k: sum(math.comb(n, i) for i in range(k + 1)),
-                    "You counted the shorter paths too.",
-                    "The question is about one length.",
-                ),
-                Mistake(
-                    lambda n, k: n * k,
-                    "You multiplied.",
-                    "In how many ways can the branches be chosen?",
-                ),
-            ],
+            Mistake(
+                lambda n, k: math.perm(n, k),
+                "You counted each choice of blocks in every order.",
+                "The order of the blocks is fixed.",
+            ),
+            Mistake(
+                lambda n, k: n**k,
+                "Your paths can use the same branch again.",
+                "Each block is passed once, through the branch or around it.",
+            ),
+            Mistake(
+                lambda n, k: 2**k,
+                "These are the paths through only so many blocks.",
+                "Which of all the blocks have their branch on the path?",
+            ),
+            Mistake(
+                lambda n, k: sum(math.comb(n, i) for i in range(k + 1)),
+                "You counted the shorter paths too.",
+                "The question is about one length.",
+            ),
+            Mistake(
+                lambda n, k: n * k,
+                "You multiplied.",
+                "In how many ways can the branches be chosen?",
+            ),
         ),
     },
     PATHS,
@@ -1202,62 +1062,40 @@ paths = Several(
 
 # --- The experiment --------------------------------------------------------
 
-WHAT = ("whole", "deleted", "exchanged")
-
 
 def fault_of_lesions(results):
-    if not isinstance(results, dict):
-        return "Give a dictionary with the keys plain and residual."
-    errors = {}
-    for network in ("plain", "residual"):
-        row = results.get(network)
-        if guard.is_blank(row):
-            return f"There are no errors for the {network} network yet."
-        if not isinstance(row, dict):
+    for network, errors in results.items():
+        if len(set(errors)) == 1:
             return (
-                f"For {network}, give a dictionary with the keys"
-                f" {', '.join(WHAT)}."
-            )
-        for what in WHAT:
-            if guard.is_blank(row.get(what)):
-                return f"The {network} network has no error for {what} yet."
-            value = float(row[what])
-            if not 0 <= value <= 1:
-                return (
-                    f"An error lies between 0 and 1; for {network}, {what}"
-                    f" you have {value:.3g}. Is it a percentage?"
-                )
-            errors[network, what] = value
-        if errors[network, "whole"] > 0.8:
-            return (
-                f"The {network} network has hardly learnt anything, with an"
-                f" error of {errors[network, 'whole']:.2f}. Is it trained?"
-            )
-        if len({errors[network, what] for what in WHAT}) == 1:
-            return (
-                f"Deleting and exchanging blocks changes nothing in the"
+                "Deleting and swapping blocks changes nothing in the"
                 f" {network} network. Do you evaluate the changed networks?"
             )
-    if errors["plain", "deleted"] < errors["residual", "deleted"]:
+    if results["plain"][1] < results["residual"][1]:
         return (
-            "In your table the plain network bears a missing block better"
-            " than the residual one. Are the two exchanged, or is it an"
-            " accuracy and no error?"
+            "In your table the plain network copes with a missing block better"
+            " than the residual one. Are the two swapped, or are these"
+            " accuracies and not errors?"
         )
 
 
-lesions = Judged(
+lesions = Results(
     "Delete and exchange",
-    fault_of_lesions,
+    ("plain", "residual"),
+    columns=["whole", "deleted", "exchanged"],
+    named=True,
+    what="error",
+    least=0.8,
+    fault=fault_of_lesions,
     hints=[
         "Write a function that gives the network without the module at one"
-        " place, and one that gives it with two neighbours exchanged; both"
-        " make an `nn.Sequential` of the same modules.",
+        " place, and one that gives it with two neighbours swapped; both make"
+        " an `nn.Sequential` of the same modules.",
         "For each network: the error of the whole, the mean error over"
         " `PLACES` with one deleted, and the mean over `PAIRS` with the place"
-        " and the next one exchanged.",
+        " and the next one swapped.",
     ],
-    then="One seed, a short training. The difference is large enough for it.",
+    when_correct="One seed and a short training, but the difference is large"
+    " enough to see.",
 )
 
 progress, variant = notebook(__name__)

@@ -9,8 +9,8 @@ import pytest
 from checks import Chapter
 
 from onebyone import check
-from onebyone.check.tasks import tasks_of
-from onebyone.check.verdicts import NOT_ATTEMPTED, Note, Verdict
+from onebyone.check.engine.notebook import tasks_of
+from onebyone.check.engine.verdicts import NOT_ATTEMPTED, Note, Verdict
 from tools import ROOT, exercises, notebooks
 from tools.site import exercise_pages
 

@@ -133,11 +133,7 @@ TASK = """
         lambda inputs, outputs: (inputs + 1) * outputs,
         given={"inputs": 300, "outputs": 70},
         mistakes=[
-            Mistake(
-                lambda inputs, outputs: inputs * outputs,
-                "The biases are missing.",
-                "Each output has one.",
-            ),
+            mistakes.forgot_biases(lambda inputs, outputs: inputs * outputs),
             Mistake(
                 lambda inputs, outputs: inputs * (outputs + 1),
                 "You gave a bias to each input.",

@@ -2,7 +2,8 @@
 
 Most follow from the task itself: its right answer, and what each of its
 mistakes leads to. A module here, named as the notebook is, adds EXAMPLES for
-tasks that know neither (Judged, Array) and more for any other.
+tasks that do not know them all (Custom, Results) and more for any other, and
+CONTEXTS: what the check of an Array is called with besides the answer.
 """
 
 import importlib
@@ -14,8 +15,17 @@ import torch
 from torch import nn
 
 from onebyone import check
-from onebyone.check.code import Array, Function, Module
-from onebyone.check.tasks import Choice, Judged, Several, Task, Value, tasks_of
+from onebyone.check.engine import (
+    Array,
+    Choice,
+    Custom,
+    Function,
+    Group,
+    Module,
+    Results,
+)
+from onebyone.check.engine.notebook import tasks_of
+from onebyone.check.engine.tasks import Task, Value
 
 
 @dataclass
@@ -63,7 +73,7 @@ def of_value(task: Value) -> Examples:
     examples = Examples(
         right=[answer(right)],
         mutants=[
-            (answer(m.wrong(**task.given)), m.says) for m in task.mistakes
+            (answer(m.wrong(**task.given)), m.diagnosis) for m in task.mistakes
         ],
     )
     if isinstance(right, int | float):
@@ -76,7 +86,7 @@ def of_value(task: Value) -> Examples:
     return examples
 
 
-def of_several(task: Several) -> Examples:
+def of_group(task: Group) -> Examples:
     parts = {name: of_value(part) for name, part in task.parts.items()}
     right = {n: p.right(**p.given) for n, p in task.parts.items()}
     examples = Examples(
@@ -116,7 +126,7 @@ def of_function(task: Function) -> Examples:
     return Examples(
         right=[answer(task.right)],
         blank=[answer(stub)],
-        mutants=[(answer(m.wrong), m.says) for m in task.mistakes],
+        mutants=[(answer(m.wrong), m.diagnosis) for m in task.mistakes],
         unrelated=[
             answer(lambda *_: torch.ones(1, 2, 3, 4, 5)),
             answer(lambda *_: [].sort()),
@@ -133,7 +143,7 @@ def of_module(task: Module) -> Examples:
     if task.cases[0][0] is None:
         return Examples(
             right=[answer(task.right())],
-            mutants=[(answer(m.wrong()), m.says) for m in task.mistakes],
+            mutants=[(answer(m.wrong()), m.diagnosis) for m in task.mistakes],
             unrelated=[
                 answer(nn.Flatten()),
                 answer(nn.Linear(7, 5)),
@@ -145,7 +155,7 @@ def of_module(task: Module) -> Examples:
     return Examples(
         right=[answer(task.right)],
         blank=[answer(stub), answer(StubModule)],
-        mutants=[(answer(m.wrong), m.says) for m in task.mistakes],
+        mutants=[(answer(m.wrong), m.diagnosis) for m in task.mistakes],
         unrelated=[
             answer(lambda *_: nn.Flatten()),
             answer(lambda *_: nn.Linear(7, 5)),
@@ -157,32 +167,73 @@ def of_module(task: Module) -> Examples:
     )
 
 
+def of_array(task: Array) -> Examples:
+    context = in_module_of(task, "CONTEXTS", ())
+    right = task.right(*context)
+    others = (3, "maps", torch.zeros(7, 91), 31 + 9 * right, right[..., None])
+    return Examples(
+        right=[answer(x, *context) for x in (right, right.numpy())],
+        blank=[answer(..., *context)],
+        mutants=[
+            (answer(m.wrong(*context), *context), m.diagnosis)
+            for m in task.mistakes
+        ],
+        unrelated=[answer(other, *context) for other in others],
+    )
+
+
+def of_results(task: Results) -> Examples:
+    """Everything but the right answers and what the task itself asks for."""
+
+    def table(value: object) -> Answer:
+        entry = [value] * len(task.columns) if task.columns else value
+        if task.named:
+            entry = dict(zip(task.columns, entry))
+        return answer(dict.fromkeys(task.keys, entry))
+
+    untrained = 0.99 if task.what == "error" else 0.01
+    mutants = [(table(80), "percentage"), (table(untrained), "hardly learnt")]
+    some = {task.keys[0]: table(0.5).positional[0][task.keys[0]]}
+    return Examples(
+        blank=[table(...), answer(dict.fromkeys(task.keys, ...))],
+        mutants=[
+            *mutants[: 1 if task.trained == [] else 2],
+            (answer(some), f"under the key {task.keys[1]!r}"),
+        ],
+        unrelated=[answer(x) for x in (0.7, [0.7] * 4, {}, "0.7", {"z": 1})],
+    )
+
+
 KINDS = {
     Value: of_value,
-    Several: of_several,
+    Group: of_group,
     Choice: of_choice,
     Function: of_function,
     Module: of_module,
-    Array: lambda task: Examples(),
-    Judged: lambda task: Examples(),
+    Array: of_array,
+    Custom: lambda task: Examples(),
+    Results: of_results,
 }
 
 
 def of(task: Task) -> Examples:
-    """All answers for a task."""
+    """Return all answers for a task."""
     own = next(make for kind, make in KINDS.items() if isinstance(task, kind))
     return (
-        Examples(blank=[answer(...), answer(None)]) + own(task) + added(task)
+        Examples(blank=[answer(...), answer(None)])
+        + own(task)
+        + in_module_of(task, "EXAMPLES", Examples())
     )
 
 
-def added(task: Task) -> Examples:
+def in_module_of(task: Task, table: str, default: object) -> object:
+    """Return what the notebook's module here holds for a task."""
     _, notebook, name = task.path.split(".")
     known = {module.name for module in pkgutil.iter_modules(__path__)}
     if notebook not in known:
-        return Examples()
+        return default
     module = importlib.import_module(f"{__name__}.{notebook}")
-    return module.EXAMPLES.get(name, Examples())
+    return getattr(module, table, {}).get(name, default)
 
 
 def all_tasks() -> list[Task]:

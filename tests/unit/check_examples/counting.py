@@ -55,7 +55,7 @@ EXAMPLES = {
             (units(D="b"), "overlooked the biases"),
             (units(D="a"), "Both the factor of two"),
             (units(C="e"), "count of parameters"),
-            (units(D=...), "none of the letters"),
+            (units(D=...), "not one of the letters"),
         ],
         unrelated=[
             answer(x) for x in ("bcad", ["b", "c", "a", "d"], 3, {}, {"A": 2})
@@ -71,13 +71,8 @@ EXAMPLES = {
                 }
             ),
         ],
-        blank=[answer({"large maps": ..., "many channels": ...})],
         mutants=[
-            (answer({"large maps": 0.7}), "under the key 'many channels'"),
-            (answer({"large maps": 70, "many channels": 71}), "percentage"),
-            (answer({"large maps": 0.7, "many channels": 0.1}), "hardly"),
-            (answer({"large maps": 0.7, "many channels": 0.7}), "the same"),
+            (answer({"large maps": 0.7, "many channels": 0.7}), "the same")
         ],
-        unrelated=[answer(x) for x in (0.7, [0.7, 0.6], {}, "0.7", {"a": 1})],
     ),
 }

@@ -85,6 +85,7 @@ def table(**changed):
     )
 
 
+CONTEXTS = {"deeper": (runs,)}
 EXAMPLES = {
     "block_jacobian": Examples(
         right=[
@@ -94,19 +95,6 @@ EXAMPLES = {
                 )
             )
         ]
-    ),
-    "cancelling": Examples(
-        right=[answer(-torch.eye(2)), answer([[-1, 0], [0, -1]])],
-        mutants=[
-            (answer(torch.zeros(2, 2)), "adds nothing"),
-            (answer(torch.eye(2)), "doubles"),
-            (answer(-2 * torch.eye(2)), "the sum itself"),
-            (answer(-torch.ones(2, 2)), "the sum of both entries"),
-        ],
-        unrelated=[
-            answer(x)
-            for x in (torch.rand(2, 2) + 3, -torch.eye(3), -1, "−I", [1, 2])
-        ],
     ),
     "careful_add": Examples(
         right=[
@@ -163,40 +151,21 @@ EXAMPLES = {
             (answer(LETTERS | {5: "e"}), "no average would be left"),
             (answer(LETTERS | {5: "f"}), "keep their size"),
             (answer(LETTERS | {5: ...}), "no letter for block 5"),
-            (answer(LETTERS | {5: "z"}), "none of the letters"),
+            (answer(LETTERS | {5: "z"}), "not one of the letters"),
         ],
         unrelated=[answer(x) for x in ("daecb", 3, [], {}, ["d"])],
     ),
     "deeper": Examples(
-        right=[
-            answer(change(runs), runs),
-            answer([round(x, 3) for x in change(runs).tolist()], runs),
-        ],
+        right=[answer([round(x, 3) for x in change(runs).tolist()], runs)],
         blank=[answer([..., ...], runs)],
-        mutants=[
-            (answer(change(runs, "test_error"), runs), "test errors"),
-            (answer(change(runs, batch_norm=False), runs), "without batch"),
-            (answer(-change(runs), runs), "Your sign"),
-            (answer(change(runs, shallow=8), runs), "started from 8"),
-            (answer(100 * change(runs), runs), "percentage points"),
-            (answer(change(runs).flip(0), runs), "exchanged"),
-            (answer(change(runs, "train_loss"), runs), "losses"),
-        ],
-        unrelated=[
-            answer(x, runs) for x in ([3, 4], [1], 0.122, "0.1", [[1, 2]])
-        ],
     ),
     "lesions": Examples(
         right=[table(), table(residual=(0.28, 0.35, 0.31))],
-        blank=[answer({"plain": ..., "residual": ...})],
         mutants=[
-            (table(plain=(30, 90, 90)), "percentage"),
             (table(plain=(0.3, 0.3, 0.3)), "changes nothing"),
-            (table(residual=(0.9, 0.9, 0.89)), "hardly learnt"),
-            (table(residual=(0.3, 0.95, 0.9)), "the two exchanged"),
+            (table(residual=(0.3, 0.95, 0.9)), "the two swapped"),
             (answer({"plain": {"whole": 0.3}}), "no error for deleted"),
             (table(plain=(0.3, ..., 0.9)), "no error for deleted"),
         ],
-        unrelated=[answer(x) for x in (0.7, [0.7] * 4, {}, "0.7", {"a": 1})],
     ),
 }

@@ -14,18 +14,18 @@ import numpy
 import torch
 from torch import Tensor, nn
 
-from onebyone.check.guard import (
+from onebyone.check.engine.guard import (
     NotAttempted,
     NotYet,
     Raised,
     is_stub,
     outcome,
-    shown,
+    show,
     type_name,
 )
-from onebyone.check.tasks import Compared, number, number_text
+from onebyone.check.engine.tasks import Compared, number, number_text
 
-MOST_ORDERS = 720  # orders of equal layers that are tried
+MAX_ORDERS = 720  # orders of equal layers that are tried
 
 
 class Draw:
@@ -61,7 +61,7 @@ def compare(actual: object, expected: object, tolerance: float) -> None:
         if not isinstance(actual, tuple | list) or len(actual) != len(
             expected
         ):
-            raise NotYet(f"gives {shown(actual)}, not {len(expected)} values.")
+            raise NotYet(f"gives {show(actual)}, not {len(expected)} values.")
         for one, other in zip(actual, expected):
             compare(one, other, tolerance)
     else:
@@ -78,10 +78,10 @@ def compare_tensors(
     if actual is None:
         raise NotYet("gives nothing (`None`). Is there a `return`?")
     if not isinstance(actual, Tensor):
-        raise NotYet(f"gives {shown(actual)}, not a tensor.")
+        raise NotYet(f"gives {show(actual)}, not a tensor.")
     if tuple(actual.shape) != tuple(expected.shape):
         raise NotYet(
-            f"gives the shape {shown(tuple(actual.shape))} instead of"
+            f"gives the shape {show(tuple(actual.shape))} instead of"
             f" {tuple(expected.shape)}."
         )
     if actual.device != expected.device:
@@ -143,8 +143,8 @@ class Function(Compared):
     tolerance: float = 1e-8
 
     def read(self, answer: object) -> list[tuple]:
-        """For each case its arguments, those given away, and the result."""
-        check_function(answer)
+        """Return each case's arguments, those given away and the result."""
+        require_function(answer)
         drawn = [self.inputs(Draw(seed)) for seed in range(self.cases)]
         return [(case, *call(answer, case)) for case in drawn]
 
@@ -162,32 +162,35 @@ class Function(Compared):
             own = copies(case)
             expected = self.right(*own)
             for name, theirs, ours in zip(case, given, own):
-                if shared(result, theirs) and not shared(expected, ours):
+                if share_memory(result, theirs) and not share_memory(
+                    expected, ours
+                ):
                     return (
-                        f"Your result shares its memory with `{name}`: who"
-                        " changes one of them in place changes both."
+                        f"Your result shares its memory with `{name}`:"
+                        " changing one of them in place changes both."
                     )
         return None
 
 
-def check_function(answer: object) -> None:
+def require_function(answer: object) -> None:
+    """Raise NotYet or NotAttempted unless the answer is a function."""
     if is_stub(answer):
         raise NotAttempted("The function has no body yet.")
     if isinstance(answer, type):
         raise NotYet(f"`{answer.__name__}` is a class, not a function.")
     if not callable(answer):
         raise NotYet(
-            f"This is {shown(answer)}, not a function. Pass the function"
-            " itself, without brackets behind its name."
+            f"This is {show(answer)}, not a function. Pass the function"
+            " itself, without brackets after its name."
         )
 
 
 def call(function: Callable, case: Mapping) -> tuple[list, object]:
-    """Copies of the arguments, which must not change, and the result."""
+    """Return the arguments given, which must not change, and the result."""
     given = copies(case)
     result = outcome(function, *given)
     for (name, value), after in zip(case.items(), given):
-        if isinstance(value, Tensor) and not unchanged(value, after):
+        if isinstance(value, Tensor) and not is_unchanged(value, after):
             raise NotYet(
                 f"Your function changes its input `{name}`, which its caller"
                 " may still need. Work on a new tensor."
@@ -202,12 +205,12 @@ def copies(case: Mapping[str, object]) -> list:
     ]
 
 
-def unchanged(before: Tensor, after: Tensor) -> bool:
+def is_unchanged(before: Tensor, after: Tensor) -> bool:
     return before.shape == after.shape and torch.equal(before, after.detach())
 
 
-def shared(one: object, other: object) -> bool:
-    """Whether two tensors lie in the same memory."""
+def share_memory(one: object, other: object) -> bool:
+    """Return whether two tensors lie in the same memory."""
     if not isinstance(one, Tensor) or not isinstance(other, Tensor):
         return False
     first, second = (t.untyped_storage().data_ptr() for t in (one, other))
@@ -218,7 +221,7 @@ def arguments_text(case: Mapping[str, object]) -> str:
     return ", ".join(
         f"`{name}` of shape {tuple(value.shape)}"
         if isinstance(value, Tensor)
-        else f"`{name}` = {shown(value)}"
+        else f"`{name}` = {show(value)}"
         for name, value in case.items()
     )
 
@@ -247,12 +250,12 @@ class Module(Compared):
     tolerance: float = 1e-8
 
     def read(self, answer: object) -> list[nn.Module]:
-        return [built(answer, arguments) for arguments, _ in self.cases]
+        return [build(answer, arguments) for arguments, _ in self.cases]
 
     def fault(self, mine: list[nn.Module], other: Callable) -> str | None:
         both_raised = 0
         for module, (arguments, shape) in zip(mine, self.cases):
-            reference = prepared(other(*(arguments or ())))
+            reference = prepare(other(*(arguments or ())))
             X = Draw(1).tensor(*shape)
             made = "" if arguments is None else f" made with {arguments}"
             try:
@@ -266,7 +269,7 @@ class Module(Compared):
     def both_raise(
         self, module: nn.Module, reference: nn.Module, X: Tensor
     ) -> bool:
-        """Whether neither gives a result; raise NotYet if they differ."""
+        """Return whether both fail; raise NotYet if they differ."""
         with torch.no_grad():
             expected = outcome(reference, X.clone())
             actual = outcome(module, X.clone())
@@ -282,19 +285,19 @@ class Module(Compared):
                     return False
         raise NotYet(
             "has the right layers, but computes something else: look at"
-            " their order and at what stands between them."
+            " their order and at what is between them."
         )
 
 
-def built(answer: object, arguments: tuple | None) -> nn.Module:
-    """A copy of the student's module, in float64 and eval mode."""
+def build(answer: object, arguments: tuple | None) -> nn.Module:
+    """Return a copy of the student's module, in float64 and eval mode."""
     module = answer
     if arguments is None and isinstance(answer, type):
         raise NotYet("This is a class. Pass a module made from it.")
     if arguments is not None:
         if isinstance(answer, nn.Module) or not callable(answer):
             raise NotYet(
-                f"This is {shown_module(answer)}. Pass the class or"
+                f"This is {show_module(answer)}. Pass the class or"
                 " function that builds the module."
             )
         if is_stub(answer) or is_stub(getattr(answer, "forward", None)):
@@ -305,20 +308,20 @@ def built(answer: object, arguments: tuple | None) -> nn.Module:
     if module is None:
         raise NotYet("Nothing (`None`) was built. Is there a `return`?")
     if not isinstance(module, nn.Module):
-        raise NotYet(f"This is {shown(module)}, not an `nn.Module`.")
+        raise NotYet(f"This is {show(module)}, not an `nn.Module`.")
     if is_stub(type(module).forward):
         raise NotAttempted("Its `forward` is still to be written.")
     return copy.deepcopy(module).to(torch.float64).eval()
 
 
-def shown_module(answer: object) -> str:
+def show_module(answer: object) -> str:
     if isinstance(answer, nn.Module):
         return f"a module (`{type_name(answer)}`)"
-    return shown(answer)
+    return show(answer)
 
 
-def prepared(reference: nn.Module) -> nn.Module:
-    """The reference in float64, with parameters unlike any initial ones."""
+def prepare(reference: nn.Module) -> nn.Module:
+    """Return the reference in float64, unlike one with initial values."""
     reference = reference.to(torch.float64).eval()
     draw = Draw(0)
     with torch.no_grad():
@@ -334,22 +337,24 @@ def prepared(reference: nn.Module) -> nn.Module:
 
 
 def compare_layers(module: nn.Module, reference: nn.Module) -> None:
-    """Raise NotYet if the layers differ; their values are no matter."""
+    """Raise NotYet if the layers differ, whatever their values are."""
     count, right = (
         sum(p.numel() for p in net.parameters()) for net in (module, reference)
     )
     if count != right:
         raise NotYet(f"has {count:,} parameters instead of {right:,}.")
-    if counted(layers(module)) != counted(layers(reference)):
-        raise NotYet("has as many parameters as it should, in other layers.")
+    if count_each(layers(module)) != count_each(layers(reference)):
+        raise NotYet(
+            "has the right number of parameters, but in other layers."
+        )
 
 
-def counted(found: dict[tuple, list]) -> dict[tuple, int]:
+def count_each(found: dict[tuple, list]) -> dict[tuple, int]:
     return {key: len(same_kind) for key, same_kind in found.items()}
 
 
 def layers(net: nn.Module) -> dict[tuple, list]:
-    """Submodules with parameters of their own, by the shapes of these."""
+    """Return the submodules with own parameters, by the shapes of these."""
     found = {}
     for module in net.modules():
         own = {
@@ -365,12 +370,12 @@ def layers(net: nn.Module) -> dict[tuple, list]:
 def orders(module: nn.Module, reference: nn.Module) -> Iterator[None]:
     """Copy the reference's parameters, once for each order of equal layers."""
     mine, theirs = layers(module), layers(reference)
-    ways = itertools.product(
+    matches = itertools.product(
         *(itertools.permutations(mine[key]) for key in theirs)
     )
-    for way in itertools.islice(ways, MOST_ORDERS):
+    for match in itertools.islice(matches, MAX_ORDERS):
         with torch.no_grad():
-            for own, other in zip(way, theirs.values()):
+            for own, other in zip(match, theirs.values()):
                 for a, b in zip(own, other):
                     for name, tensor in a.items():
                         tensor.copy_(b[name])
@@ -393,13 +398,13 @@ class Array(Compared):
 
     def read(self, answer: object) -> Tensor:
         if not isinstance(answer, Tensor | numpy.ndarray | list | tuple):
-            raise NotYet(f"This is {shown(answer)}, not a tensor.")
+            raise NotYet(f"This is {show(answer)}, not a tensor.")
         if isinstance(answer, Tensor) and answer.is_meta:
             raise NotYet("A tensor on the device `meta` has no values.")
         try:
             return plain(torch.as_tensor(answer))
         except (TypeError, ValueError, RuntimeError):
-            raise NotYet(f"{shown(answer)} is no tensor.") from None
+            raise NotYet(f"{show(answer)} is not a tensor.") from None
 
     def fault(
         self, mine: Tensor, other: Callable, *context: object

@@ -32,8 +32,8 @@ import numpy
 import torch
 from torch import nn, overrides
 
-LONGEST = 120  # characters of a value or an error that are shown
-MOST_OUTPUT = 2_000  # characters of printed output that are kept
+MAX_TEXT = 120  # characters of a value or an error that are shown
+MAX_OUTPUT = 2_000  # characters of printed output that are kept
 # what the body of a function that holds nothing but `...` compiles to
 STUB = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
 
@@ -64,7 +64,7 @@ class Output(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        room = max(0, MOST_OUTPUT - len(self._text))
+        room = max(0, MAX_OUTPUT - len(self._text))
         self._text += str.__getitem__(text, slice(room))
         return len(text)
 
@@ -99,7 +99,7 @@ class Switch:
 
 
 @contextlib.contextmanager
-def captured(name: str, output: Output) -> Iterator[None]:
+def capture(name: str, output: Output) -> Iterator[None]:
     """Keep what is printed to sys.stdout, or sys.stderr, in this thread."""
     with _installing:
         switch = getattr(sys, name)
@@ -138,7 +138,7 @@ def set_function_modes(modes: list[overrides.TorchFunctionMode]) -> None:
 
 
 def folder() -> str | None:
-    """The working folder, or None where it does not exist any more."""
+    """Return the working folder, or None where it is gone."""
     with contextlib.suppress(FileNotFoundError):
         return os.getcwd()
     return None
@@ -156,7 +156,7 @@ def umask() -> int:
 
 
 def module_hooks() -> dict[str, dict]:
-    """PyTorch's hooks on all modules, whose registers are private."""
+    """Return PyTorch's hooks on all modules, whose registers are private."""
     registers = vars(nn.modules.module).items()
     return {
         name: dict(register)
@@ -219,7 +219,7 @@ STATE = [
 
 
 @contextlib.contextmanager
-def kept(read: Callable, restore: Callable) -> Iterator[None]:
+def keep(read: Callable, restore: Callable) -> Iterator[None]:
     """Restore a state if it was changed, and only then."""
     old = read()
     try:
@@ -251,9 +251,9 @@ class guarded:
                 stack.enter_context(torch.autocast(device, enabled=False))
             stack.enter_context(torch.device("cpu"))
             for read, restore in STATE:
-                stack.enter_context(kept(read, restore))
-            stack.enter_context(captured("stdout", output))
-            stack.enter_context(captured("stderr", output))
+                stack.enter_context(keep(read, restore))
+            stack.enter_context(capture("stdout", output))
+            stack.enter_context(capture("stderr", output))
             stack.enter_context(time_limit(self.seconds))
             self._undo = stack.pop_all()
         return output
@@ -320,11 +320,11 @@ class Raised:
     error: BaseException
 
     def __str__(self) -> str:
-        return f"raised {shown_error(self.error)}"
+        return f"raised {show_error(self.error)}"
 
 
 def outcome(function: Callable, *arguments: object) -> object:
-    """What student code returns, or Raised."""
+    """Return what student code returns, or Raised."""
     try:
         return function(*arguments)
     except TimeUp:
@@ -334,7 +334,7 @@ def outcome(function: Callable, *arguments: object) -> object:
 
 
 def is_stub(function: object) -> bool:
-    """Whether a function's body is still the `...` of the exercise."""
+    """Return whether a function's body is still the `...` of the exercise."""
     code = getattr(function, "__code__", None)
     if code is None:
         return False
@@ -345,7 +345,7 @@ def is_stub(function: object) -> bool:
 
 
 def is_blank(answer: object) -> bool:
-    """Whether an answer, or everything in it, is still a placeholder."""
+    """Return whether an answer, or everything in it, is a placeholder."""
     if type(answer) in (tuple, list):
         return len(answer) > 0 and all(map(is_blank, answer))
     if type(answer) is dict:
@@ -354,18 +354,18 @@ def is_blank(answer: object) -> bool:
 
 
 def cut(text: str) -> str:
-    """A text on one line, at a sane length."""
-    line = " ".join(text[: 4 * LONGEST].split())
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    """Return a text on one line, at a sane length."""
+    line = " ".join(text[: 4 * MAX_TEXT].split())
+    return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
 
 
 def type_name(value: object) -> str:
-    """The name of a type, whatever its metaclass says it is."""
+    """Return the name of a type, whatever its metaclass says it is."""
     return cut(str.__str__(type.__dict__["__name__"].__get__(type(value))))
 
 
-def shown(value: object) -> str:
-    """A student's value in a few words, whatever its `repr` does."""
+def show(value: object) -> str:
+    """Return a student's value in a few words, whatever its `repr` does."""
     if isinstance(value, torch.Tensor | numpy.ndarray) and value.ndim:
         kind = "a tensor" if isinstance(value, torch.Tensor) else "an array"
         return f"{kind} of shape {tuple(value.shape)}"
@@ -373,7 +373,7 @@ def shown(value: object) -> str:
         if type(value) is int:
             return cut(f"{value:,}")
         if isinstance(value, str | bytes):
-            value = value[: 2 * LONGEST]
+            value = value[: 2 * MAX_TEXT]
         return cut(repr(value))
     except TimeUp:
         raise
@@ -381,15 +381,17 @@ def shown(value: object) -> str:
         return f"an object of type {type_name(value)}"
 
 
-def shown_error(error: BaseException) -> str:
-    """An exception with its text and the line of the student's code."""
+def show_error(error: BaseException) -> str:
+    """Return an exception's text and the line of the student's code."""
     text, line = (attempt(of, error) for of in (str, student_line))
-    shown = f"`{type_name(error)}`" + (f": {cut(text)}" if text else "")
-    return shown + (f"\nIt happened in the line `{cut(line)}`." * bool(line))
+    shown_text = f"`{type_name(error)}`" + (f": {cut(text)}" if text else "")
+    return shown_text + (
+        f"\nIt happened in the line `{cut(line)}`." * bool(line)
+    )
 
 
 def attempt(function: Callable[..., str], error: BaseException) -> str:
-    """A text about an error, or none where the error does not let it be."""
+    """Return a text about an error, or "" where the error prevents it."""
     try:
         return str.__str__(function(error))
     except TimeUp:
@@ -404,12 +406,12 @@ LIBRARIES = (
     Path(os.__file__).parent,
     Path(torch.__file__).parents[1],
     Path(numpy.__file__).parents[1],
-    Path(__file__).parents[1],
+    Path(__file__).parents[2],
 )
 
 
 def student_line(error: BaseException) -> str:
-    """The last line of code that is no library's, if there is one."""
+    """Return the last line of code that is no library's, or ""."""
     lines = [
         frame.line
         for frame in traceback.extract_tb(error.__traceback__)

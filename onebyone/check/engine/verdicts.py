@@ -26,7 +26,7 @@ BOX = (
 
 
 def as_html(text: str) -> str:
-    """Escaped text; `code` in backticks and line breaks keep their look."""
+    """Return escaped text; `code` and line breaks keep their look."""
     escaped = re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(text))
     return escaped.replace("\n", "<br>")
 

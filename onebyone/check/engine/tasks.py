@@ -11,12 +11,9 @@ module or a tensor.
 
 import copy
 import decimal
-import hashlib
 import itertools
 import math
 import numbers
-import random
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
@@ -24,17 +21,17 @@ from fractions import Fraction
 import numpy
 import torch
 
-from onebyone.check import verdicts
-from onebyone.check.guard import (
+from onebyone.check.engine import verdicts
+from onebyone.check.engine.guard import (
     NotAttempted,
     NotYet,
     TimeUp,
     guarded,
     is_blank,
-    shown,
-    shown_error,
+    show,
+    show_error,
 )
-from onebyone.check.verdicts import Note, Verdict
+from onebyone.check.engine.verdicts import Note, Verdict
 
 
 @dataclass(frozen=True)
@@ -42,19 +39,31 @@ class Mistake:
     """A mistake that can be recognised by what it leads to.
 
     Attributes:
-        wrong: makes what somebody with this mistake answers, from the same
+        wrong: returns what somebody with this mistake answers, from the same
             arguments as the task's `right`.
-        says: one sentence that names the mistake.
-        way: one sentence that points the way, without the answer.
+        diagnosis: one sentence that names the mistake.
+        nudge: one sentence that points the way, without the answer.
+        of_right: whether `wrong` takes the right answer instead.
     """
 
     wrong: Callable
-    says: str
-    way: str
+    diagnosis: str
+    nudge: str
+    of_right: bool = False
 
     @property
     def message(self) -> str:
-        return f"{self.says} {self.way}"
+        return f"{self.diagnosis} {self.nudge}"
+
+    def bind(self, right: Callable) -> "Mistake":
+        """Return this mistake as one that takes the arguments of `right`."""
+        if not self.of_right:
+            return self
+
+        def wrong(*arguments: object, **named: object) -> object:
+            return self.wrong(right(*arguments, **named))
+
+        return Mistake(wrong, self.diagnosis, self.nudge)
 
 
 @dataclass(eq=False, repr=False)
@@ -64,7 +73,7 @@ class Task:
     Attributes:
         title: what the exercise is called in its notebook.
         hints: from a nudge to all but the answer.
-        then: what is worth knowing once the answer is right.
+        when_correct: what is worth knowing once the answer is right.
 
     `seconds` is how long the student's code may take, `path` how to reach the
     task (`check.nin.block_parameters`; empty for a part of another task),
@@ -74,7 +83,7 @@ class Task:
     title: str
     _: KW_ONLY
     hints: Sequence[str] = ()
-    then: str = ""
+    when_correct: str = ""
 
     # no fields: without annotation
     seconds = 10.0
@@ -95,7 +104,7 @@ class Task:
         output = None
         try:
             with guarded(self.seconds) as output:
-                state, message = self._judged(answers, named)
+                state, message = self._judge(answers, named)
         except TimeUp:
             state = verdicts.NOT_YET
             message = (
@@ -103,11 +112,11 @@ class Task:
                 " Is there a loop that never ends?"
             )
         if output is not None and output.text.strip():
-            message += f"\nYour code printed: {shown(output.text.strip())}"
+            message += f"\nYour code printed: {show(output.text.strip())}"
         return Verdict(self.title, state, message.strip())
 
-    def _judged(self, answers: tuple, named: dict) -> tuple[str, str]:
-        """State and message, where the time is not up."""
+    def _judge(self, answers: tuple, named: dict) -> tuple[str, str]:
+        """Return state and message; raise TimeUp where the time is up."""
         try:
             remark = self.judge(*answers, **named)
         except TimeUp:
@@ -117,9 +126,9 @@ class Task:
         except NotYet as reason:
             return verdicts.NOT_YET, str(reason)
         except BaseException as error:
-            message = f"This cannot be judged: {shown_error(error)}"
+            message = f"This cannot be judged: {show_error(error)}"
             return verdicts.NOT_YET, message
-        return verdicts.CORRECT, f"{remark or ''} {self.then}"
+        return verdicts.CORRECT, f"{remark or ''} {self.when_correct}"
 
     def judge(self, *answers: object, **named: object) -> str | None:
         """Judge an answer; a remark on a right one may be returned.
@@ -129,7 +138,7 @@ class Task:
         raise NotImplementedError
 
     def hint(self, number: int | None = None) -> Note:
-        """The hint of that number; without one, the next."""
+        """Return the hint of that number or, without one, the next."""
         if number is None:
             number = min(self.next_hint, len(self.hints))
         if type(number) is not int or not 1 <= number <= len(self.hints):
@@ -139,14 +148,15 @@ class Task:
         return Note(title, self.hints[number - 1])
 
     def pointer(self) -> str:
-        """Where to find a hint, for a task that one can reach."""
+        """Return where to find a hint, for a task that one can reach."""
         return f"`{self.path}.hint()` helps." if self.path else ""
 
     def __repr__(self) -> str:
         return f"{self.path}: {self.title}"
 
 
-def attempted(answer: object) -> None:
+def require_attempt(answer: object) -> None:
+    """Raise NotAttempted for a placeholder."""
     if is_blank(answer):
         raise NotAttempted("There is no answer yet.")
 
@@ -164,8 +174,11 @@ class Compared(Task):
     _: KW_ONLY
     mistakes: Sequence[Mistake] = ()
 
+    def __post_init__(self):
+        self.mistakes = [m.bind(self.right) for m in self.mistakes]
+
     def judge(self, answer: object = ..., *context: object) -> str | None:
-        attempted(answer)
+        require_attempt(answer)
         mine = self.read(answer)
         fault = self.fault(mine, self.right, *context)
         if not fault:
@@ -177,15 +190,18 @@ class Compared(Task):
         raise NotYet(f"{fault} {self.pointer()}")
 
     def read(self, answer: object) -> object:
-        """The answer in a form that can be compared; may raise NotYet."""
+        """Return the answer in a form that can be compared.
+
+        Raises NotYet where there is none.
+        """
         raise NotImplementedError
 
     def fault(self, mine: object, other: Callable) -> str | None:
-        """Where an answer differs from what `other` makes, if it does."""
+        """Return where an answer differs from what `other` makes, if so."""
         raise NotImplementedError
 
     def remark(self, mine: object) -> str | None:
-        """What is to be said of a right answer."""
+        """Return what there is to say about a right answer."""
 
 
 # --- Values that follow from given parameters ------------------------------
@@ -211,21 +227,20 @@ class Value(Compared):
         return None if same else self.difference(mine, theirs)
 
     def with_given(self, given: Mapping[str, object]) -> "Value":
-        """The same task for other parameters."""
+        """Return the same task for other parameters."""
         twin = copy.copy(self)
         twin.given = {**self.given, **given}
         return twin
 
     def clashes(self) -> list[str]:
-        """Mistakes that these parameters do not tell from another answer."""
-        values = {"the right answer": self.right(**self.given)}
-        for mistake in self.mistakes:
-            values[mistake.says] = mistake.wrong(**self.given)
+        """Return mistakes that these parameters give another's result."""
+        values = [("the right answer", self.right(**self.given))] + [
+            (mistake.diagnosis, mistake.wrong(**self.given))
+            for mistake in self.mistakes
+        ]
         return [
             f"{first} = {second}"
-            for (first, a), (second, b) in itertools.combinations(
-                values.items(), 2
-            )
+            for (first, a), (second, b) in itertools.combinations(values, 2)
             if self.same(a, b) or self.same(b, a)
         ]
 
@@ -233,7 +248,7 @@ class Value(Compared):
         return value == other
 
     def difference(self, value, right) -> str:
-        return f"{shown(value)} is not right."
+        return f"{show(value)} is not right."
 
 
 @dataclass(eq=False, repr=False)
@@ -258,60 +273,62 @@ class Number(Value):
         if value == as_float32(right):
             return (
                 f"{text}: float32 rounds whole numbers of this size. Count"
-                " with Python's integers."
+                " with Python's own integers."
             )
         for exponent in (-9, -6, -3, 3, 6, 9):
             if abs(value / right / Fraction(10) ** exponent - 1) < 1e-12:
                 return f"{text}, but its digits are: check the unit."
         if abs(value / right - 1) <= Fraction(1, 100):
-            return f"{text}, but close: is it rounded, or is something left?"
+            return (
+                f"{text}, but close: is it rounded, or is something missing?"
+            )
         return f"{text}."
 
 
 def as_float32(value: Fraction) -> Fraction | None:
-    """A large whole number as float32 rounds it."""
+    """Return a large whole number as float32 rounds it."""
     if value.denominator == 1 and 2**24 < abs(value) < 2**127:
         return Fraction(float(numpy.float32(int(value))))
     return None
 
 
 def number(answer: object) -> Fraction:
-    """A real number, exactly; raise NotYet if the answer is none."""
+    """Return a real number, exactly; raise NotYet if it is not one."""
     if isinstance(answer, str | bytes):
         raise NotYet(
-            f"{shown(answer)} is text. Write a number without quotes and"
+            f"{show(answer)} is text. Write a number without quotes or"
             " commas, such as `1000` or `1_000`."
         )
     if isinstance(answer, torch.Tensor | numpy.ndarray):
         if math.prod(answer.shape) != 1:
-            raise NotYet(f"{shown(answer).capitalize()} is not one number.")
+            raise NotYet(f"{show(answer).capitalize()} is not one number.")
         answer = answer.item()
     if isinstance(answer, bool | numpy.bool_):
-        raise NotYet(f"{answer} is no number.")
+        raise NotYet(f"{answer} is not a number.")
     if type(answer) is tuple:
         raise NotYet(
-            f"{shown(answer)} is a tuple. Python takes commas to separate"
-            " numbers: write `1000` or `1_000`, and not `1,000`."
+            f"{show(answer)} is a tuple, because a comma separates numbers"
+            " in Python. Write `1000` or `1_000`, not `1,000`."
         )
     if callable(answer):
         raise NotYet("This is a function or class. Pass what it returns.")
     if isinstance(answer, decimal.Decimal):
         answer = float(answer)  # its exponent may be astronomical
     if not isinstance(answer, numbers.Number):
-        raise NotYet(f"{shown(answer)} is no number.")
+        raise NotYet(f"{show(answer)} is not a number.")
     if isinstance(answer, numbers.Complex) and answer.imag:
-        raise NotYet(f"{shown(answer)} is no real number.")
+        raise NotYet(f"{show(answer)} is not a real number.")
     try:
         return Fraction(getattr(answer, "real", answer))
     except TypeError:  # numpy's float32 and relatives
         return Fraction(float(answer))
     except (ValueError, OverflowError):
-        raise NotYet(f"{shown(answer)} is not finite.") from None
+        raise NotYet(f"{show(answer)} is not finite.") from None
 
 
 def number_text(value: Fraction) -> str:
     if value.denominator == 1:
-        return shown(int(value))
+        return show(int(value))
     return f"{float(value):.6g}"
 
 
@@ -326,26 +343,26 @@ class Shape(Value):
         if isinstance(answer, torch.Tensor | numpy.ndarray):
             raise NotYet("Give the shape, not the tensor that has it.")
         if not isinstance(answer, tuple | list):
-            raise NotYet(f"{shown(answer)} is no shape, which is a tuple.")
+            raise NotYet(f"{show(answer)} is not a shape, which is a tuple.")
         sizes = tuple(number(size) for size in answer)
         if any(size.denominator != 1 or size < 0 for size in sizes):
-            raise NotYet(f"{shown(answer)} has a size that cannot be.")
+            raise NotYet(f"{show(answer)} has a size that is impossible.")
         return tuple(int(size) for size in sizes)
 
     def same(self, value, other) -> bool:
         return tuple(value) == tuple(other)
 
     def difference(self, value, right) -> str:
-        text = f"{shown(value)} is not right"
+        text = f"{show(value)} is not right"
         if len(value) != len(right):
-            return f"{text}: it has {len(value)} axes and not {len(right)}."
+            return f"{text}: it has {len(value)} axes, not {len(right)}."
         axis = next(i for i, v in enumerate(value) if v != right[i])
         name = f", {self.axes[axis]}" if self.axes else ""
         return f"{text}. The first wrong axis is axis {axis}{name}."
 
 
 @dataclass(eq=False, repr=False)
-class Several(Task):
+class Group(Task):
     """Several values of one kind of thing, each with mistakes of its own.
 
     The answers come by name: `check.nin.costs(parameters=…, macs=…)`.
@@ -362,12 +379,14 @@ class Several(Task):
             name: part.with_given(self.given)
             for name, part in self.parts.items()
         }
+        for name, part in self.parts.items():
+            part.title = name
 
     def judge(self, *answers: object, **named: object) -> None:
         named = dict(zip(self.parts, answers)) | named
         if unknown := set(named) - set(self.parts):
-            raise NotYet(f"Unknown names: {shown(sorted(unknown))}.")
-        attempted([named.get(name) for name in self.parts])
+            raise NotYet(f"Unknown names: {show(sorted(unknown))}.")
+        require_attempt([named.get(name) for name in self.parts])
         lines, done = [], True
         for name, part in self.parts.items():
             try:
@@ -379,7 +398,7 @@ class Several(Task):
         if not done:
             raise NotYet("\n".join([*lines, self.pointer()]))
 
-    def with_given(self, given: Mapping[str, object]) -> "Several":
+    def with_given(self, given: Mapping[str, object]) -> "Group":
         twin = copy.copy(self)
         twin.given = {**self.given, **given}
         twin.__post_init__()
@@ -389,7 +408,14 @@ class Several(Task):
         return [c for part in self.parts.values() for c in part.clashes()]
 
 
-# --- Choices and results ---------------------------------------------------
+def part(
+    right: Callable, *mistakes: Mistake, tolerance: float = 0.0
+) -> Number:
+    """Return a number that is part of a Group, which names it."""
+    return Number("", right, mistakes=mistakes, tolerance=tolerance)
+
+
+# --- Choices and all else --------------------------------------------------
 
 
 @dataclass(eq=False, repr=False)
@@ -409,7 +435,7 @@ class Choice(Task):
     missing: str = "Something is missing."
 
     def judge(self, answer: object = ...) -> None:
-        attempted(answer)
+        require_attempt(answer)
         chosen = self.read(answer)
         for letter in sorted(chosen - set(self.right)):
             raise NotYet(f"{letter}: {self.wrong[letter]} {self.pointer()}")
@@ -428,104 +454,22 @@ class Choice(Task):
         options = ", ".join(sorted({*self.right, *self.wrong}))
         some = "one or more" if len(self.right) > 1 else "one"
         raise NotYet(
-            f"{shown(answer)} is none of the options. Give {some} of the"
+            f"{show(answer)} is not one of the options. Give {some} of the"
             f" letters {options} in quotes."
         )
 
 
 @dataclass(eq=False, repr=False)
-class Judged(Task):
+class Custom(Task):
     """Anything else: `fault` takes the answer and says what is wrong.
 
     It gets the answer, and whatever else the check is called with, and
-    returns None if all is well and otherwise one or two sentences.
+    returns None if all is well and one or two sentences otherwise.
     """
 
     fault: Callable[..., str | None]
 
     def judge(self, answer: object = ..., *context: object) -> None:
-        attempted(answer)
+        require_attempt(answer)
         if fault := self.fault(answer, *context):
             raise NotYet(f"{fault} {self.pointer()}")
-
-
-# --- A notebook's tasks ----------------------------------------------------
-
-
-def notebook(module_name: str) -> tuple[Callable, Callable]:
-    """Name the tasks of a module; make its `progress` and `variant`."""
-    tasks = tasks_of(sys.modules[module_name])
-    for name, task in tasks.items():
-        task.path = f"check.{module_name.rpartition('.')[2]}.{name}"
-
-    def progress() -> Note:
-        """Which tasks of this notebook are done, by their last verdict."""
-        done = sum(t.state == verdicts.CORRECT for t in tasks.values())
-        lines = [
-            f"{verdicts.LOOK[task.state][0]} {task.title}: {task.state}"
-            for task in tasks.values()
-        ]
-        title = f"{done} of {len(tasks)} tasks correct"
-        return Note(title, "\n".join(lines))
-
-    def variant(name: str) -> Variant:
-        """The same tasks with parameters of your own, drawn from a name."""
-        return Variant(str(name), tasks)
-
-    return progress, variant
-
-
-def tasks_of(module: object) -> dict[str, Task]:
-    """The tasks of a check module by name, in the order of its text."""
-    found = vars(module).items()
-    return {name: task for name, task in found if isinstance(task, Task)}
-
-
-class Variant:
-    """Tasks with other parameters, always the same ones for one name.
-
-    Tasks that share their parameters still do: they ask about one thing.
-    Only parameters count under which every mistake has its own result.
-    """
-
-    def __init__(self, name: str, tasks: Mapping[str, Task]):
-        kinds: dict[str, dict[str, Value | Several]] = {}
-        for key, task in tasks.items():
-            if getattr(task, "vary", None):
-                kind = repr((task.given, task.vary))
-                kinds.setdefault(kind, {})[key] = task
-        lines = []
-        for kind, group in kinds.items():
-            given = drawn(f"{kind} {name}", list(group.values()))
-            shown_given = ", ".join(f"{k} = {v}" for k, v in given.items())
-            for key, task in group.items():
-                twin = task.with_given(given)
-                twin.state = verdicts.NOT_ATTEMPTED
-                setattr(self, key, twin)
-                lines.append(f"{task.title}: {shown_given}")
-        self._note = Note(f"Parameters for {name}", "\n".join(lines))
-
-    def __repr__(self) -> str:
-        return repr(self._note)
-
-    def _repr_html_(self) -> str:
-        return self._note._repr_html_()
-
-
-def drawn(seed: str, tasks: Sequence[Value | Several]) -> dict[str, object]:
-    """New parameters, the same for all of the tasks."""
-    first = tasks[0]
-    generator = random.Random(hashlib.sha256(seed.encode()).digest())
-    for _ in range(1_000):
-        given = {k: generator.choice(list(v)) for k, v in first.vary.items()}
-        given = {**first.given, **given}
-        if given != first.given and not any(clash(t, given) for t in tasks):
-            return given
-    raise ValueError(f"{first.path}: no variant keeps its mistakes apart")
-
-
-def clash(task: Value | Several, given: Mapping[str, object]) -> bool:
-    try:
-        return bool(task.with_given(given).clashes())
-    except (ArithmeticError, ValueError):
-        return True  # impossible parameters

@@ -1,0 +1,43 @@
+"""What the exercise modules are made of: the machinery of all checks.
+
+`tasks` and `code` hold the kinds of task, `results` the one for experiments,
+`mistakes` the mistakes that recur, `guard` keeps what students write at arm's
+length, `verdicts` shows what came out, and `notebook` names the tasks of a
+module. An exercise module imports from here.
+"""
+
+from onebyone.check.engine.code import (
+    Array,
+    Draw,
+    Function,
+    Module,
+    require_function,
+)
+from onebyone.check.engine.notebook import notebook
+from onebyone.check.engine.results import Results
+from onebyone.check.engine.tasks import (
+    Choice,
+    Custom,
+    Group,
+    Mistake,
+    Number,
+    Shape,
+    part,
+)
+
+__all__ = [
+    "Array",
+    "Choice",
+    "Custom",
+    "Draw",
+    "Function",
+    "Group",
+    "Mistake",
+    "Module",
+    "Number",
+    "Results",
+    "Shape",
+    "notebook",
+    "part",
+    "require_function",
+]

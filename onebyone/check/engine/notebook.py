@@ -1,0 +1,93 @@
+"""A notebook's tasks: their names, what is done, and variants of them."""
+
+import hashlib
+import random
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from onebyone.check.engine import verdicts
+from onebyone.check.engine.tasks import Group, Task, Value
+from onebyone.check.engine.verdicts import Note
+
+
+def notebook(module_name: str) -> tuple[Callable, Callable]:
+    """Name the tasks of a module and return its `progress` and `variant`.
+
+    It is called at the end of the module, when all its tasks are there.
+    """
+    tasks = tasks_of(sys.modules[module_name])
+    for name, task in tasks.items():
+        task.path = f"check.{module_name.rpartition('.')[2]}.{name}"
+
+    def progress() -> Note:
+        """Return which tasks are done, by their last verdict."""
+        done = sum(t.state == verdicts.CORRECT for t in tasks.values())
+        lines = [
+            f"{verdicts.LOOK[task.state][0]} {task.title}: {task.state}"
+            for task in tasks.values()
+        ]
+        title = f"{done} of {len(tasks)} tasks correct"
+        return Note(title, "\n".join(lines))
+
+    def variant(name: str) -> Variant:
+        """Return the tasks with parameters of your own, drawn from a name."""
+        return Variant(str(name), tasks)
+
+    return progress, variant
+
+
+def tasks_of(module: object) -> dict[str, Task]:
+    """Return the tasks of a check module by name, in the order of its text."""
+    found = vars(module).items()
+    return {name: task for name, task in found if isinstance(task, Task)}
+
+
+class Variant:
+    """Tasks with other parameters, always the same ones for one name.
+
+    Tasks that share their parameters still do: they ask about one thing.
+    Only parameters count under which every mistake has its own result.
+    """
+
+    def __init__(self, name: str, tasks: Mapping[str, Task]):
+        kinds: dict[str, dict[str, Value | Group]] = {}
+        for key, task in tasks.items():
+            if getattr(task, "vary", None):
+                kind = repr((task.given, task.vary))
+                kinds.setdefault(kind, {})[key] = task
+        lines = []
+        for kind, group in kinds.items():
+            given = draw_given(f"{kind} {name}", list(group.values()))
+            shown_given = ", ".join(f"{k} = {v}" for k, v in given.items())
+            for key, task in group.items():
+                twin = task.with_given(given)
+                twin.state = verdicts.NOT_ATTEMPTED
+                setattr(self, key, twin)
+                lines.append(f"{task.title}: {shown_given}")
+        self._note = Note(f"Parameters for {name}", "\n".join(lines))
+
+    def __repr__(self) -> str:
+        return repr(self._note)
+
+    def _repr_html_(self) -> str:
+        return self._note._repr_html_()
+
+
+def draw_given(seed: str, tasks: Sequence[Value | Group]) -> dict[str, object]:
+    """Return new parameters, the same for all of the tasks."""
+    first = tasks[0]
+    generator = random.Random(hashlib.sha256(seed.encode()).digest())
+    for _ in range(1_000):
+        given = {k: generator.choice(list(v)) for k, v in first.vary.items()}
+        given = {**first.given, **given}
+        if given != first.given and not any(clash(t, given) for t in tasks):
+            return given
+    raise ValueError(f"{first.path}: no variant keeps its mistakes apart")
+
+
+def clash(task: Value | Group, given: Mapping[str, object]) -> bool:
+    """Return whether two mistakes have one result, or none is possible."""
+    try:
+        return bool(task.with_given(given).clashes())
+    except (ArithmeticError, ValueError):
+        return True  # impossible parameters

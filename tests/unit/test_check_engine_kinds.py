@@ -1,0 +1,244 @@
+"""What each kind of task takes for right, and what it says of the rest."""
+
+import fractions
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from check_examples.hostile import NastyModule, quick
+from check_examples.samples import (
+    array,
+    both,
+    choice,
+    count,
+    layer,
+    mean,
+    message,
+    results,
+    shape,
+)
+from onebyone.check.engine import Function, Number, mistakes
+from onebyone.check.engine.verdicts import NOT_ATTEMPTED
+
+
+@quick
+@given(
+    number=st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.fractions(),
+    c=st.integers(2, 500),
+    k=st.sampled_from([3, 5, 7]),
+)
+def test_a_number_is_correct_only_if_it_is_the_right_one(number, c, k):
+    task = count.with_given({"c": c, "k": k})
+    right = k * k * c * c + c
+    assert bool(task(number)) == (number == right)
+    assert task(right) and task(float(right)) and task(torch.tensor(right))
+    assert task(np.int64(right)) and task(fractions.Fraction(right))
+    assert "No biases." in task(right - c).message
+
+
+@quick
+@given(st.lists(st.integers(0, 9), max_size=6))
+def test_a_shape_is_correct_only_if_every_axis_is(sizes):
+    assert bool(shape(tuple(sizes))) == (sizes == [2, 3, 5, 7])
+
+
+def changes(X: Tensor) -> Tensor:
+    X *= 2
+    return X.mean((2, 3)) / 2
+
+
+def builds_nothing(i: int, o: int) -> None:
+    nn.Conv2d(i, o, 3)
+
+
+def gives_nothing(X: Tensor) -> None:
+    X.mean((2, 3))
+
+
+SAID = {
+    count: [
+        ("36928", "is text"),
+        ((36, 928), "is a tuple"),
+        (True, "is not a number"),
+        ([36928], "is not a number"),
+        (36928j, "is not a real number"),
+        (math.nan, "is not finite"),
+        (-math.inf, "is not finite"),
+        (len, "is a function"),
+        (torch.ones(3), "of shape (3,) is not one number"),
+        (36.928, "check the unit"),
+        (36_928_000, "check the unit"),
+        (36_900, "close: is it rounded"),
+        (-36_928, "look at its sign"),
+        (36_864, "No biases."),
+        (99, "99 is not right."),
+        (torch.tensor(36_928.0) * 1_000, "check the unit"),
+    ],
+    shape: [
+        ((2, 3, 5), "3 axes, not 4"),
+        ((2, 3, 7, 5), "axis 2, height"),
+        (torch.ones(2, 3, 5, 7), "Give the shape, not the tensor"),
+        ("2357", "is not a shape"),
+        ((2, 3, 5, 7.5), "impossible"),
+        ((2, 3, 5, -7), "impossible"),
+    ],
+    choice: [
+        ("b", "b is wrong"),
+        ("abc", "b is wrong"),
+        ("a", "Something is missing"),
+        ("d", "not one of the options"),
+        (1, "not one of the options"),
+    ],
+    mean: [
+        (changes, "changes its input `X`"),
+        (gives_nothing, "Is there a `return`?"),
+        (lambda X: X, "gives the shape (2, 3, 5, 7) instead of (2, 3)"),
+        (lambda X: X.mean((1, 2)), "Axes. Which?"),
+        (
+            lambda X: X.mean((2, 3)).float(),
+            "gives a tensor of `torch.float32`",
+        ),
+        (lambda X: X.mean((2, 3)).to("meta"), "on the device `meta`"),
+        (lambda X: X.mean((2, 3)).numpy(), "not a tensor"),
+        (lambda X: X.mean((2, 3)) + 1j, "complex"),
+        (lambda X: X.sum((2, 3)), "at index (0, 0); 6 of 6 values differ"),
+        (lambda X: X.nosuch, "`AttributeError`: 'Tensor' object has no"),
+        (lambda: 1, "`TypeError`"),
+        (nn.Conv2d, "is a class"),
+        (torch.ones(2), "not a function"),
+    ],
+    layer: [
+        (lambda i, o: nn.Conv2d(i, o, 3), "Shrinks. Pad."),
+        (lambda i, o: nn.Conv2d(i, o, 3, padding=1), "computes something"),
+        (lambda i, o: nn.Conv2d(i, o, 1), "has 12 parameters instead of 76"),
+        (lambda i, o: nn.Flatten(), "gives the shape (1, 60)"),
+        (lambda i, o: NastyModule(), "`NastyError`"),
+        (lambda i, o: nn.Conv2d, "not an `nn.Module`"),
+        (builds_nothing, "Is there a `return`?"),
+        (lambda i: nn.ReLU(), "Building it with (2, 4) raised `TypeError`"),
+        (nn.Conv2d(2, 4, 3), "Pass the class or function"),
+    ],
+    results: [
+        (0.7, "in a dictionary with the keys 'a', 'b'"),
+        ({"a": 0.7}, "no accuracy under the key 'b'"),
+        ({"a": 0.7, "b": "good"}, "'good', not a number"),
+        ({"a": 0.7, "b": 80}, "Is it a percentage"),
+        ({"a": 0.7, "b": 0.1}, "has hardly learnt anything"),
+        ({"a": 0.7, "b": 0.6}, "b is worse."),
+        ({"a": 0.7, "b": 0.7}, "results are the same"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "phrase"),
+    [(task, *said) for task in SAID for said in SAID[task]],
+)
+def test_what_is_said_of_a_wrong_answer(task, answer, phrase):
+    assert phrase in message(task, answer)
+
+
+def test_right_answers_may_come_in_other_forms():
+    assert shape(torch.Size([2, 3, 5, 7])) and shape([2, 3, 5, 7])
+    assert choice("A, C") and choice(["c", "a"]) and choice({"a", "c"})
+    assert results({"a": 0.7, "b": torch.tensor(0.8)})
+    assert results({"a": ..., "b": ...}).state == NOT_ATTEMPTED
+
+
+def test_each_value_of_a_group_is_judged_on_its_own():
+    assert both(a=10, b=(3, 2)) and both(10, (3, 2)) and both(10, b=[3, 2])
+    assert both(a=..., b=...).state == both().state == NOT_ATTEMPTED
+    text = message(both, a=10)
+    assert text.startswith("a: correct.\nb: There is no answer yet.")
+    assert text.count("helps") == 1
+    text = message(both, 9, (2, 3))
+    assert "a: One less. Count again.\nb: (2, 3) is" in text
+    assert "Unknown names" in message(both, a=10, c=3)
+
+
+LARGE = 762_297_353  # not a float32
+large = Number("MACs", lambda n: n, {"n": LARGE})
+
+
+@pytest.mark.parametrize(
+    "rounded",
+    [
+        torch.tensor(float(LARGE)),
+        torch.tensor([LARGE]).float(),
+        np.float32(LARGE),
+        torch.tensor(float(LARGE)).item(),
+        int(np.float32(LARGE)),
+    ],
+    ids=str,
+)
+def test_what_is_said_of_a_number_that_float32_has_rounded(rounded):
+    assert "float32 rounds" in message(large, rounded)
+    assert large(LARGE) and large(float(LARGE)) and large(np.int64(LARGE))
+    assert "float32" not in message(large, LARGE + 1_000)
+
+
+def draw_map(draw) -> dict:
+    return {"X": draw.tensor(2, 3)}
+
+
+identity = Function("Identity", lambda X: X.clone(), draw_map)
+every_other = Function("Every other", lambda X: X[:, ::2], draw_map)
+
+
+def test_a_view_of_the_input_is_named():
+    for function in (lambda X: X, lambda X: X.view(2, 3), lambda X: X[:]):
+        verdict = identity(function)
+        assert verdict and "shares its memory with `X`" in verdict.message
+    assert "shares" not in identity(torch.clone).message
+    assert "shares" not in every_other(lambda X: X[:, ::2]).message
+
+
+def test_what_is_said_of_tensors():
+    X = torch.tensor([[1.0, 3.0]])
+    assert array(2 * X, X) and array((2 * X).numpy(), X)
+    assert array([[2.0, 6.0]], X)
+    assert "Squared." in message(array, X**2, X)
+    assert "shape (2,) instead of (1, 2)" in message(array, torch.ones(2), X)
+    assert "at index (0, 1); 1 of 2" in message(array, [[2.0, 5.0]], X)
+    assert "`meta`" in message(array, X.to("meta"), X)
+    assert "not a tensor" in message(array, 3, X)
+    assert "cannot be judged" in message(array, X)
+
+
+def test_a_function_is_asked_with_the_same_arguments_each_time():
+    seen = []
+
+    def spy(X):
+        seen.append(X.clone())
+        return X.mean((2, 3))
+
+    assert mean(spy) and mean(spy)
+    assert len(seen) == 2 * mean.cases
+    halves = seen[: mean.cases], seen[mean.cases :]
+    assert all(torch.equal(a, b) for a, b in zip(*halves))
+    assert all(X.dtype == torch.float64 for X in seen)
+
+
+# --- Mistakes that recur ---------------------------------------------------
+
+
+def test_a_recurring_mistake_follows_from_the_right_answer():
+    known = [mistakes.flops_for_macs()]
+    macs = Number("", lambda n: 3 * n, {"n": 5}, mistakes=known)
+    assert "These are FLOPs." in message(macs, 30)
+    assert "FLOPs" not in message(macs, 31)
+
+
+def test_a_recurring_mistake_takes_what_it_leads_to_and_another_nudge():
+    known = [mistakes.flops_for_macs(lambda n: 7 * n, "Count again.")]
+    macs = Number("", lambda n: 3 * n, {"n": 5}, mistakes=known)
+    assert "These are FLOPs. Count again." in message(macs, 35)
+    with pytest.raises(TypeError, match="What does it lead to"):
+        mistakes.forgot_biases()
