@@ -25,6 +25,7 @@ from onebyone.data.fashion_mnist import DataUnavailable, FashionMNIST
 from onebyone.data.images import (
     Batches,
     ImageData,
+    Splits,
     best_device,
     random_shift,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "FashionMNIST",
     "ImageData",
     "Letters",
+    "Splits",
     "best_device",
     "load_data",
     "random_shift",

@@ -110,10 +110,6 @@ def truncated(handler, content):
     send(handler, content[:-10], announced=len(content))
 
 
-def truncated_without_length(handler, content):
-    send(handler, content[:-10])
-
-
 def corrupted(handler, content):
     whole(handler, content[:50] + b"oops" + content[54:])
 
@@ -130,12 +126,13 @@ def announces_less(handler, content):
     send(handler, content, announced=len(content) - 10)
 
 
-def announces_nonsense(handler, content):
-    send(handler, content[:-10], announced="many")
+def lacks_its_end(announced):
+    """Send all but the end; announce as its length what may be nonsense."""
 
+    def answer(handler, content):
+        send(handler, content[:-10], announced)
 
-def announces_less_than_nothing(handler, content):
-    send(handler, content[:-10], announced=-1)
+    return answer
 
 
 def never_ends(handler, content):

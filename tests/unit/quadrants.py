@@ -32,21 +32,6 @@ class Quadrants(d2l.DataModule):
         return self.get_tensorloader((self.X, self.y), train, part)
 
 
-class Batches:
-    """Re-iterable batches that are no DataLoader."""
-
-    def __init__(self, X, y, batch_size):
-        self.parts = list(
-            zip(X.split(batch_size), y.split(batch_size), strict=True)
-        )
-
-    def __len__(self):
-        return len(self.parts)
-
-    def __iter__(self):
-        return iter(self.parts)
-
-
 class ResidentQuadrants(Quadrants):
     """The same images in the manner of ``onebyone.data``."""
 
@@ -58,7 +43,9 @@ class ResidentQuadrants(Quadrants):
 
     def get_dataloader(self, train):
         part = slice(TRAIN) if train else slice(TRAIN, None)
-        return Batches(self.X[part], self.y[part], self.batch_size)
+        X, y = self.X[part], self.y[part]
+        size = self.batch_size
+        return list(zip(X.split(size), y.split(size), strict=True))
 
 
 def small_net(classes=CLASSES, seed=0):
