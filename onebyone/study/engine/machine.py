@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from onebyone.data import best_device
+from onebyone.study.engine.errors import StudyError
 
 PACKAGE = Path(__file__).resolve().parents[2]
 
@@ -50,16 +51,28 @@ def commit() -> str:
 
     It is "none" where git does not know the package.
     """
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(PACKAGE), *arguments]
-        return subprocess.run(
-            command, capture_output=True, text=True, check=True
-        ).stdout.strip()
-
     try:
-        git("ls-files", "--error-unmatch", "__init__.py")
-        changed = git("status", "--porcelain", ".", ":(exclude)recorded")
-        return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
+        git(PACKAGE, "ls-files", "--error-unmatch", "__init__.py")
+        code = [".", ":(exclude)recorded"]
+        changed = git(PACKAGE, "status", "--porcelain", *code)
+        head = git(PACKAGE, "rev-parse", "--short", "HEAD")
+    except StudyError:
         return "none"
+    return f"{head}+" if changed else head
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Return what git prints in a folder.
+
+    Raises:
+        StudyError: git is missing or has failed.
+    """
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise StudyError("git was not found: install it") from None
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["no reason"]
+        raise StudyError(f"git {arguments[0]} failed: {said[-1]}")
+    return done.stdout.rstrip()

@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 
 from onebyone import files
-from onebyone.study.engine.machine import PACKAGE, device_name
+from onebyone.study.engine.machine import PACKAGE, device_name, git
 from onebyone.study.engine.record import LOCAL, local_record, packaged_record
 from onebyone.study.engine.study import Row, Study, StudyError
 
@@ -49,7 +49,7 @@ def restamp(
         StudyError: a value differs, or the two cannot be compared; the
             records are then as they were.
     """
-    root = Path(_git(PACKAGE, "rev-parse", "--show-toplevel"))
+    root = Path(git(PACKAGE, "rev-parse", "--show-toplevel"))
     before = _commit(root, was)
     _refuse_changes(root)
     records = [packaged_record(study), local_record(study, folder)]
@@ -154,7 +154,7 @@ def _remeasure(tree: Path, asked: Row) -> list[dict[str, str]]:
         text=True,
     )
     if done.returncode:
-        commit = _git(tree, "rev-parse", "--short", "HEAD")
+        commit = git(tree, "rev-parse", "--short", "HEAD")
         said = done.stderr.strip() or f"it ended with {done.returncode}"
         raise StudyError(
             f"the code of {commit} does not make the runs of the record: "
@@ -168,16 +168,16 @@ def _worktree(root: Path, commit: str) -> Iterator[Path]:
     """Lay out a commit's files in a temporary folder, then remove it."""
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder, "tree")
-        _git(root, "worktree", "add", "--detach", str(tree), commit)
+        git(root, "worktree", "add", "--detach", str(tree), commit)
         try:
             yield tree
         finally:
-            _git(root, "worktree", "remove", "--force", str(tree))
+            git(root, "worktree", "remove", "--force", str(tree))
 
 
 def _commit(root: Path, name: str) -> str:
     try:
-        return _git(root, "rev-parse", "--verify", f"{name}^{{commit}}")
+        return git(root, "rev-parse", "--verify", f"{name}^{{commit}}")
     except StudyError:
         raise StudyError(
             f"there is no commit {name} in {root}: name one whose code made "
@@ -190,24 +190,12 @@ def _refuse_changes(root: Path) -> None:
     package = PACKAGE.relative_to(root).as_posix()
     records = f":(exclude){package}/recorded"
     command = ["status", "--porcelain", "--", package, records]
-    changed = [line[2:].strip() for line in _git(root, *command).splitlines()]
+    changed = [line[2:].strip() for line in git(root, *command).splitlines()]
     if changed:
         raise StudyError(
             f"not committed: {', '.join(changed)}; commit first, since only "
             "the code of a commit can be compared"
         )
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True)
-    except FileNotFoundError:
-        raise StudyError("git was not found: install it") from None
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or ["no reason"]
-        raise StudyError(f"git {arguments[0]} failed: {said[-1]}")
-    return done.stdout.rstrip()
 
 
 def _log(file: Path, note: Row) -> None:
