@@ -72,12 +72,12 @@ def longest_first(*patterns: str) -> list[str]:
 
 
 def notebooks() -> list[str]:
-    """Every notebook whose outputs are proven, relative to the root."""
+    """Return every notebook whose outputs are proven, relative to the root."""
     return longest_first("book/*.ipynb", "exercises/solutions/*.ipynb")
 
 
 def tests() -> list[str]:
-    """Every file of tests, relative to the root."""
+    """Return every file of tests, relative to the root."""
     return longest_first("tests/**/test_*.py")
 
 
@@ -88,7 +88,7 @@ def side_by_side() -> list[str]:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -104,7 +104,7 @@ Download notebook</a>
 
 
 def reading_time(doctree: nodes.document) -> int:
-    """Minutes, in steps of five: the words, and a look at every line."""
+    """Return minutes in steps of five, for words and lines of code."""
     prose = (nodes.paragraph, nodes.title)
     words = sum(
         len(node.astext().split())
@@ -142,7 +142,7 @@ def add_reports(body: BeautifulSoup, app: Sphinx, pagename: str) -> None:
 
 
 def issue(repository: str, file: str, section: str, anchor: str) -> str:
-    """The address of a new issue that names the place."""
+    """Return the address of a new issue that names the place."""
     title = f"{file}: {section}"
     text = f"In `{file}`, section “{section}” (#{anchor}):\n\n"
     return f"{repository}/issues/new?title={quote(title)}&body={quote(text)}"
@@ -203,7 +203,7 @@ def add_sizes(body: BeautifulSoup, source: Path, site: Path) -> None:
 
 
 def find_picture(name: str, source: Path, site: Path) -> Path | None:
-    """A page's picture: of the book itself, or out of a notebook."""
+    """Return a page's picture: of the book itself, or out of a notebook."""
     candidates = [
         source / "book" / "_static" / name,
         site.parent / "jupyter_execute" / name,
@@ -213,7 +213,7 @@ def find_picture(name: str, source: Path, site: Path) -> Path | None:
 
 
 def png_size(file: Path | None) -> tuple[int, int] | None:
-    """Width and height on the page, in CSS pixels."""
+    """Return width and height on the page, in CSS pixels."""
     if file is None or file.suffix != ".png":
         return None
     with file.open("rb") as stream:
@@ -244,7 +244,7 @@ def parts(app: Sphinx) -> dict[str, str]:
 
 
 def configure(app: Sphinx, config) -> None:
-    """The theme's options that Jupyter Book has no key for.
+    """Set the theme's options that Jupyter Book has no key for.
 
     Without an address in the settings, Jupyter Book puts its own there.
     """
