@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from bs4 import BeautifulSoup
+
 from tools import notebooks
 from tools.claims.numbers import Number, read_numbers
 
@@ -114,8 +116,10 @@ def output_proofs(cell) -> Iterator[Proof]:
 
 
 def _html_text(html: str) -> str:
-    html = re.sub(r"<(style|script)\b.*?</\1>", " ", html, flags=re.DOTALL)
-    return re.sub(r"<[^>]*>", " ", html)
+    page = BeautifulSoup(html, "html.parser")
+    for tag in page(["style", "script"]):
+        tag.decompose()
+    return page.get_text(" ")
 
 
 DEFINITIONS = (
