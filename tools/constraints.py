@@ -22,7 +22,7 @@ INSTALLER = "requirements/uv.txt"
 
 
 def pins(text: str) -> list[str]:
-    """The requirements alone, without options, comments and hashes."""
+    """Return the requirements alone, without options, comments and hashes."""
     return [
         line.removesuffix("\\").strip()
         for line in text.splitlines()
@@ -31,19 +31,19 @@ def pins(text: str) -> list[str]:
 
 
 def direct_dependencies(*names: str) -> list[str]:
-    """What the requirement files ask for."""
+    """Return what the requirement files ask for."""
     texts = [(ROOT / name).read_text("utf-8") for name in names]
     return [pin for text in texts for pin in pins(text)]
 
 
 def comments(name: str) -> str:
-    """The comment at the head of a file."""
+    """Return the comment at the head of a file."""
     lines = (ROOT / name).read_text("utf-8").splitlines(keepends=True)
     return "".join(line for line in lines if line.startswith("#"))
 
 
-def compiled(lines: list[str], *options: str) -> str:
-    """Pinned requirements with their hashes, as text."""
+def compile_pins(lines: list[str], *options: str) -> str:
+    """Return pinned requirements with their hashes, as text."""
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder, "requirements.in")
         wanted.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -58,14 +58,16 @@ def compiled(lines: list[str], *options: str) -> str:
 
 def main() -> None:
     """Resolve everything, then replace the four files."""
-    closure = compiled(direct_dependencies(BOOK, TESTS, INSTALLER))
-    alone = compiled(direct_dependencies(WITHOUT_DEPENDENCIES), "--no-deps")
-    installer = compiled(direct_dependencies(INSTALLER), "--no-deps")
+    closure = compile_pins(direct_dependencies(BOOK, TESTS, INSTALLER))
+    alone = compile_pins(
+        direct_dependencies(WITHOUT_DEPENDENCIES), "--no-deps"
+    )
+    installer = compile_pins(direct_dependencies(INSTALLER), "--no-deps")
     versions = "\n".join(pins(closure)) + "\n"
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as chosen:
         chosen.write(versions)
         chosen.flush()
-        book = compiled(direct_dependencies(BOOK), "-c", chosen.name)
+        book = compile_pins(direct_dependencies(BOOK), "-c", chosen.name)
     written = {
         "requirements/constraints.txt": versions,
         "requirements/hashes.txt": closure + alone,

@@ -39,7 +39,7 @@ KEPT_TAGS = {"setup"}  # the others concern outputs, and there are none
 
 
 def settings() -> Config:
-    """The configuration file, with the preprocessors to run."""
+    """Return the configuration file, with the preprocessors to run."""
     loader = PyFileConfigLoader("nbgrader_config.py", path=str(EXERCISES))
     config = loader.load_config()
     config.NotebookExporter.preprocessors = PREPROCESSORS
@@ -47,7 +47,7 @@ def settings() -> Config:
 
 
 def student_text(solution: Path) -> str:
-    """The student notebook of a solution, as it stands in its file."""
+    """Return the student notebook of a solution, as it stands in its file."""
     exporter = NotebookExporter(config=settings())
     text, _ = exporter.from_filename(str(solution))
     notebook = nbformat.reads(text, as_version=4)
@@ -63,16 +63,18 @@ def student_text(solution: Path) -> str:
 
 
 def student_notebooks() -> dict[Path, Path]:
-    """Each student notebook with the solution that it is made from."""
+    """Return each student notebook with the solution that it is made from."""
     return {EXERCISES / s.name: s for s in sorted(SOLUTIONS.glob("*.ipynb"))}
 
 
-def strays() -> list[Path]:
-    """Student notebooks that differ from what their solution gives."""
-    made = student_notebooks()
-    return [path for path in EXERCISES.glob("*.ipynb") if path not in made] + [
+def outdated() -> list[Path]:
+    """Return student notebooks that differ from what their solution gives."""
+    known = student_notebooks()
+    return [
+        path for path in EXERCISES.glob("*.ipynb") if path not in known
+    ] + [
         path
-        for path, solution in made.items()
+        for path, solution in known.items()
         if not path.exists()
         or path.read_bytes() != student_text(solution).encode()
     ]
@@ -83,12 +85,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args(arguments)
     if options.check:
-        for path in strays():
+        for path in outdated():
             print(
                 f"{path.relative_to(ROOT)}: run make exercises",
                 file=sys.stderr,
             )
-        return int(bool(strays()))
+        return int(bool(outdated()))
     for path, solution in student_notebooks().items():
         notebooks.write_atomically(path, student_text(solution))
         print(path.relative_to(ROOT))

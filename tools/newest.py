@@ -19,7 +19,7 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)==\S+")
 
 
 def without_pins(text: str) -> str:
-    """The lines of a requirement file, each name with any version."""
+    """Return the lines of a requirement file, each name with any version."""
     lines = []
     for line in text.splitlines():
         if line.startswith("-c "):

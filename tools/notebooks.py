@@ -65,7 +65,7 @@ def read(path: Path) -> NotebookNode:
 
 
 def dumps(notebook: NotebookNode) -> str:
-    """The text of a valid notebook, as it stands in its file."""
+    """Return the text of a valid notebook, as it stands in its file."""
     nbformat.validate(notebook)
     return nbjson.writes(notebook).rstrip("\n") + "\n"
 
@@ -241,7 +241,7 @@ def run_cell(client: Any, cell: NotebookNode, index: int) -> str | None:
 
 
 def _kernel_environment() -> dict[str, str]:
-    """The kernel finds this checkout's package, and shows no progress."""
+    """Let a kernel find this checkout's package and show no progress."""
     environment = {**os.environ, "ONEBYONE_PROGRESS": "0"}
     paths = [str(ROOT), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
@@ -306,10 +306,10 @@ def main(arguments: list[str] | None = None) -> int:
         for path in options.files:
             normalise_file(path)
         return 0
-    strays = [path for path in options.files if not is_normal(path)]
-    for path in strays:
+    abnormal = [path for path in options.files if not is_normal(path)]
+    for path in abnormal:
         print(f"{path}: not normalised", file=sys.stderr)
-    return 1 if strays else 0
+    return 1 if abnormal else 0
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ def write_through(root: Path, url: str, commit: str) -> list[Path]:
 
 
 def _installing(notebook: Path, source: str) -> str:
-    """The notebook's text, with its setup cell installing from `source`."""
+    """Return a notebook's text whose setup cell installs from `source`."""
     text, count = SOURCE.subn(source, notebook.read_text(encoding="utf-8"))
     if count != 1:
         raise ValueError(
@@ -101,7 +101,7 @@ def _installing(notebook: Path, source: str) -> str:
 
 
 def _with_section(path: Path, key: str, section: str) -> str:
-    """The text of a YAML file, its section `key` replaced or added."""
+    """Return the text of a YAML file, its section `key` replaced or added."""
     old = re.compile(rf"^{key}:.*\n(?:[ ].*\n)*", re.MULTILINE)
     return old.sub("", path.read_text(encoding="utf-8")) + section
 

@@ -7,7 +7,7 @@ five ways, and then, one factor at a time, with two threads instead of one, in
 float32 and on letters. Nothing stops at an assert that falls, and no notebook
 is changed.
 
-What came of one notebook in one pass is one file under _build/shake. It is
+The result of one notebook in one pass is one file under _build/shake. It is
 kept while the code of notebook and package stays the same, so a run that was
 stopped goes on where it stopped. The report is printed and written to
 _build/shake/report.txt. It lists
@@ -97,7 +97,7 @@ def run(path: Path, way: Pass) -> dict:
 
 
 def fingerprint(path: Path) -> str:
-    """A name for the code of a notebook and of the package that it uses."""
+    """Return a hash of the code of a notebook and of the package."""
     digest = hashlib.sha256()
     for cell in notebooks.read(path).cells:
         if cell.cell_type == "code":
@@ -108,13 +108,13 @@ def fingerprint(path: Path) -> str:
 
 
 def place(path: Path, way: Pass) -> Path:
-    """Where the result of a notebook in a pass is kept."""
+    """Return where the result of a notebook in a pass is kept."""
     folder = path.resolve().parent.name
     return RESULTS / way.name / folder / f"{path.stem}.json"
 
 
 def kept(path: Path, way: Pass) -> dict | None:
-    """The result of a run of the same code, if there is one."""
+    """Return the result of a run of the same code, if there is one."""
     try:
         result = json.loads(place(path, way).read_text("utf-8"))
     except FileNotFoundError:
@@ -161,7 +161,7 @@ COMPARISON = [*ASSERT, "spot", "link", "nth", "symbol"]
 
 
 def report(paths: list[Path]) -> tuple[str, bool]:
-    """What came of the notebooks, as text, and whether everything held."""
+    """Return the results as text, and whether everything held."""
     results = [
         (path, way, result)
         for path in paths
@@ -210,7 +210,7 @@ def report(paths: list[Path]) -> tuple[str, bool]:
 
 
 def comparisons(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row for each comparison of two numbers in each pass.
+    """Return one row for each comparison of two numbers in each pass.
 
     The column "distance" says how far it was from not holding; an equality
     has none. "nth" counts how often a loop has come by.
@@ -230,7 +230,7 @@ def comparisons(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def narrowest(every: pd.DataFrame) -> pd.DataFrame:
-    """The narrowest margin of each assert whose numbers moved, in spreads.
+    """Return each assert's narrowest margin, in spreads, if numbers moved.
 
     Margin and spread are those of the passes on one data set, so without
     letters; the range of the values is that of all.

@@ -57,7 +57,7 @@ class Ledger:
         self.compared: list[list] = []
 
     def check(self, line: int, text: str, test: Callable) -> None:
-        """Evaluate an assert's test and write down what came of it."""
+        """Evaluate an assert's test and write down the result."""
         self.compared, error = [], None
         try:
             held = bool(test())

@@ -48,6 +48,17 @@ LONGEST_FIRST = (
     "tests/unit/test_cost",
 )
 
+# Unit tests that train, start other processes or try hundreds of answers:
+# the loop of two minutes leaves them to the whole proof.
+SLOW = (
+    "tests/unit/test_stud",
+    "tests/unit/test_data",
+    "tests/unit/test_training",
+    "tests/unit/test_check.py",
+    "tests/unit/test_check_decode",
+    "tests/unit/test_cost_torchvision",
+)
+
 
 def longest_first(*patterns: str) -> list[str]:
     """Return the files of these patterns, relative to the root."""
@@ -61,12 +72,12 @@ def longest_first(*patterns: str) -> list[str]:
 
 
 def notebooks() -> list[str]:
-    """Every notebook whose outputs are proven, relative to the root."""
+    """Return every notebook whose outputs are proven, relative to the root."""
     return longest_first("book/*.ipynb", "exercises/solutions/*.ipynb")
 
 
 def tests() -> list[str]:
-    """Every file of tests, relative to the root."""
+    """Return every file of tests, relative to the root."""
     return longest_first("tests/**/test_*.py")
 
 
@@ -77,7 +88,7 @@ def side_by_side() -> list[str]:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -123,12 +134,9 @@ def quick_steps() -> dict[str, list[str]]:
 
 
 def fast_tests() -> list[str]:
-    """Return the unit tests that neither train nor start other processes."""
-    return [
-        file
-        for file in longest_first("tests/unit/test_*.py")
-        if not file.startswith(LONGEST_FIRST)
-    ]
+    """Return the files of unit tests that are not slow."""
+    files = longest_first("tests/unit/test_*.py")
+    return [file for file in files if not file.startswith(SLOW)]
 
 
 def changed_pages() -> list[str]:

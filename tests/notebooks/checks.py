@@ -95,11 +95,7 @@ def images(cell: NotebookNode) -> list[str]:
 
 def without_code(cell: NotebookNode) -> str:
     """The Markdown of a cell; fences and code spans blanked."""
-    text = re.sub(
-        r"(?ms)^\s*(`{3,}|~{3,})(?!\{).*?^\s*\1\s*$",
-        lambda match: re.sub(r"[^\n]", " ", match[0]),
-        cell.source,
-    )
+    text = claims.blank_fences(cell.source, keep_directives=True)
     return re.sub(r"(?<![}`])(`+)[^`\n]+\1", " ", text)
 
 

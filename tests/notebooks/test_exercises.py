@@ -35,8 +35,8 @@ def nbgrader(cell) -> dict:
 
 
 def test_student_notebooks_are_what_the_solutions_give():
-    strays = [path.name for path in exercises.strays()]
-    assert not strays, f"run make exercises: {strays}"
+    outdated = [path.name for path in exercises.outdated()]
+    assert not outdated, f"run make exercises: {outdated}"
 
 
 def test_there_is_a_notebook_for_each_module_of_checks():

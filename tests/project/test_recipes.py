@@ -12,7 +12,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools import ROOT, claims
+from tools import ROOT
+from tools.claims.__main__ import main
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_an_unproven_number_in_a_new_chapter_is_named(copy):
     path = copy / "book" / "shuffling.ipynb"
     nbformat.write(notebook, path)
     run(copy, "tools.notebooks", "execute", "book/shuffling.ipynb")
-    assert claims.main([str(path)]) != 0
+    assert main([str(path)]) != 0
 
 
 # --- A task --------------------------------------------------------------

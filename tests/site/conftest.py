@@ -25,7 +25,7 @@ def browser() -> Iterator[Browser]:
         missing("the book is not rendered: run make book first")
     if chromium.executable() is None:
         missing("no Chromium or Chrome on this machine")
-    with chromium.launched() as browser:
+    with chromium.launch() as browser:
         yield browser
 
 

@@ -50,7 +50,7 @@ from tools.claims.pages import (
     used_entries,
 )
 from tools.claims.proofs import asserts, constant, is_compared
-from tools.claims.prose import claims
+from tools.claims.prose import blank_fences, claims
 from tools.claims.quoted import (
     Quoted,
     quoted_figures,
@@ -64,6 +64,7 @@ __all__ = [
     "Quoted",
     "all_pages",
     "asserts",
+    "blank_fences",
     "claims",
     "constant",
     "is_compared",

@@ -26,7 +26,7 @@ class Mutation:
 
     @property
     def large(self) -> bool:
-        """Whether the claim shows four digits or more."""
+        """Return whether the claim shows four digits or more."""
         return sum(map(str.isdigit, self.claim.text)) >= 4
 
 

@@ -61,18 +61,18 @@ class Number:
 
     @property
     def malformed(self) -> bool:
-        """Whether it begins as nobody writes a number: 0,492 or 054."""
+        """Return whether it begins as nobody writes a number: 0,492 or 054."""
         return bool(re.match(rf"0(?:{SEPARATOR})?\d", self.text))
 
     @property
     def short(self) -> bool:
-        """Whether it has so few digits that it is met by chance."""
+        """Return whether it has so few digits that it is met by chance."""
         bare = self.scale == 1 and not self.scientific
         return bare and self.significant < 3
 
 
 def read_numbers(text: str) -> Iterator[Number]:
-    """All numbers of a text with their scales, without judgement."""
+    """Yield all numbers of a text with their scales, without judgement."""
     for match in NUMBER.finditer(text):
         digits = re.sub(SEPARATOR, "", match["mantissa"])
         power = Fraction(10) ** _exponent(match["power"] or "")

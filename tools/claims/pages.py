@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tools import ROOT, notebooks
 from tools.claims.numbers import Number
-from tools.claims.proofs import Proof, Proofs, cell_proofs, printed
+from tools.claims.proofs import Proof, Proofs, cell_proofs, read_printed
 from tools.claims.prose import claims, visible
 from tools.claims.quoted import Quoted, quoted_figures, quoted_proofs
 
@@ -37,7 +37,7 @@ class Page:
         return str(path.relative_to(ROOT) if inside else path)
 
     def proving(self, text: Text, claim: Number) -> list[Proof]:
-        """What proves a claim: for a short one, in its own section."""
+        """Return what proves a claim: for a short one, in its own section."""
         reach = self.sections[text.section] if claim.short else self.proofs
         return reach.matching(claim)
 
@@ -84,7 +84,7 @@ def _read_markdown(path: Path, known: list[Proof]) -> Page:
         if HEADING.match(piece):
             proofs.append([])
         for block in RESULTS.findall(piece):
-            proofs[-1] += printed(block)
+            proofs[-1] += read_printed(block)
         texts.append(Text("page", RESULTS.sub("", piece), len(proofs) - 1))
     return _page(path, texts, proofs, known)
 
@@ -112,7 +112,7 @@ def _page(
     proofs: list[list[Proof]],
     known: list[Proof],
 ) -> Page:
-    """A page from its texts and the proofs of each of its sections."""
+    """Return a page from its texts and the proofs of each of its sections."""
     every = [proof for section in proofs for proof in section]
     sections = {n: Proofs(found + known) for n, found in enumerate(proofs)}
     return Page(path, texts, Proofs(every + known), sections)
@@ -146,7 +146,7 @@ def unproven(page: Page) -> list[Unproven]:
 
 
 def used_entries(page: Page) -> set[str]:
-    """The values of quoted.yml that prove a claim of the page."""
+    """Return the values of quoted.yml that prove a claim of the page."""
     return {
         proof.entry
         for text in page.texts

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from bs4 import BeautifulSoup
+
 from tools import notebooks
 from tools.claims.numbers import Number, read_numbers
 
@@ -33,7 +35,7 @@ class Proofs:
         self._values = [proof.value for proof in self.known]
 
     def matching(self, claim: Number) -> list[Proof]:
-        """The proofs that, rounded to the claim's digits, equal it."""
+        """Return the proofs that, rounded to the claim's digits, equal it."""
         if claim.malformed:
             return []
         scales = {claim.scale}
@@ -55,7 +57,7 @@ class Proofs:
 
 
 def _must_be_exact(claim: Number) -> bool:
-    """Integers, and one digit alone, which would round from too much."""
+    """Return whether rounding would let too much pass: one digit, integers."""
     if claim.scientific or claim.scale >= 1000:
         return False
     if claim.scale == 1 and not claim.decimal:
@@ -63,8 +65,8 @@ def _must_be_exact(claim: Number) -> bool:
     return claim.significant < 2
 
 
-def printed(text: str) -> Iterator[Proof]:
-    """The numbers of a text output; those in identifiers do not count."""
+def read_printed(text: str) -> Iterator[Proof]:
+    """Yield the numbers of a text output, without those in identifiers."""
     for number in read_numbers(text):
         if re.search(r"[^\W\d]$", text[: number.start][-1:]):
             continue
@@ -72,7 +74,7 @@ def printed(text: str) -> Iterator[Proof]:
 
 
 def uncertainty(number: Number) -> Fraction:
-    """The last digit's value of a number that was probably rounded."""
+    """Return the last digit's value of a number that was probably rounded."""
     exact = number.scale == 1 and not number.decimal
     return Fraction(0) if exact else number.quantum * number.scale
 
@@ -82,20 +84,20 @@ IGNORED_MARKS = ("NBVAL_IGNORE_OUTPUT", "NBVAL_SKIP")
 
 
 def is_compared(cell) -> bool:
-    """Whether nbval compares the outputs of a code cell."""
+    """Return whether nbval compares the outputs of a code cell."""
     tags = set(cell.metadata.get("tags", []))
     marked = any(mark in cell.source for mark in IGNORED_MARKS)
     return not tags & IGNORED_TAGS and not marked
 
 
 def is_run(cell) -> bool:
-    """Whether nbval runs a code cell, so that its asserts hold."""
+    """Return whether nbval runs a code cell, so that its asserts hold."""
     tags = cell.metadata.get("tags", [])
     return "nbval-skip" not in tags and "NBVAL_SKIP" not in cell.source
 
 
 def cell_proofs(cell) -> Iterator[Proof]:
-    """What the output and the asserts of a code cell prove."""
+    """Yield what the output and the asserts of a code cell prove."""
     if is_compared(cell):
         yield from output_proofs(cell)
     if is_run(cell):
@@ -105,17 +107,19 @@ def cell_proofs(cell) -> Iterator[Proof]:
 def output_proofs(cell) -> Iterator[Proof]:
     for output in cell.outputs:
         if output.output_type == "stream" and output.name == "stdout":
-            yield from printed(output.text)
+            yield from read_printed(output.text)
         data = output.get("data", {})
         plain = data.get("text/plain", "")
         if not plain.startswith("<Figure"):
-            yield from printed(plain)
-        yield from printed(_html_text(data.get("text/html", "")))
+            yield from read_printed(plain)
+        yield from read_printed(_html_text(data.get("text/html", "")))
 
 
 def _html_text(html: str) -> str:
-    html = re.sub(r"<(style|script)\b.*?</\1>", " ", html, flags=re.DOTALL)
-    return re.sub(r"<[^>]*>", " ", html)
+    page = BeautifulSoup(html, "html.parser")
+    for tag in page(["style", "script"]):
+        tag.decompose()
+    return page.get_text(" ")
 
 
 DEFINITIONS = (
@@ -127,7 +131,7 @@ DEFINITIONS = (
 
 
 def asserts(cell) -> list[ast.Assert]:
-    """The asserts that run with the cell: none inside a definition."""
+    """Return the asserts that run with the cell: none inside a definition."""
     found = []
     waiting: list[ast.AST] = [*ast.parse(notebooks.python_of(cell)).body]
     while waiting:
@@ -148,7 +152,7 @@ def assert_proofs(cell) -> Iterator[Proof]:
 
 
 def constant(node: ast.AST) -> Fraction | None:
-    """The exact value of a numeric literal or constant expression."""
+    """Return the exact value of a numeric literal or constant expression."""
     try:
         return _evaluate(node)
     except (ValueError, ZeroDivisionError, OverflowError, TypeError):

@@ -145,8 +145,8 @@ def _blank(text: str) -> str:
 
 
 def visible(markdown: str) -> str:
-    """The prose of a Markdown text, all else blanked: same length."""
-    text = _blank_fences(markdown)
+    """Return the prose of a Markdown text, all else blanked: same length."""
+    text = blank_fences(markdown)
     for pattern in INVISIBLE:
         text = pattern.sub(lambda match: _blank(match[0]), text)
     return HTML_TAG.sub(_blank_tag, text)
@@ -160,8 +160,11 @@ def _blank_tag(tag: re.Match) -> str:
     return _blank(before) + alt[2] + _blank(after)
 
 
-def _blank_fences(markdown: str) -> str:
-    """Blank code; keep the prose of MyST directives and their alt texts."""
+def blank_fences(markdown: str, keep_directives: bool = False) -> str:
+    """Blank code; keep the prose of MyST directives and their alt texts.
+
+    With `keep_directives`, all that a directive consists of is kept.
+    """
     lines, in_options = [], False
     open_fences: list[_Fence] = []
     for line in markdown.split("\n"):
@@ -173,8 +176,10 @@ def _blank_fences(markdown: str) -> str:
             shown = ""
         elif fence:
             opened = _Fence.of(fence)
+            if keep_directives and (fence[2] or not opened.is_code):
+                opened = _Fence(opened.marker, is_code=False, title=line)
             open_fences.append(opened)
-            shown, in_options = opened.title, True
+            shown, in_options = opened.title, not keep_directives
         elif in_options and option:
             shown = line[option.end() :] if option[1] in SHOWN_OPTIONS else ""
         else:
@@ -207,7 +212,7 @@ def _closes(fence: re.Match, open_fences: list[_Fence]) -> bool:
 
 
 def claims(markdown: str) -> list[Number]:
-    """The claims of a Markdown text; positions refer to the text given."""
+    """Return the claims of a Markdown text, with their places in it."""
     text = visible(markdown)
     found: list[Number] = []
     follower = None  # the claim right behind, whose unit a list shares
@@ -223,7 +228,7 @@ def claims(markdown: str) -> list[Number]:
 def _judge(
     text: str, number: Number, follower: Number | None
 ) -> Number | None:
-    """The number as a claim, with its unit, or None if it is none."""
+    """Return the number as a claim, with its unit, or None if it is none."""
     before = text[max(0, number.start - 80) : number.start]
     after = text[number.end : number.end + 80]
     if _is_name(number, before, after):
@@ -248,7 +253,7 @@ def unit_of(after: str) -> str:
 
 
 def _is_name(number: Number, before: str, after: str) -> bool:
-    """Whether the number is part of a name, a shape or a formula."""
+    """Return whether the number is part of a name, a shape or a formula."""
     glued = GLUED_BEFORE.search(before) and not LATEX_COMMAND.search(before)
     if glued or NAMED.search(before):
         return True

@@ -38,7 +38,7 @@ def quoted_figures(path: Path = QUOTED) -> tuple[Quoted, ...]:
 
 
 def quoted_number(entry: Quoted) -> Number:
-    """The number of an entry, with its scale and unit noun."""
+    """Return the number of an entry, with its scale and unit noun."""
     found = list(read_numbers(entry.value))
     if len(found) != 1:
         raise ValueError(f"quoted.yml: {entry.value!r} is not one number")
@@ -48,7 +48,7 @@ def quoted_number(entry: Quoted) -> Number:
 
 
 def quoted_proofs(entry: Quoted) -> Iterator[Proof]:
-    """What an entry proves; with a unit noun, claims with that noun only.
+    """Yield what an entry proves: with a unit noun, claims with that noun.
 
     From three digits on, `10.41 %` proves a bare 10.41 in a table too.
     """

@@ -24,14 +24,14 @@ QUIET = [
 
 
 def executable() -> str | None:
-    """Where the browser is: what CHROMIUM names, or what PATH finds."""
+    """Return where the browser is: what CHROMIUM names, or what PATH finds."""
     named = os.environ.get("CHROMIUM")
     return named or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @contextmanager
-def launched() -> Iterator[Browser]:
-    """A headless browser; RuntimeError where none is installed."""
+def launch() -> Iterator[Browser]:
+    """Start a headless browser; RuntimeError where none is installed."""
     path = executable()
     if path is None:
         raise RuntimeError(

@@ -36,7 +36,7 @@ def on_source_read(app: Any, docname: str, source: list[str]) -> None:
 
 
 def as_page(text: str, name: str, solution: bool) -> str:
-    """The text of a notebook as the book shows it."""
+    """Return the text of a notebook as the book shows it."""
     notebook = json.loads(text)
     for cell in notebook["cells"]:
         cell["source"] = "".join(cell["source"])
@@ -54,7 +54,7 @@ def as_page(text: str, name: str, solution: bool) -> str:
 
 
 def solution_cells(cells: list[Cell], name: str):
-    """The cells of a solution page, changed in place."""
+    """Return the cells of a solution page, changed in place."""
     for cell in cells:
         if cell["source"].startswith(LAST):
             return
@@ -69,24 +69,24 @@ def solution_cells(cells: list[Cell], name: str):
 
 
 def is_check(cell: Cell) -> bool:
-    """Whether it is a code cell that gives points."""
+    """Return whether it is a code cell that gives points."""
     graded = cell["metadata"].get("nbgrader", {}).get("grade", False)
     return graded and cell["cell_type"] == "code"
 
 
 def solution_text(text: str, name: str, explains: bool) -> str:
     if explains:
-        return folded("Explanation", text)
+        return fold_text("Explanation", text)
     if title := TITLE.match(text):
         return (
             f"# Solutions: {title[1]}\n\n"
             f"Each of the [exercises](../{name}.ipynb), solved and explained."
             "\nTry a task before you open its solution."
         )
-    return MODEL_ANSWER.sub(lambda m: folded("Model answer", m[1]), text)
+    return MODEL_ANSWER.sub(lambda m: fold_text("Model answer", m[1]), text)
 
 
-def folded(summary: str, text: str) -> str:
+def fold_text(summary: str, text: str) -> str:
     return f"<details>\n<summary>{summary}</summary>\n\n{text}\n\n</details>"
 
 

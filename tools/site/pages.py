@@ -12,113 +12,26 @@ content security policy in each page forbids it to.
 No part of this needs torch, or any package that Jupyter Book does not bring.
 """
 
-import html
 import json
 import re
-import shutil
 import struct
-from base64 import b64encode
-from collections.abc import Iterator
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from bs4 import BeautifulSoup
 from docutils import nodes
 from pybtex.database import Entry, parse_file
 from sphinx.application import Sphinx
 
 from tools.repository import configured
 from tools.site import contents, exercise_pages, widget_data
+from tools.site.glossary import link_terms
+from tools.site.slimming import slim_site
 
 COLAB = "https://colab.research.google.com"
-GLOSSARY = "book/glossary"
 WORDS_A_MINUTE, SECONDS_A_LINE = 180, 4
 PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page
-
-
-# --- Terms of the glossary -------------------------------------------------
-
-
-@cache
-def glossary(app: Sphinx) -> dict[str, tuple[str, str]]:
-    """Spellings of each term, with its anchor and its definition."""
-    terms = {}
-    doctree = app.env.get_doctree(GLOSSARY)
-    for item in doctree.findall(nodes.definition_list_item):
-        term = next(item.findall(nodes.term))
-        text = next(item.findall(nodes.definition)).astext()
-        definition = re.sub(r"\s*See [^.]*\.$", "", " ".join(text.split()))
-        for spelling in spellings(term.astext()):
-            terms[spelling] = (term["ids"][0], definition)
-    return terms
-
-
-def spellings(term: str) -> Iterator[str]:
-    """How running text writes a term: `A, B (甲)` is A, As, B or Bs."""
-    for name in re.sub(r"\s*\(.*?\)", "", term).split(","):
-        name = name.strip()
-        usual = name if name.isupper() else name[0].lower() + name[1:]
-        yield from {usual, name, f"{usual}s", f"{name}s"}
-
-
-def link_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Link the first mention of each term on a page to the glossary."""
-    elsewhere = docname not in (GLOSSARY, app.config.root_doc)
-    if not elsewhere or GLOSSARY not in app.env.found_docs:
-        return
-    terms = glossary(app)
-    words = "|".join(map(re.escape, sorted(terms, key=len, reverse=True)))
-    pattern = re.compile(rf"(?<![\w×-])(?:{words})(?![\w×-])")
-    seen: set[str] = set()
-    for text in list(doctree.findall(nodes.Text)):
-        if runs_on(text):
-            pieces = list(with_links(app, text, pattern, terms, seen, docname))
-            if len(pieces) > 1:
-                text.parent.replace(text, pieces)
-
-
-def runs_on(text: nodes.Text) -> bool:
-    """Whether a text is running prose, where a link does no harm."""
-    node, in_paragraph = text.parent, False
-    closed = (nodes.title, nodes.reference, nodes.strong, nodes.caption)
-    code = (nodes.literal, nodes.literal_block, nodes.math, nodes.raw)
-    while node is not None:
-        if isinstance(node, (*closed, *code)):
-            return False
-        in_paragraph |= isinstance(node, nodes.paragraph)
-        node = node.parent
-    return in_paragraph
-
-
-def with_links(
-    app: Sphinx,
-    text: nodes.Text,
-    pattern: re.Pattern,
-    terms: dict[str, tuple[str, str]],
-    seen: set[str],
-    docname: str,
-) -> Iterator[nodes.Node]:
-    """A text in pieces, with links for the terms that are new on the page."""
-    plain, end = str(text), 0
-    target = app.builder.get_relative_uri(docname, GLOSSARY)
-    for match in pattern.finditer(plain):
-        anchor, definition = terms[match[0]]
-        if anchor in seen:
-            continue
-        seen.add(anchor)
-        if plain[end : match.start()]:
-            yield nodes.Text(plain[end : match.start()])
-        yield nodes.reference(
-            "",
-            match[0],
-            refuri=f"{target}#{anchor}",
-            internal=True,
-            reftitle=definition,
-            classes=["term"],
-        )
-        end = match.end()
-    yield nodes.Text(plain[end:])
 
 
 # --- A page ----------------------------------------------------------------
@@ -134,23 +47,25 @@ def complete_page(
     """Add to the body of a page, before it is put into its template."""
     if doctree is None or "body" not in context:
         return
-    body = context["body"]
-    body = add_references(body, works_cited(app))
-    body = add_sizes(body, Path(app.srcdir), Path(app.outdir))
+    body = BeautifulSoup(context["body"], "html.parser")
+    add_references(body, works_cited(app))
+    add_sizes(body, Path(app.srcdir), Path(app.outdir))
     if "repository_url" in app.config.html_theme_options:
-        body = add_reports(body, app, pagename)
-    # an empty cell heads nothing
-    body = re.sub(
-        r"<th([^>]*)>(?:\s|&nbsp;|&#160;|</?p>)*</th>", r"<td\1></td>", body
-    )
+        add_reports(body, app, pagename)
+    for cell in body.find_all("th"):
+        if not cell.get_text(strip=True):  # an empty cell heads nothing
+            cell.name = "td"
+            cell.clear()
     # roles of the bibliography that mean nothing to a screen reader
-    body = re.sub(r' role="(?:doc-biblioentry|list)"', "", body)
-    if Path(app.env.doc2path(pagename)).suffix == ".ipynb":
+    for tag in body.find_all(role=["doc-biblioentry", "list"]):
+        del tag["role"]
+    if Path(app.env.doc2path(pagename)).suffix == ".ipynb" and body.h1:
         bar = run_bar(app, pagename, context, doctree)
-        body = body.replace("</h1>", f"</h1>\n{bar}", 1)
-    context["body"] = body
+        body.h1.insert_after("\n", BeautifulSoup(bar, "html.parser"))
+    context["body"] = str(body)
     context["part"] = parts(app).get(pagename, "")
-    add_widgets(app, set(re.findall(r'data-widget="([\w-]+)"', body)))
+    widgets = body.select("[data-widget]")
+    add_widgets(app, {str(tag["data-widget"]) for tag in widgets})
 
 
 def add_widgets(app: Sphinx, names: set[str]) -> None:
@@ -189,7 +104,7 @@ Download notebook</a>
 
 
 def reading_time(doctree: nodes.document) -> int:
-    """Minutes, in steps of five: the words, and a look at every line."""
+    """Return minutes in steps of five, for words and lines of code."""
     prose = (nodes.paragraph, nodes.title)
     words = sum(
         len(node.astext().split())
@@ -204,32 +119,30 @@ def reading_time(doctree: nodes.document) -> int:
     return max(5, 5 * round(minutes / 5))
 
 
-HEADER_LINK = re.compile(
-    r"<h([1-6])>(?P<title>.*?)"
-    r'(?P<link><a class="headerlink" href="#(?P<anchor>[^"]+)"[^>]*>).*?</a>',
-    re.DOTALL,
-)
-
-
-def add_reports(body: str, app: Sphinx, pagename: str) -> str:
-    """Behind each heading, a link that opens an issue about its section."""
+def add_reports(body: BeautifulSoup, app: Sphinx, pagename: str) -> None:
+    """Behind each heading, link to a new issue about its section."""
     repository = app.config.html_theme_options["repository_url"]
     file = Path(app.env.doc2path(pagename)).relative_to(app.srcdir)
-
-    def report(match: re.Match) -> str:
-        section = html.unescape(re.sub(r"<[^>]*>", "", match["title"]))
-        label = html.escape(f"Report a problem in “{section}”")
-        address = issue(repository, str(file), section, match["anchor"])
-        return (
-            f'{match[0]}<a class="report" href="{html.escape(address)}"'
-            f' title="{label}" aria-label="{label}"></a>'
+    for link in body.select(":is(h1, h2, h3, h4, h5, h6) > a.headerlink"):
+        section = "".join(part.get_text() for part in link.previous_siblings)
+        label = f"Report a problem in “{section}”"
+        anchor = str(link["href"]).removeprefix("#")
+        address = issue(repository, str(file), section, anchor)
+        link.insert_after(
+            body.new_tag(
+                "a",
+                attrs={
+                    "class": "report",
+                    "href": address,
+                    "title": label,
+                    "aria-label": label,
+                },
+            )
         )
-
-    return HEADER_LINK.sub(report, body)
 
 
 def issue(repository: str, file: str, section: str, anchor: str) -> str:
-    """The address of a new issue that names the place."""
+    """Return the address of a new issue that names the place."""
     title = f"{file}: {section}"
     text = f"In `{file}`, section “{section}” (#{anchor}):\n\n"
     return f"{repository}/issues/new?title={quote(title)}&body={quote(text)}"
@@ -261,136 +174,51 @@ def in_one_line(entry: Entry) -> str:
     return line.lstrip()
 
 
-def add_references(body: str, works: dict[str, str]) -> str:
+def add_references(body: BeautifulSoup, works: dict[str, str]) -> None:
     """Give each link to a paper its full reference as a title."""
-
-    def cite(match: re.Match) -> str:
-        work = works.get(html.unescape(match["url"]))
-        if work is None:
-            return match[0]
-        return f'<a class="cited {match[1]} title="{html.escape(work)}">'
-
-    return re.sub(
-        r'<a class="(reference external" href="(?P<url>[^"]+)")>', cite, body
-    )
+    for link in body.select("a.reference.external"):
+        if work := works.get(str(link["href"])):
+            link["class"] = "cited reference external"
+            link["title"] = work
 
 
 # --- Pictures --------------------------------------------------------------
 
 
-def add_sizes(body: str, source: Path, built: Path) -> str:
+def add_sizes(body: BeautifulSoup, source: Path, site: Path) -> None:
     """Give pictures their size, and load them when they come into view."""
-
-    def sized(match: re.Match) -> str:
-        tag = match[0]
-        if "loading=" in tag:
-            return tag
-        extra = ' loading="lazy" decoding="async"'
+    for image in body.select("img[src]:not([loading])"):
+        image["loading"], image["decoding"] = "lazy", "async"
         # a height in the style would distort a picture that has to shrink
-        tag = re.sub(r' style="width: \d+px; height: \d+px;"', "", tag)
-        name = Path(urlsplit(match["src"]).path).name
-        size = png_size(find_picture(name, source, built))
-        if size and "width=" not in tag and "height=" not in tag:
-            extra += ' width="{}" height="{}"'.format(*size)
-        return tag[:4] + extra + tag[4:]
+        if "height:" in str(image.get("style", "")):
+            del image["style"]
+        name = Path(urlsplit(str(image["src"])).path).name
+        size = png_size(find_picture(name, source, site))
+        if (
+            size
+            and not image.has_attr("width")
+            and not image.has_attr("height")
+        ):
+            image["width"], image["height"] = map(str, size)
 
-    return re.sub(r'<img[^>]*?src="(?P<src>[^"]+)"[^>]*>', sized, body)
 
-
-def find_picture(name: str, source: Path, built: Path) -> Path | None:
-    """A page's picture: of the book itself, or out of a notebook."""
+def find_picture(name: str, source: Path, site: Path) -> Path | None:
+    """Return a page's picture: of the book itself, or out of a notebook."""
     candidates = [
         source / "book" / "_static" / name,
-        built.parent / "jupyter_execute" / name,
-        built / "_images" / name,
+        site.parent / "jupyter_execute" / name,
+        site / "_images" / name,
     ]
     return next((file for file in candidates if file.is_file()), None)
 
 
 def png_size(file: Path | None) -> tuple[int, int] | None:
-    """Width and height on the page, in CSS pixels."""
+    """Return width and height on the page, in CSS pixels."""
     if file is None or file.suffix != ".png":
         return None
     with file.open("rb") as stream:
         width, height = struct.unpack(">II", stream.read(24)[16:])
     return round(width / PIXEL_RATIO), round(height / PIXEL_RATIO)
-
-
-# --- The site --------------------------------------------------------------
-
-CSP = "Content-Security-Policy"
-
-# what the theme and Jupyter Book bring and no page needs
-UNUSED_TAGS = [
-    r"<script[^>]*fontawesome\.js[^>]*></script>\n?",
-    r"<script[^>]*sphinx-thebe\.js[^>]*></script>\n?",
-    r"<script>[^<]*THEBE_JS_URL[^<]*</script>\n?",
-    r'<script type="text/x-thebe-config">.*?</script>\n?',
-    r"<script>\s*kernelName = [^<]*</script>\n?",
-    r"<link[^>]*sphinx-thebe\.css[^>]*>\n?",
-    r'<div id="ethical-ad-placement".*?</div>\n?',
-    r'<meta name="docsearch:[^>]*>\n?',
-    rf'<meta http-equiv="{CSP}"[^>]*>\n?',  # of an earlier build
-    r'(?<=/>)<meta name="viewport"[^>]*initial-scale=1" ?/>\n?',
-]
-UNUSED_FILES = [
-    "scripts/fontawesome.js*",
-    "vendor/fontawesome",
-    "**/*.map",
-    "*webpack-macros.html",
-    "sphinx-thebe.*",
-    "mathjax/*-svg*.js",
-    "mathjax/*-full*.js",
-    "mathjax/*mml-chtml.js",
-    "mathjax/node-main.js",
-    "mathjax/latest.js",
-    "mathjax/adaptors",
-    "mathjax/output/svg*",
-]
-
-
-# What a page may load: its own files. On a disk a browser may hold that none
-# is of the page's own origin, so `file:` is allowed too; on the web it changes
-# nothing, since a page from there can load no file.
-OWN = "'self' file:"
-POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "base-uri 'none'",
-        f"form-action {OWN}",  # the search
-        f"connect-src {OWN}",  # the search reads the pages that it found
-        f"font-src {OWN}",
-        f"img-src {OWN} data:",  # icons stand in the style sheets
-        # MathJax, and tables of pandas, bring their styles in the page
-        f"style-src {OWN} 'unsafe-inline'",
-        f"script-src {OWN}",
-    ]
-)
-INLINE_SCRIPT = re.compile(
-    r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL
-)
-
-
-def with_policy(page: str) -> str:
-    """A page that tells the browser to load and run nothing foreign.
-
-    Scripts in the page itself run only if their SHA-256 is named.
-    """
-    digests = {
-        sha256(c.encode()).digest() for c in INLINE_SCRIPT.findall(page)
-    }
-    hashes = [f" 'sha256-{b64encode(d).decode()}'" for d in sorted(digests)]
-    content = POLICY + "".join(hashes)
-    tag = f'<meta http-equiv="{CSP}" content="{content}" />\n'
-    # behind the character set, which has to stand in the first bytes
-    head = re.search(r'(?<=<meta charset="utf-8")( ?/>)\n', page)
-    place = head.end() if head else 0
-    return page[:place] + tag + page[place:]
-
-
-# rules of the theme's style sheet for an icon font that is not there
-ICON_FONT = r"@font-face\{[^}]*fontawesome[^}]*\}|"
-ICON_FONT += r"(?:,?\.fa-[\w-]+:before)+\{content:\"[^\"]*\"\}"
 
 
 def write_data(app: Sphinx, exception: Exception | None) -> None:
@@ -409,34 +237,6 @@ def write_data(app: Sphinx, exception: Exception | None) -> None:
             file.write_text(text, encoding="utf-8")
 
 
-# the theme's button that opens a part of the contents has no name
-TOGGLE = '<summary><span class="toctree-toggle"'
-NAMED_TOGGLE = TOGGLE.replace(">", ' aria-label="Pages below">', 1)
-
-
-def slim_site(app: Sphinx, exception: Exception | None) -> None:
-    """Leave out what no page uses, once the site is written."""
-    if exception is not None or app.builder.format != "html":
-        return
-    unused = re.compile("|".join(UNUSED_TAGS), re.DOTALL)
-    out = Path(app.outdir)
-    for page in out.rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
-        slim = unused.sub("", text).replace(TOGGLE, NAMED_TOGGLE)
-        slim = with_policy(slim)
-        if slim != text:
-            page.write_text(slim, encoding="utf-8")
-    for sheet in (out / "_static" / "styles").glob("pydata*.css"):
-        text = sheet.read_text(encoding="utf-8")
-        sheet.write_text(re.sub(ICON_FONT, "", text), encoding="utf-8")
-    for pattern in UNUSED_FILES:
-        for file in list((out / "_static").glob(pattern)):
-            if file.is_dir():
-                shutil.rmtree(file)
-            else:
-                file.unlink(missing_ok=True)
-
-
 @cache
 def parts(app: Sphinx) -> dict[str, str]:
     """Return the name of the part that each page belongs to."""
@@ -444,7 +244,7 @@ def parts(app: Sphinx) -> dict[str, str]:
 
 
 def configure(app: Sphinx, config) -> None:
-    """The theme's options that Jupyter Book has no key for.
+    """Set the theme's options that Jupyter Book has no key for.
 
     Without an address in the settings, Jupyter Book puts its own there.
     """

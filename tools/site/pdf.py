@@ -75,7 +75,7 @@ class Chapter:
 
 
 def name(page: str, anchor: str = "") -> str:
-    """An anchor that is unique in the whole book."""
+    """Return an anchor that is unique in the whole book."""
     return f"{page}/{anchor}".replace("/", "--").rstrip("-")
 
 
@@ -129,7 +129,7 @@ def relink(link: Tag, page: str, printed: set[str]) -> None:
 
 
 def document(chapters: list[Chapter]) -> str:
-    """The whole book as one HTML document."""
+    """Return the whole book as one HTML document."""
     static = SITE / "_static"
     links = "\n".join(
         f'<link rel="stylesheet" href="{(static / style).as_uri()}">'
@@ -159,7 +159,7 @@ def document(chapters: list[Chapter]) -> str:
 
 
 def listing(chapters: list[Chapter]) -> str:
-    """The table of contents, with 888 in the place of every page number."""
+    """Return the table of contents, with 888 for every page number."""
 
     def entry(anchor: str, title: str) -> str:
         return (
@@ -181,7 +181,7 @@ def listing(chapters: list[Chapter]) -> str:
     return f"<ol>{''.join(lines)}</ol>"
 
 
-def opened(browser: Browser, source: Path) -> Page:
+def open_document(browser: Browser, source: Path) -> Page:
     """Open a document; all formulas and pictures are waited for."""
     page = browser.new_page()
     page.set_default_timeout(300_000)
@@ -210,7 +210,7 @@ def print_page(page: Page, target: Path) -> None:
 
 
 def page_numbers(file: Path) -> dict[str, int]:
-    """The page of every linked place, counted from 1."""
+    """Return the page of every linked place, counted from 1."""
     reader = PdfReader(file)
     return {
         place.removeprefix("/"): page + 1
@@ -232,7 +232,7 @@ def write(
     source, draft = target.with_suffix(".html"), target.with_suffix(".partial")
     chapters = [chapter(page, part, names) for page, part in listed]
     source.write_text(document(chapters), encoding="utf-8")
-    page = opened(browser, source)
+    page = open_document(browser, source)
     print_page(page, draft)
     page.evaluate(FILL_IN, page_numbers(draft))
     print_page(page, draft)
@@ -244,7 +244,7 @@ def write(
 
 def main() -> int:
     """Write _build/one-by-one.pdf from the rendered book."""
-    with chromium.launched() as browser:
+    with chromium.launch() as browser:
         count = write(OUTPUT, browser)
     print(f"{OUTPUT.relative_to(ROOT)}: {count} pages")
     return 0

@@ -30,7 +30,7 @@ Tensor = tuple[list[int], array]  # shape and values
 
 
 def read_safetensors(file: Path) -> dict[str, Tensor]:
-    """The float32 tensors of a file by name; others are left out."""
+    """Return the float32 tensors of a file by name; others are left out."""
     content = file.read_bytes()
     (length,) = struct.unpack_from("<Q", content)
     header = json.loads(content[8 : 8 + length])
@@ -45,7 +45,7 @@ def read_safetensors(file: Path) -> dict[str, Tensor]:
 
 
 def convolutions(tensors: dict[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
-    """Weight and bias of each convolution in order, batch norm folded in."""
+    """Return weight and bias of each convolution, batch norm folded in."""
     layers = []
     for name, (shape, weight) in tensors.items():
         if not name.endswith(".weight") or len(shape) != 4:
@@ -53,7 +53,7 @@ def convolutions(tensors: dict[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
         bias = tensors[f"{name[:-7]}.bias"][1]
         norm = behind(name[:-7])
         if f"{norm}.running_var" in tensors:
-            weight, bias = folded(tensors, norm, weight, bias)
+            weight, bias = fold_batch_norm(tensors, norm, weight, bias)
         layers.append((place(name), (shape, weight), ([shape[0]], bias)))
     return [layer[1:] for layer in sorted(layers, key=lambda x: x[0])]
 
@@ -63,15 +63,15 @@ def place(name: str) -> list[int]:
 
 
 def behind(layer: str) -> str:
-    """The name of the layer that follows in the same block."""
+    """Return the name of the layer that follows in the same block."""
     block, _, index = layer.rpartition(".")
     return f"{block}.{int(index) + 1}" if block else ""
 
 
-def folded(
+def fold_batch_norm(
     tensors: dict[str, Tensor], norm: str, weight: array, bias: array
 ) -> tuple[array, array]:
-    """Weight and bias of a convolution that does its batch norm as well."""
+    """Return weight and bias of a convolution that does its batch norm too."""
     gamma, beta, mean, variance = (
         tensors[f"{norm}.{part}"][1]
         for part in ("weight", "bias", "running_mean", "running_var")
@@ -84,7 +84,7 @@ def folded(
 
 
 def script() -> str:
-    """Weights, garments and layers as a classic script."""
+    """Return weights, garments and layers as a classic script."""
     layers, values = [], array("f")
     for (shape, weight), (_, bias) in convolutions(read_safetensors(WEIGHTS)):
         layers.append(shape[:3])  # out, in, kernel size
@@ -110,7 +110,7 @@ CURVES = ("loss_curve", "gradients")  # many numbers in one cell
 
 
 def depth_script(record: Path = RECORDED / "depth.csv") -> str | None:
-    """Every run of the study *depth*, as a script; None without a record."""
+    """Return the runs of the study *depth* as a script; None without any."""
     if not record.is_file():
         return None
     with record.open(newline="", encoding="utf-8") as stream:
