@@ -54,7 +54,7 @@ SLOW = (
     "tests/unit/test_stud",
     "tests/unit/test_data",
     "tests/unit/test_training",
-    "tests/unit/test_check.py",
+    "tests/unit/test_check_engine",
     "tests/unit/test_check_decode",
     "tests/unit/test_cost_torchvision",
 )
