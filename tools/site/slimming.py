@@ -77,12 +77,14 @@ def add_policy(page: BeautifulSoup) -> None:
     # behind the character set, which has to stand in the first bytes
     if charset := page.find("meta", charset=True):
         charset.insert_after(tag)
+    else:  # the page that leads to the first chapter
+        page.insert(0, tag)
 
 
 def slim(text: str) -> str:
     """Return a page without what it does not use, and with its policy."""
     page = BeautifulSoup(text, "html.parser")
-    if page.head is None:
+    if page.meta is None:
         return text  # the theme's pieces of pages
     for tag in page.select(UNUSED_TAGS):
         tag.decompose()
