@@ -48,9 +48,10 @@ def table(
         )
 
     def text_of(name: str, values: pd.Series) -> pd.Series:
-        places = digits
         if isinstance(digits, Mapping):
             places = digits.get(name, 3)
+        else:
+            places = digits
         shares = name in percent or (name in ENDS and "mean" in percent)
         return values.map(lambda value: _text(value, places, shares))
 
@@ -78,7 +79,7 @@ def _text(value: object, places: int, share: bool) -> str:
     if share:
         return f"{100 * value:.{max(0, places - 2)}f} %".replace("-", "−")
     whole = isinstance(value, Integral)
-    if float(value).is_integer() and abs(value) >= 1000:
+    if float(value).is_integer() and abs(float(value)) >= 1000:
         whole = True  # such as a mean of counts that are all the same
     return f"{value:,.{0 if whole else places}f}".replace("-", "−")
 
