@@ -39,20 +39,18 @@ def table(
     """
     if isinstance(frame, pd.Series):
         frame = frame.to_frame()
-    named = [*percent, *highest, *lowest]
-    named += digits if isinstance(digits, Mapping) else []
-    if missing := sorted(set(named) - set(frame.columns)):
+    if not isinstance(digits, Mapping):
+        digits = dict.fromkeys(frame.columns, digits)
+    named = {*percent, *highest, *lowest, *digits}
+    if missing := sorted(named - set(frame.columns)):
         raise KeyError(
             f"no column {', '.join(missing)} in the table; there are "
             f"{', '.join(map(str, frame.columns))}"
         )
 
     def text_of(name: str, values: pd.Series) -> pd.Series:
-        if isinstance(digits, Mapping):
-            places = digits.get(name, 3)
-        else:
-            places = digits
         shares = name in percent or (name in ENDS and "mean" in percent)
+        places = digits.get(name, 3)
         return values.map(lambda value: _text(value, places, shares))
 
     texts = pd.DataFrame(
