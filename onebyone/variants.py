@@ -4,6 +4,8 @@ A function that takes a network changes it in place and returns it; the
 others build one.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -84,7 +86,9 @@ def strided_nin_to_classes(
     )
 
 
-def _blocks(blocks: list[nn.Sequential], batch_norm: bool) -> list[nn.Module]:
+def _blocks(
+    blocks: list[nn.Sequential], batch_norm: bool
+) -> list[nn.Sequential]:
     return [with_batch_norm(b) for b in blocks] if batch_norm else blocks
 
 
@@ -95,7 +99,7 @@ def paper_nin(
 
     Shapes: (B, 1, 224, 224) -> (B, 10) logits.
     """
-    net = nin(num_1x1=num_1x1)
+    net: Any = nin(num_1x1=num_1x1)  # a Sequential of Sequentials
     if batch_norm:
         for i in (0, 2, 4, 7):
             net[i] = with_batch_norm(net[i])
@@ -161,12 +165,13 @@ def without_branch(net: nn.Sequential, name: str) -> nn.Sequential:
 def _narrow_first_conv(branch: nn.Sequential, missing: int) -> None:
     for i, layer in enumerate(branch):
         if isinstance(layer, nn.Conv2d):
+            # PyTorch types sizes as tuples of any length
             branch[i] = nn.Conv2d(
                 layer.in_channels - missing,
                 layer.out_channels,
-                layer.kernel_size,
-                layer.stride,
-                layer.padding,
+                layer.kernel_size,  # type: ignore[arg-type]
+                layer.stride,  # type: ignore[arg-type]
+                layer.padding,  # type: ignore[arg-type]
             )
             return
 
@@ -211,9 +216,10 @@ def naive_inception(width: int) -> nn.Sequential:
     )
     for c1, c3, c5 in ((16, 32, 16), (24, 48, 24), (32, 64, 32)):
         made = share(c1), share(c3), share(c5)
-        layers.append(naive_block(channels, *made))
+        # mypy takes the first layer's type for that of all
+        layers.append(naive_block(channels, *made))  # type: ignore[arg-type]
         channels += sum(made)
-    layers.insert(2, nn.MaxPool2d(2))
+    layers.insert(2, nn.MaxPool2d(2))  # type: ignore[arg-type]
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]
     return nn.Sequential(*layers, *head)
 
@@ -240,7 +246,8 @@ def without_batch_norm(net: nn.Module) -> nn.Module:
             continue
         for i in reversed(range(len(parent))):
             if isinstance(parent[i], nn.BatchNorm2d):
-                bias = torch.zeros(parent[i].num_features)
+                # mypy forgets what parent[i] is
+                bias = torch.zeros(parent[i].num_features)  # type: ignore[call-overload]
                 parent[i - 1].bias = nn.Parameter(bias)
                 del parent[i]
     return net

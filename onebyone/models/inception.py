@@ -66,7 +66,8 @@ class InceptionBlock(nn.Module):
             "5x5": conv_relu(in_channels, c5[0], 1) + conv_relu(*c5, 5),
             "pool": [nn.MaxPool2d(3, 1, 1), *conv_relu(in_channels, pool, 1)],
         }
-        self.branches = nn.ModuleDict(
+        # PyTorch knows no dictionary of one type of module
+        self.branches: dict[str, nn.Sequential] = nn.ModuleDict(  # type: ignore[assignment]
             {name: nn.Sequential(*layers) for name, layers in branches.items()}
         )
 

@@ -5,6 +5,7 @@ arXiv 1312.4400; the paper-size network follows the widespread variant
 for 224×224 images with AlexNet's kernel sizes.
 """
 
+from collections.abc import Iterable
 from importlib import resources
 
 import torch
@@ -67,7 +68,7 @@ def nin(
     )
 
 
-def with_batch_norm(block: nn.Sequential) -> nn.Sequential:
+def with_batch_norm(block: Iterable[nn.Module]) -> nn.Sequential:
     """The block's own layers, with batch norm behind each convolution."""
     layers = []
     for layer in block:
@@ -123,7 +124,8 @@ def initialise(net: nn.Module, how: str) -> nn.Module:
             layer.reset_parameters()
             if draw is not None:
                 draw(layer.weight)
-                nn.init.zeros_(layer.bias)
+                # those that are taught have biases
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     return net
 
 

@@ -176,7 +176,9 @@ class PreActivationBlock(nn.Module):
         return self.branch(X) + X  # (B, C, H, W)
 
 
-RESNETS = {  # depth: block, blocks in each of the four stages
+_Block = ResidualBlock | BottleneckBlock
+RESNETS: dict[int, tuple[type[_Block], tuple[int, ...]]] = {
+    # depth: block, blocks in each of the four stages
     18: (ResidualBlock, (2, 2, 2, 2)),
     34: (ResidualBlock, (3, 4, 6, 3)),
     50: (BottleneckBlock, (3, 4, 6, 3)),
@@ -222,8 +224,9 @@ def as_version_1(net: nn.Module) -> nn.Module:
     for block in net.modules():
         if isinstance(block, BottleneckBlock):
             first, spatial = block.branch[0], block.branch[3]
-            stride = max(first.stride, spatial.stride)
-            first.stride, spatial.stride = stride, (1, 1)
+            # two convolutions, but a Sequential holds any layers
+            stride = max(first.stride, spatial.stride)  # type: ignore[type-var]
+            first.stride, spatial.stride = stride, (1, 1)  # type: ignore[assignment]
     return net
 
 
@@ -272,5 +275,6 @@ def start_as_identity(net: nn.Module) -> nn.Module:
     """
     for block in net.modules():
         if hasattr(block, "branch"):
-            block.branch[-1].weight.zero_()
+            # a Sequential, as in the blocks above
+            block.branch[-1].weight.zero_()  # type: ignore[index, union-attr]
     return net
