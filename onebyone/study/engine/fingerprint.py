@@ -30,7 +30,7 @@ import torch
 
 from onebyone.study.engine.errors import StudyError
 
-SHOWING = {"__repr__", "__str__", "_repr_html_", "plot"}
+SHOWING = {"__repr__", "__str__", "_repr_html_"}
 VERIFIED = {"_official_file"}  # returns the bytes that its checksum demands
 IGNORED = {"annotation", "returns", "cause", "ctx", "kind", "type_comment"}
 PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype)
