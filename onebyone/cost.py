@@ -69,7 +69,7 @@ def layer_table(net: nn.Module, input_shape: Shape) -> LayerTable:
 
 
 def parameters(net: nn.Module) -> int:
-    """Number of parameters of ``net``, shared ones counted once.
+    """Return the parameters of ``net``, shared ones counted once.
 
     Raises:
         ValueError: a lazy layer does not know its size yet.
@@ -84,19 +84,19 @@ def parameters(net: nn.Module) -> int:
 
 
 def macs(net: nn.Module, input_shape: Shape) -> int:
-    """Multiply-accumulates of one forward pass; see :func:`layer_table`."""
+    """Return the MACs of one forward pass; see :func:`layer_table`."""
     return layer_table(net, input_shape).macs
 
 
 def flops(net: nn.Module, input_shape: Shape) -> int:
-    """Floating-point operations of one forward pass: 2 for each MAC."""
+    """Return the FLOPs of one forward pass: 2 for each MAC."""
     return layer_table(net, input_shape).flops
 
 
 def activation_bytes(
     net: nn.Module, input_shape: Shape, training: bool = False
 ) -> int:
-    """Bytes of the activations of one forward pass.
+    """Return the bytes of the activations of one forward pass.
 
     Args:
         net: as in :func:`layer_table`.
@@ -358,7 +358,7 @@ class _Trace(TorchDispatchMode):
         return sum(s.nbytes() for m, s in self.saved.items() if m not in own)
 
     def unused_rows(self) -> list[_Row]:
-        """One row for each module that holds parameters nothing used."""
+        """Return a row for each module with parameters that nothing used."""
         rows = []
         for name, module in self.net.named_modules():
             held = [
@@ -378,7 +378,7 @@ def _memory(tensor: torch.Tensor) -> int:
 
 
 def _leaves(value: object) -> Iterator[object]:
-    """What containers nested in `value` hold."""
+    """Yield what containers nested in `value` hold."""
     if isinstance(value, Mapping):
         for item in value.values():
             yield from _leaves(item)
@@ -409,7 +409,7 @@ _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def _need(module: nn.Module, inputs: list[torch.Tensor]) -> str | None:
-    """What `module` needs and its input lacks, for the common layers."""
+    """Return what a common layer needs and its input lacks, or None."""
     if len(inputs) != 1:
         return None
     shape = tuple(inputs[0].shape)
@@ -442,7 +442,7 @@ def _need_spatial(module: Any, axes: int, shape: Shape) -> str | None:
 
 
 def _smallest_input(module: Any, axes: int) -> Shape:
-    """The size of a window less the padding on both sides, on each axis."""
+    """Return the size of a window less the padding, on each axis."""
 
     def along_axes(value: int | Shape) -> Shape:
         return (value,) * axes if isinstance(value, int) else tuple(value)

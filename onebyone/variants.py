@@ -25,7 +25,7 @@ def strided_nin(
     channels: tuple[int, int, int] = (32, 64, 96),
     batch_norm: bool = True,
 ) -> nn.Sequential:
-    """The compact NiN with stride 2 in its first convolution.
+    """Return the compact NiN with stride 2 in its first convolution.
 
     The parameters are the same, the maps have a quarter of the pixels.
 
@@ -60,7 +60,7 @@ def strided_nin(
 def strided_nin_to_classes(
     final_relu: bool, batch_norm: bool
 ) -> nn.Sequential:
-    """A small NiN that ends as the paper-size one does.
+    """Return a small NiN that ends as the paper-size one does.
 
     Its last block has a channel for each class, and a ReLU at its end
     where ``final_relu`` says so.
@@ -95,7 +95,7 @@ def _blocks(
 def paper_nin(
     num_1x1: int = 2, final_relu: bool = False, batch_norm: bool = False
 ) -> nn.Sequential:
-    """The paper-size NiN, by default without the ReLU before the average.
+    """Return the paper-size NiN, by default without the ReLU at its end.
 
     Shapes: (B, 1, 224, 224) -> (B, 10) logits.
     """
@@ -111,7 +111,7 @@ def paper_nin(
 def head(
     kind: str, trunk: nn.Sequential, values: int, hidden: int
 ) -> nn.Sequential:
-    """What turns the trunk's maps into ten logits.
+    """Return what turns the trunk's maps into ten logits.
 
     Args:
         kind: "GAP", "FC" or "FC, dropout".
@@ -181,7 +181,7 @@ def _last_conv(branch: nn.Sequential) -> nn.Conv2d:
 
 
 def naive_block(in_channels: int, c1: int, c3: int, c5: int) -> InceptionBlock:
-    """Figure 2(a) of arXiv 1409.4842, with batch norm.
+    """Return Figure 2(a) of arXiv 1409.4842, with batch norm.
 
     The 3×3 and the 5×5 read the input itself, and the pooling passes all
     of its channels on.
@@ -197,7 +197,7 @@ def naive_block(in_channels: int, c1: int, c3: int, c5: int) -> InceptionBlock:
 
 
 def naive_inception(width: int) -> nn.Sequential:
-    """The compact Inception network with naive blocks.
+    """Return the compact Inception network with naive blocks.
 
     Shapes: (B, 1, 28, 28) -> (B, 10) logits.
 
@@ -240,7 +240,7 @@ def plain(net: nn.Sequential) -> nn.Sequential:
 
 
 def without_batch_norm(net: nn.Module) -> nn.Module:
-    """Remove each batch norm; the convolution before it gets a bias."""
+    """Remove each batch norm, and give the convolution before it a bias."""
     for parent in list(net.modules()):
         if not isinstance(parent, nn.Sequential):
             continue

@@ -30,7 +30,7 @@ class BareResidualBlock(nn.Module):
 
 
 def two_block_net(in_channels: int = 1, num_classes: int = 10) -> nn.Module:
-    """The small residual network of many courses, for 28×28 images.
+    """Return the small residual network of many courses, for 28×28 images.
 
     Shapes: (B, in_channels, 28, 28) -> (B, num_classes) logits. The linear
     layer reads 32 maps of 4×4 pixels, 512 values.
@@ -190,7 +190,7 @@ RESNETS: dict[int, tuple[type[_Block], tuple[int, ...]]] = {
 def resnet(
     depth: int, in_channels: int = 3, num_classes: int = 1000
 ) -> nn.Sequential:
-    """ResNet-18, 34, 50, 101 or 152 for 224×224 images.
+    """Return ResNet-18, 34, 50, 101 or 152 for 224×224 images.
 
     Shapes: (B, in_channels, 224, 224) -> (B, num_classes) logits; other
     sizes work too. From 50 layers on it is version 1.5.
@@ -236,7 +236,7 @@ def compact_resnet(
     blocks: int = 1,
     shortcut: Shortcut = projection,
 ) -> nn.Sequential:
-    """A residual network of 6·blocks + 2 layers for small images.
+    """Return a residual network of 6·blocks + 2 layers for small images.
 
     Shapes: (B, in_channels, 28, 28) -> (B, num_classes) logits; other
     sizes work too. With three input channels, ``blocks=3`` and
