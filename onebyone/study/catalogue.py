@@ -2,11 +2,13 @@
 
 from onebyone.study import (
     bake_off,
+    degradation,
     depth,
     head,
     inception_branches,
     initialisation,
     remove_1x1,
+    starts,
 )
 from onebyone.study.engine.study import Study
 
@@ -26,6 +28,15 @@ STUDIES = {
         depth.STUDY,
         bake_off.SEARCH,
         bake_off.STUDY,
+        starts.SEARCH,
+        starts.STUDY,
+        degradation.SEARCH,
+        degradation.STUDY,
+        degradation.STARTS_SEARCH,
+        degradation.STARTS,
+        degradation.UPDATES_SEARCH,
+        degradation.UPDATES,
+        degradation.LONG,
     )
 }
 PAPER = {
