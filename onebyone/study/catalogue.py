@@ -2,11 +2,15 @@
 
 from onebyone.study import (
     bake_off,
+    blocks,
     degradation,
     depth,
     head,
+    heads,
     inception_branches,
     initialisation,
+    mlpconv,
+    reductions,
     remove_1x1,
     starts,
 )
@@ -37,6 +41,15 @@ STUDIES = {
         degradation.UPDATES_SEARCH,
         degradation.UPDATES,
         degradation.LONG,
+        mlpconv.SEARCH,
+        mlpconv.STUDY,
+        mlpconv.EQUAL_RATE,
+        blocks.SEARCH,
+        blocks.STUDY,
+        heads.SEARCH,
+        heads.STUDY,
+        reductions.SEARCH,
+        reductions.STUDY,
     )
 }
 PAPER = {
