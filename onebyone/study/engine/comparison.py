@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 
 import numpy as np
+import pandas as pd
 from torch import nn
 
 from onebyone.cost import macs, parameters
@@ -90,6 +91,24 @@ def tuned(
         shown=shown,
     )
     return search, study
+
+
+def best_rates(runs: pd.DataFrame, arms: list[str]) -> dict[tuple, float]:
+    """Return the rate of each arm that did best in a search.
+
+    Best is the highest mean over the seeds of the "accuracy", or the lowest
+    of the "error".
+
+    Args:
+        runs: of a search, as :func:`onebyone.study.load` returns them.
+        arms: the factors that tell one arm from another.
+    """
+    lower = "error" in runs
+    value = "error" if lower else "accuracy"
+    means = runs.groupby([*arms, "lr"])[value].mean()
+    by_arm = means.groupby(arms)
+    best = by_arm.idxmin() if lower else by_arm.idxmax()
+    return {place[:-1]: place[-1] for place in best}
 
 
 def train_and_test(net: nn.Module, data: ImageData, trainer: Trainer) -> Row:
