@@ -168,13 +168,29 @@ def accuracies(
     count = 0
     for X, y in batches:
         count += len(y)
-        read = [X]  # by each layer of the intact network
-        for layer in net:
-            read.append(layer(read[-1]))
+        outputs = {}  # of the intact network, computed once
+        for place, layer in enumerate(net):
+            if isinstance(layer, InceptionBlock):
+                for name, branch in layer.branches.items():
+                    outputs[place, name] = branch(X)
+                X = torch.cat(
+                    [Y for at, Y in outputs.items() if at[0] == place], dim=1
+                )
+            else:
+                X = layer(X)
         for name, each in tried.items():
             for i, constants in enumerate(each):
-                start = min((place for place, _ in constants), default=0)
-                logits = run(net, read[start], constants, start)
+                logits = X
+                if constants:
+                    first = min(place for place, _ in constants)
+                    read = [
+                        constants[at].expand_as(Y) if at in constants else Y
+                        for at, Y in outputs.items()
+                        if at[0] == first
+                    ]
+                    logits = run(
+                        net, torch.cat(read, dim=1), constants, first + 1
+                    )
                 correct[name][i] += (logits.argmax(dim=1) == y).sum().item()
     return {
         name: [right / count for right in each]
@@ -352,6 +368,7 @@ def look(net: nn.Sequential, data) -> Row:
             held-out) images the accuracies are measured.
     """
     net.eval()
+    net.to(memory_format=torch.channels_last)  # twice as fast on a CPU
     mean = means(net, batches_of(data.train_images, data))
     labels = data.val_labels[:LOOKED_AT].split(BATCH)
     images = batches_of(data.val_images, data)

@@ -370,11 +370,24 @@ def by_hand():
 def test_what_is_found_is_what_was_worked_out_by_hand():
     row = localisation.localise(*by_hand())
     assert row["hit_given"] == 1 and row["iou_given"] == 1
-    assert row["hit_predicted"] == 0.5  # the second is 8 × 24 pixels
-    assert row["iou_predicted"] == pytest.approx((1 + 1 / 3) / 2)
-    assert row["right_and_hit"] == 0.5
-    assert row["right_and_hit_by_class"].split()[:3] == ["1", "0", "nan"]
-    assert row["iou_predicted_by_class"].split()[:2] == ["1", "0.3333"]
+    # the second box is 8 × 24 pixels where the mean of evidence decides
+    assert row["hit_evidence_mean"] == 0.5
+    assert row["iou_evidence_mean"] == pytest.approx((1 + 1 / 3) / 2)
+    by_class = row["iou_evidence_mean_by_class"].split()
+    assert by_class == ["1", "0.3333"] + ["nan"] * 8
+    assert row["iou_evidence_max"] == row["hit_evidence_max"] == 1
+
+
+def test_a_hit_of_the_wrong_class_does_not_count_as_right():
+    maps, empty, canvases, labels, garments = by_hand()
+    maps[1, 2, 0:2, 2:6] = 0  # as small as the right one, and brighter
+    maps[1, 2, 0:2, 0:2] = 1.5
+    row = localisation.localise(maps, empty, canvases, labels, garments)
+    for name in localisation.PREDICTIONS:
+        assert row[f"hit_{name}"] == 1
+        assert row[f"right_and_hit_{name}"] == 0.5
+        by_class = row[f"right_and_hit_{name}_by_class"].split()
+        assert by_class[:3] == ["1", "0", "nan"]
 
 
 def test_the_readings_of_a_canvas_differ():
