@@ -4,11 +4,14 @@ from onebyone.study import (
     bake_off,
     blocks,
     degradation,
+    deletion,
     depth,
     head,
     heads,
     inception_branches,
     initialisation,
+    lesions,
+    localisation,
     mlpconv,
     reductions,
     remove_1x1,
@@ -50,6 +53,11 @@ STUDIES = {
         heads.STUDY,
         reductions.SEARCH,
         reductions.STUDY,
+        lesions.SEARCH,
+        lesions.STUDY,
+        deletion.STUDY,
+        localisation.SEARCH,
+        localisation.STUDY,
     )
 }
 PAPER = {
