@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_studies import FewImages
+from few_images import FewImages
 from torch import nn
 from torch.nn import functional as F
 
