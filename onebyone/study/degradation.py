@@ -28,6 +28,7 @@ schedule.
 
 import copy
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -90,8 +91,9 @@ def _draw_for_relus(net: nn.Module) -> None:
 def _begin_branches_as_zero(net: nn.Module) -> None:
     for block in net.modules():
         if isinstance(block, residual.ResidualBlock):
-            nn.init.zeros_(block.branch[-1].weight)
-            nn.init.zeros_(block.branch[-1].bias)
+            # a Sequential may hold any layers; this one is a convolution
+            nn.init.zeros_(block.branch[-1].weight)  # type: ignore[arg-type]
+            nn.init.zeros_(block.branch[-1].bias)  # type: ignore[arg-type]
 
 
 def gradients(net: nn.Module, X: Tensor, y: Tensor) -> list[Tensor]:
@@ -136,7 +138,8 @@ class PerLayerTrainer(Trainer):
         """Scale each layer's gradient to a share of its weights' norm."""
         for weight in model.parameters():
             if weight.ndim > 1:
-                norm = weight.grad.norm().clamp(min=1e-30)
+                # there is a gradient, for the loss has been backward
+                norm = weight.grad.norm().clamp(min=1e-30)  # type: ignore[union-attr]
                 weight.grad *= grad_clip_val * weight.detach().norm() / norm
 
 
@@ -149,7 +152,7 @@ def trainer_for(update: str, **options) -> Trainer:
 
 
 @cache
-def images(**options: int) -> FashionMNIST:
+def images(**options: Any) -> FashionMNIST:
     """Return 3,000 of the training images, balanced, at 14×14 pixels."""
     return FashionMNIST(batch_size=32, resize=14, fraction=0.05, **options)
 
@@ -206,12 +209,12 @@ MEASUREMENTS = [
     "agreement",
     "error_curve",
 ]
-COMMON = {
+COMMON: dict[str, Any] = {
     "measure": measure,
     "measurements": MEASUREMENTS,
     "shown": ["train_loss", "train_error", "error"],
 }
-TUNED = {
+TUNED: dict[str, Any] = {
     **COMMON,
     "grid": (0.01, 0.03, 0.1, 0.3),
     "recipe": {"epochs": 10},

@@ -21,6 +21,7 @@ standard error of one error is up to 1.6 points.
 
 import copy
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -100,9 +101,7 @@ def orders_of(places: list[int], seed: int) -> list[list[int]]:
     return [[places[i] for i in order.tolist()] for order in drawn]
 
 
-def delete(
-    net: nn.Sequential, X: Tensor, y: Tensor, seen: Tensor, seed: int
-) -> Row:
+def delete(net: Any, X: Tensor, y: Tensor, seen: Tensor, seed: int) -> Row:
     """Return the errors of a network without some of its blocks.
 
     Args:

@@ -37,6 +37,7 @@ network, one data set, two epochs.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 import torch
@@ -53,10 +54,11 @@ BATCH = 250
 LESIONS = ("silenced", "frozen", "frozen_by_place")
 MASSES = ("mass", "scaled_mass")
 
+Net = Any  # a Sequential; the types do not know what layers it holds
 Lesion = tuple[int, str]  # the place of a block, and a branch of it
 
 
-def lesions_of(net: nn.Sequential) -> list[Lesion]:
+def lesions_of(net: Net) -> list[Lesion]:
     """Return all branches, block by block."""
     return [
         (place, name)
@@ -67,7 +69,7 @@ def lesions_of(net: nn.Sequential) -> list[Lesion]:
 
 
 def run(
-    net: nn.Sequential,
+    net: Net,
     X: Tensor,
     constants: Mapping[Lesion, Tensor] | None = None,
     start: int = 0,
@@ -103,9 +105,7 @@ def run(
 
 
 @torch.no_grad()
-def means(
-    net: nn.Sequential, batches: Iterable[Tensor]
-) -> dict[Lesion, Tensor]:
+def means(net: Net, batches: Iterable[Tensor]) -> dict[Lesion, Tensor]:
     """Return what each branch gives in the mean over images, (C, H, W).
 
     The batches, (B, 1, 28, 28), are equally large.
@@ -138,7 +138,7 @@ def constants_of(kind: str, mean: Tensor) -> Tensor:
 
 @torch.no_grad()
 def accuracies(
-    net: nn.Sequential,
+    net: Net,
     mean: Mapping[Lesion, Tensor],
     batches: Iterable[tuple[Tensor, Tensor]],
 ) -> dict[str, list[float]]:
@@ -164,7 +164,7 @@ def accuracies(
             {at: constant for at, constant in made.items() if at[1] == name}
             for name in names
         ]
-    correct = {name: [0] * len(each) for name, each in tried.items()}
+    correct = {name: [0.0] * len(each) for name, each in tried.items()}
     count = 0
     for X, y in batches:
         count += len(y)
@@ -199,7 +199,7 @@ def accuracies(
 
 
 @torch.no_grad()
-def channel_masses(net: nn.Sequential, place: int, scaled: bool) -> Tensor:
+def channel_masses(net: Net, place: int, scaled: bool) -> Tensor:
     """Return the squares of the weights that read each channel of a block.
 
     Args:
@@ -219,7 +219,8 @@ def channel_masses(net: nn.Sequential, place: int, scaled: bool) -> Tensor:
             conv = next(m for m in branch if isinstance(m, nn.Conv2d))
             weight = conv.weight.flatten(1)  # 1×1: (out, C)
             if scaled:
-                norm = next(m for m in branch if isinstance(m, nn.BatchNorm2d))
+                norms = [m for m in branch if isinstance(m, nn.BatchNorm2d)]
+                norm: Any = norms[0]  # which has statistics
                 deviation = (norm.running_var + norm.eps).sqrt()
                 weight = weight * (norm.weight / deviation)[:, None]
             total = total.to(weight.device) + weight.square().sum(dim=0)
@@ -229,7 +230,7 @@ def channel_masses(net: nn.Sequential, place: int, scaled: bool) -> Tensor:
     return total
 
 
-def next_block(net: nn.Sequential, place: int) -> int | None:
+def next_block(net: Net, place: int) -> int | None:
     """Return the place of the next Inception block, if there is one."""
     for following in range(place + 1, len(net)):
         if isinstance(net[following], InceptionBlock):
@@ -237,7 +238,7 @@ def next_block(net: nn.Sequential, place: int) -> int | None:
     return None
 
 
-def last_norm(branch: nn.Sequential) -> nn.BatchNorm2d:
+def last_norm(branch: Net) -> nn.BatchNorm2d:
     """Return the last batch norm of a branch."""
     return [m for m in branch if isinstance(m, nn.BatchNorm2d)][-1]
 
@@ -248,9 +249,7 @@ def widths(block: InceptionBlock) -> list[int]:
 
 
 @torch.no_grad()
-def contributions(
-    net: nn.Sequential, place: int, outputs: list[Tensor]
-) -> list[Tensor]:
+def contributions(net: Net, place: int, outputs: list[Tensor]) -> list[Tensor]:
     """Return what each branch of a block adds to the next layer's sums.
 
     Args:
@@ -287,7 +286,7 @@ def shares(parts: list[Tensor]) -> Tensor:
 
 @torch.no_grad()
 def shares_by_image(
-    net: nn.Sequential, batches: Iterable[Tensor], seen: Iterable[Tensor]
+    net: Net, batches: Iterable[Tensor], seen: Iterable[Tensor]
 ) -> dict[str, list[float]]:
     """Return mean, least and largest share of each branch over images.
 
@@ -359,7 +358,7 @@ def batches_of(images: Tensor, data) -> Iterable[Tensor]:
         yield data.normalise(part)
 
 
-def look(net: nn.Sequential, data) -> Row:
+def look(net: Net, data) -> Row:
     """Return what ``MEASUREMENTS`` names of a trained network.
 
     Args:
@@ -373,7 +372,8 @@ def look(net: nn.Sequential, data) -> Row:
     labels = data.val_labels[:LOOKED_AT].split(BATCH)
     images = batches_of(data.val_images, data)
     measured = accuracies(net, mean, zip(images, labels, strict=True))
-    channels, mass = [], {name: [] for name in MASSES}
+    channels: list[int] = []
+    mass: dict[str, list[float]] = {name: [] for name in MASSES}
     for place in sorted({place for place, _ in mean}):
         sizes = widths(net[place])
         channels += sizes

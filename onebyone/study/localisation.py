@@ -144,7 +144,8 @@ def class_maps(net: nn.Sequential, X: Tensor) -> Tensor:
 
 def by_class(values: Tensor, labels: Tensor) -> str:
     """Return the means over the images of each of ten classes, (B,) each."""
-    return as_text(values[labels == c].double().mean() for c in range(10))
+    chosen = (values[labels == c] for c in range(10))
+    return as_text(each.double().mean().item() for each in chosen)
 
 
 def readings(maps: Tensor, empty: Tensor) -> dict[str, Tensor]:

@@ -15,6 +15,8 @@ rate for all, five seeds.
 Limits: one small network, one data set, two epochs.
 """
 
+from typing import Any
+
 import torch
 
 from onebyone.study.engine import comparison, harness
@@ -49,7 +51,7 @@ AS_THEY_ARE = arms(
 AT_EQUAL_COST = arms(
     num_1x1=[0, 1, 3], batch_norm=[True], equal=["parameters", "MACs"]
 )
-COMMON = {
+COMMON: dict[str, Any] = {
     "measure": measure,
     "measurements": ["width", *comparison.MEASUREMENTS],
     "shown": ["width", "accuracy", "parameters", "macs"],

@@ -15,6 +15,8 @@ Limits: three blocks, so there is little room for channels to pile up; one
 data set, two epochs.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -29,6 +31,7 @@ from onebyone.study.engine.comparison import arms
 from onebyone.study.engine.study import Row
 from onebyone.training import Trainer
 
+Pair = tuple[int, int]
 BLOCKS = (  # 1×1; 3×3 and its reduction; 5×5 and its; behind the pooling
     (16, (16, 32), (8, 16), 16),
     (24, (24, 48), (8, 24), 24),
@@ -81,15 +84,23 @@ def network(reduce: bool, project: bool, width: int = 100) -> nn.Sequential:
         return max(1, round(width / 100 * channels))
 
     channels = scaled(STEM)
-    layers = [with_batch_norm(nn.Sequential(*conv_relu(1, channels, 5, 2)))]
+    layers: list[nn.Module] = []
+    layers.append(
+        with_batch_norm(nn.Sequential(*conv_relu(1, channels, 5, 2)))
+    )
     for c1, c3, c5, pool in BLOCKS:
-        sizes = scaled(c1), (*map(scaled, c3),), (*map(scaled, c5),)
+        c1, c3, c5 = scaled(c1), _both(scaled, c3), _both(scaled, c5)
         passed_on = scaled(pool) if project else channels
-        layers.append(block(channels, *sizes, scaled(pool), reduce, project))
-        channels = sizes[0] + sizes[1][1] + sizes[2][1] + passed_on
+        sizes = c1, c3, c5, scaled(pool)
+        layers.append(block(channels, *sizes, reduce, project))
+        channels = c1 + c3[1] + c5[1] + passed_on
     layers.insert(2, nn.MaxPool2d(2))
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]
     return nn.Sequential(*layers, *head)
+
+
+def _both(function: Callable[[int], int], pair: Pair) -> Pair:
+    return function(pair[0]), function(pair[1])
 
 
 def width_at(reduce: bool, project: bool, equal: str) -> int:
