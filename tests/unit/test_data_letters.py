@@ -77,7 +77,7 @@ def test_cached_letters_are_used(few_letters, cache, monkeypatch):
     assert torch.equal(first.test_labels, second.test_labels)
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_damaged_letters_are_named_and_drawn_again(damage, few_letters, cache):
     first = Letters(device="cpu")
     path = cache / "letters-10-v1.npz"
