@@ -135,16 +135,6 @@ def test_a_network_moves_with_parameters_buffers_and_gradients():
     assert not net[1].running_mean.is_cuda
 
 
-def test_saved_tensors_come_back_where_they_were_or_are_wanted(
-    tmp_path, there
-):
-    torch.save({"weights": there}, tmp_path / "saved.pt")
-    load = torch.load
-    assert load(tmp_path / "saved.pt")["weights"].is_cuda
-    here = load(tmp_path / "saved.pt", map_location="cpu")["weights"]
-    assert not here.is_cuda
-
-
 def test_a_convolution_in_autocast_is_that_of_float16():
     torch.manual_seed(0)
     layer = nn.Conv2d(8, 4, 3).cuda()
