@@ -172,6 +172,11 @@ class TestStyle:
         plots.use_style()
         assert formats == ["retina"]
 
+    def test_figures_are_white_and_sharp(self):
+        assert plt.rcParams["figure.facecolor"] == "white"
+        assert plt.rcParams["figure.dpi"] == 100
+        assert plt.rcParams["font.family"] == ["DejaVu Sans"]
+
     def test_types_of_layers_differ_in_color(self):
         # the light frame of a block may have the color of a layer
         own = [c for t, c in plots.COLORS.items() if not t.endswith("block")]

@@ -1,12 +1,11 @@
 """A record gets a new fingerprint only where the code does the same."""
 
 import csv
-import importlib.util
+import importlib
 import itertools
 import os
 import shutil
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -72,14 +71,13 @@ class Repository:
         catalogue = self.package / "study" / "catalogue.py"
         text = catalogue.read_text(encoding="utf-8")
         text = text.replace(
-            "    remove_1x1,\n", "    remove_1x1,\n    thirds,\n", 1
-        )
-        text = text.replace(
             "STUDIES = {", "STUDIES = {'thirds': thirds.STUDY} | {"
         )
-        catalogue.write_text(text, encoding="utf-8")
+        imported = "from onebyone.study import thirds\n"
+        catalogue.write_text(imported + text, encoding="utf-8")
         monkeypatch.setattr(module, "PACKAGE", self.package)
         monkeypatch.setattr(record, "PACKAGED", self.package / "recorded")
+        monkeypatch.syspath_prepend(folder.parent)
         git(folder, "init", "-q")
         self.code = textwrap.dedent(STUDY).lstrip()
         self.write()
@@ -97,14 +95,11 @@ class Repository:
 
     def load(self):
         """The study, from a copy that keeps its text whatever changes."""
-        copy = self.folder.parent / f"thirds{next(fresh)}.py"
-        copy.write_text(self.code, encoding="utf-8")
         name = f"thirds{next(fresh)}"
-        spec = importlib.util.spec_from_file_location(name, copy)
-        loaded = importlib.util.module_from_spec(spec)
-        self.monkeypatch.setitem(sys.modules, name, loaded)
-        spec.loader.exec_module(loaded)
-        return loaded.STUDY
+        copy = self.folder.parent / f"{name}.py"
+        copy.write_text(self.code, encoding="utf-8")
+        importlib.invalidate_caches()
+        return importlib.import_module(name).STUDY
 
     def commit(self):
         git(self.folder, "add", "-A")

@@ -1,15 +1,12 @@
-"""Studies resume, say what produced a run, and are read as tables."""
+"""Studies resume, say what produced a run, and refuse other code."""
 
 import csv
-import math
 import platform
 import sys
 import threading
 
-import pandas as pd
 import pytest
 import torch
-from scipy import stats
 
 from onebyone import study as studies
 from onebyone.data import DataUnavailable
@@ -185,85 +182,3 @@ def test_ctrl_c_keeps_the_runs_made(capsys, monkeypatch):
     assert main(["run", "tiny"]) == 130
     assert "goes on from here" in capsys.readouterr().out
     assert len(rows()) == 2
-
-
-# --- Reading what was recorded ----------------------------------------------
-
-
-def test_loading_gives_numbers_and_truth_values():
-    studies.run(tiny())
-    runs = studies.load("tiny")
-    assert runs["value"].dtype == float and runs["cut"].dtype == bool
-    assert runs["power"].tolist().count(2) == 4
-
-
-def test_a_study_without_runs_loads_empty():
-    runs = studies.load("tiny")
-    assert runs.empty and "value" in runs
-
-
-def test_a_run_made_here_replaces_the_packaged_one():
-    studies.run(tiny())
-    file = record.LOCAL / "tiny.csv"
-    header, first, *_ = file.read_text().splitlines()
-    studies.publish(tiny())
-    file.write_text(f"{header}\n{first}\n")
-    runs = studies.load("tiny")
-    assert len(runs) == 8 and list(runs["source"]).count("own") == 1
-
-
-def test_a_value_that_was_not_finite_is_read_as_missing():
-    def diverging(power, cut, seed):
-        return {"value": float("nan")} if cut else {"value": 2.5}
-
-    studies.run(tiny(diverging))
-    values = studies.load("tiny")["value"]
-    assert values.dtype == float and values.isna().sum() == 4
-
-
-def test_the_interval_is_students():
-    values = [1.0, 2.0, 4.0, 5.0]
-    mean, half = studies.interval(values)
-    low, high = stats.t.interval(0.95, 3, loc=3, scale=stats.sem(values))
-    assert (mean - half, mean + half) == pytest.approx((low, high))
-
-
-def test_one_value_has_no_interval():
-    mean, half = studies.interval([7.0])
-    assert mean == 7 and math.isnan(half)
-    assert all(map(math.isnan, studies.interval([])))
-
-
-def test_a_summary_has_one_row_a_group():
-    runs = pd.DataFrame({"net": ["a", "a", "b", "b"], "error": [1, 3, 5, 5]})
-    table = studies.summary(runs, ["net"], "error")
-    assert table["mean"].tolist() == [2, 5]
-    assert table["runs"].tolist() == [2, 2]
-    assert table["low"][0] < 1 and table["low"][1] == table["high"][1] == 5
-
-
-def frame(**columns):
-    return pd.DataFrame(columns)
-
-
-def test_a_difference_is_paired_by_seed():
-    runs = frame(
-        net=["a", "b", "a", "b", "a", "b", "b"],
-        seed=[0, 0, 1, 1, 2, 2, 3],  # the last has no partner
-        accuracy=[0.9, 0.8, 0.7, 0.61, 0.5, 0.39, 0.1],
-    )
-    found = studies.difference(runs, "accuracy", {"net": "a"}, {"net": "b"})
-    assert found.mean == pytest.approx(0.1)
-    pairs = [0.9, 0.7, 0.5], [0.8, 0.61, 0.39]
-    low, high = stats.ttest_rel(*pairs).confidence_interval(0.95)
-    assert found.half == pytest.approx((high - low) / 2)
-    assert found.seeds == 3 and not found.is_null
-    assert str(found).startswith("+10.00 ± 2.48 points")
-
-
-def test_an_ambiguous_setting_is_refused():
-    runs = frame(net=["a", "a", "b"], seed=[0, 0, 0], x=[1.0, 2.0, 5.0])
-    with pytest.raises(ValueError, match="several runs of one seed"):
-        studies.difference(runs, "x", {"net": "a"}, {"net": "b"})
-    with pytest.raises(ValueError, match="no run has"):
-        studies.difference(runs, "x", {"net": "c"}, {"net": "b"})
