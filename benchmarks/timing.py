@@ -72,7 +72,7 @@ class Stopwatch:
 
     @property
     def steps(self) -> int:
-        """How many steps of training the seconds cover."""
+        """Return how many steps of training the seconds cover."""
         return self.batches - 1 - self.warm_up
 
 
@@ -100,7 +100,7 @@ class TimedData:
 
     @property
     def images_per_second(self) -> float:
-        """The speed of the training that has just ended."""
+        """Return the speed of the training that has just ended."""
         return self._loader.steps * self.batch_size / self._loader.seconds
 
 

@@ -136,18 +136,18 @@ def test_a_killed_run_loses_only_what_was_under_way(tmp_path, monkeypatch):
         start_new_session=True,
     )
     assert killed.returncode == -signal.SIGKILL
-    assert len(shake.kept(path, first)["asserts"]) == 1
-    assert shake.kept(path, second) is None
+    assert len(shake.read_result(path, first)["asserts"]) == 1
+    assert shake.read_result(path, second) is None
 
 
 def test_what_is_kept_of_other_code_counts_no_more(tmp_path, monkeypatch):
     monkeypatch.setattr(shake, "RESULTS", tmp_path)
     path = write(tmp_path / "tiny.ipynb", ["assert 1 < 2"])
     result = {"fingerprint": shake.fingerprint(path), "asserts": []}
-    shake.keep(path, LETTERS, {**result, "errors": [], "seconds": 1.0})
-    assert shake.kept(path, LETTERS)
+    shake.write_result(path, LETTERS, {**result, "errors": [], "seconds": 1.0})
+    assert shake.read_result(path, LETTERS)
     write(path, ["assert 1 < 3"])
-    assert shake.kept(path, LETTERS) is None
+    assert shake.read_result(path, LETTERS) is None
 
 
 def test_the_passes_change_one_factor_at_a_time():

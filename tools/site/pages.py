@@ -82,7 +82,7 @@ def add_widgets(app: Sphinx, names: set[str]) -> None:
 def run_bar(
     app: Sphinx, pagename: str, context: dict, doctree: nodes.document
 ) -> str:
-    """Reading time and the ways to run a notebook, in one place."""
+    """Return reading time and the ways to run a notebook, in one place."""
     options = app.config.html_theme_options
     source = context["pathto"](f"_sources/{context['sourcename']}", True)
     using = app.builder.get_relative_uri(pagename, "book/using")
