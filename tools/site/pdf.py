@@ -90,9 +90,8 @@ def chapter(page: str, part: str, printed: set[str]) -> Chapter:
     for tag in article.find_all(id=True):
         tag["id"] = name(page, str(tag["id"]))
     for image in article.find_all("img"):
-        image["src"] = (
-            (SITE / page).parent.joinpath(str(image["src"])).as_uri()
-        )
+        picture = (SITE / page).parent / str(image["src"])
+        image["src"] = picture.as_uri()
         del image["loading"]
     for details in article.find_all("details"):
         details["open"] = ""
