@@ -17,11 +17,13 @@ import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
+from typing import Any, NamedTuple
 
 import numpy
 import torch
 
 from onebyone.check.engine import verdicts
+from onebyone.check.engine.formulas import as_function
 from onebyone.check.engine.guard import (
     NotAttempted,
     NotYet,
@@ -34,36 +36,18 @@ from onebyone.check.engine.guard import (
 from onebyone.check.engine.verdicts import Note, Verdict
 
 
-@dataclass(frozen=True)
-class Mistake:
+class Mistake(NamedTuple):
     """A mistake that can be recognised by what it leads to.
 
     Attributes:
         wrong: returns what somebody with this mistake answers, from the same
             arguments as the task's `right`.
-        diagnosis: one sentence that names the mistake.
-        nudge: one sentence that points the way, without the answer.
-        of_right: whether `wrong` takes the right answer instead.
+        message: one sentence that names the mistake, and one that points the
+            way without the answer.
     """
 
     wrong: Callable
-    diagnosis: str
-    nudge: str
-    of_right: bool = False
-
-    @property
-    def message(self) -> str:
-        return f"{self.diagnosis} {self.nudge}"
-
-    def bind(self, right: Callable) -> "Mistake":
-        """Return this mistake as one that takes the arguments of `right`."""
-        if not self.of_right:
-            return self
-
-        def wrong(*arguments: object, **named: object) -> object:
-            return self.wrong(right(*arguments, **named))
-
-        return Mistake(wrong, self.diagnosis, self.nudge)
+    message: str
 
 
 @dataclass(eq=False, repr=False)
@@ -166,16 +150,21 @@ class Compared(Task):
     """A task whose answer is compared with a right and with wrong ones.
 
     Attributes:
-        right: makes the right answer.
-        mistakes: each with `wrong` of the same arguments as `right`.
+        right: the right answer, or what makes it: a formula or a function.
+        mistakes: `{wrong: message}`, as in Mistake; where it does not depend
+            on the arguments, `wrong` may be the answer itself.
     """
 
-    right: Callable
+    right: Any
     _: KW_ONLY
-    mistakes: Sequence[Mistake] = ()
+    mistakes: Mapping[Any, object] = field(default_factory=dict)
 
-    def __post_init__(self):
-        self.mistakes = [m.bind(self.right) for m in self.mistakes]
+    def __post_init__(self) -> None:
+        self.right = as_function(self.right)
+        self.known = [
+            Mistake(as_function(wrong), str(message))
+            for wrong, message in self.mistakes.items()
+        ]
 
     def judge(self, answer: object = ..., *context: object) -> str | None:
         require_attempt(answer)
@@ -183,7 +172,7 @@ class Compared(Task):
         fault = self.fault(mine, self.right, *context)
         if not fault:
             return self.remark(mine)
-        for mistake in self.mistakes:
+        for mistake in self.known:
             if not self.fault(mine, mistake.wrong, *context):
                 fault = mistake.message
                 break
@@ -235,8 +224,8 @@ class Value(Compared):
     def clashes(self) -> list[str]:
         """Return mistakes that these parameters give another's result."""
         values = [("the right answer", self.right(**self.given))] + [
-            (mistake.diagnosis, mistake.wrong(**self.given))
-            for mistake in self.mistakes
+            (mistake.message, mistake.wrong(**self.given))
+            for mistake in self.known
         ]
         return [
             f"{first} = {second}"
@@ -409,7 +398,7 @@ class Group(Task):
 
 
 def part(
-    right: Callable, *mistakes: Mistake, tolerance: float = 0.0
+    right: Any, mistakes: Mapping[Any, object], tolerance: float = 0.0
 ) -> Number:
     """Return a number that is part of a Group, which names it."""
     return Number("", right, mistakes=mistakes, tolerance=tolerance)

@@ -73,7 +73,7 @@ def of_value(task: Value) -> Examples:
     examples = Examples(
         right=[answer(right)],
         mutants=[
-            (answer(m.wrong(**task.given)), m.diagnosis) for m in task.mistakes
+            (answer(m.wrong(**task.given)), m.message) for m in task.known
         ],
     )
     if isinstance(right, int | float):
@@ -126,7 +126,7 @@ def of_function(task: Function) -> Examples:
     return Examples(
         right=[answer(task.right)],
         blank=[answer(stub)],
-        mutants=[(answer(m.wrong), m.diagnosis) for m in task.mistakes],
+        mutants=[(answer(m.wrong), m.message) for m in task.known],
         unrelated=[
             answer(lambda *_: torch.ones(1, 2, 3, 4, 5)),
             answer(lambda *_: [].sort()),
@@ -143,7 +143,7 @@ def of_module(task: Module) -> Examples:
     if task.cases[0][0] is None:
         return Examples(
             right=[answer(task.right())],
-            mutants=[(answer(m.wrong()), m.diagnosis) for m in task.mistakes],
+            mutants=[(answer(m.wrong()), m.message) for m in task.known],
             unrelated=[
                 answer(nn.Flatten()),
                 answer(nn.Linear(7, 5)),
@@ -155,7 +155,7 @@ def of_module(task: Module) -> Examples:
     return Examples(
         right=[answer(task.right)],
         blank=[answer(stub), answer(StubModule)],
-        mutants=[(answer(m.wrong), m.diagnosis) for m in task.mistakes],
+        mutants=[(answer(m.wrong), m.message) for m in task.known],
         unrelated=[
             answer(lambda *_: nn.Flatten()),
             answer(lambda *_: nn.Linear(7, 5)),
@@ -175,8 +175,8 @@ def of_array(task: Array) -> Examples:
         right=[answer(x, *context) for x in (right, right.numpy())],
         blank=[answer(..., *context)],
         mutants=[
-            (answer(m.wrong(*context), *context), m.diagnosis)
-            for m in task.mistakes
+            (answer(m.wrong(*context), *context), m.message)
+            for m in task.known
         ],
         unrelated=[answer(other, *context) for other in others],
     )
