@@ -63,9 +63,7 @@ output_size = Group(
     " padding.",
 )
 
-
 left_over = (n + 2 * p - k) % s
-
 
 unread = Number(
     "Rows that nobody reads",
@@ -113,20 +111,11 @@ same_padding = Number(
 # --- One layer -------------------------------------------------------------
 
 LAYER = {"c_in": 24, "c": 40, "k": 5, "s": 3, "p": 2, "h": 30, "w": 50}
-
-
 weights = k * k * c_in * c
-
-
 parameters = c * (k * k * c_in + 1)
-
-
 area = positions(h, k, s, p) * positions(w, k, s, p)
-
-
 macs = weights * area
 activations = c * area
-
 
 layer_costs = Group(
     "The four costs of a layer",
@@ -340,7 +329,6 @@ tied_layer = Choice(
 
 group_weights = k * k * (c_in // g) * c
 
-
 grouped_costs = Group(
     "What groups save",
     {
@@ -546,7 +534,6 @@ NETS = {
     "classes": (5, 12, 26),
 }
 
-
 a, b, classes = symbols("a b classes")
 first = 9 * a * n * n
 second = 9 * a * b * (n * n // 4)
@@ -582,7 +569,6 @@ step_macs = Number(
         " forward pass of its layer. One layer's input is the image.",
     ],
 )
-
 
 worst_moment = apply(max, n * n * (1 + a), n * n * a + b * n * n // 4)
 kept = n * n * (1 + a) + b * n * n // 4

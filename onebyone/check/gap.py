@@ -298,8 +298,6 @@ averaging_matrix = Function(
 
 FIRST = {"kernel": 11, "stride": 4}
 FIRSTS = {"kernel": (5, 6, 7, 9, 10, 12), "stride": (2, 3, 5)}
-
-
 kernel, stride = symbols("kernel stride")
 
 
@@ -311,7 +309,6 @@ def needed(last=1, pools=3):
 
 
 smallest, smallest_double = needed(), needed(last=2)
-
 
 input_sizes = Group(
     "Which sizes NiN takes",
@@ -538,7 +535,6 @@ STEPS = {
     "n": (4, 6, 7, 8),
     "classes": (20, 37, 47, 62),
 }
-
 
 common_weights = 9 * c * classes + 2 * classes * classes
 paper_weights = 9 * c * c + c * c + c * classes
@@ -781,7 +777,6 @@ heads = Results(
 )
 
 STRIDES = {"strides": (4, 2, 2, 2)}
-
 (strides,) = symbols("strides")
 product = apply(math.prod, strides)
 first, last = (apply(operator.itemgetter(i), strides) for i in (0, -1))

@@ -155,7 +155,6 @@ ROWS = {
     "p": (32, 56, 72),
 }
 
-
 c1, r3, c3, r5, c5, p = symbols("c1 r3 c3 r5 c5 p")
 kernels = 9 * r3 * c3 + 25 * r5 * c5  # the weights of the 3×3 and the 5×5
 naive_weights = c * (c1 + 9 * c3 + 25 * c5)
@@ -222,10 +221,7 @@ reduction = Group(
 )
 
 NECK = {"c": 192, "r": 16, "c_out": 64, "k": 3}
-
-
 neck_after = c * r + k * k * r * c_out
-
 
 bottleneck = Group(
     "What a bottleneck saves",

@@ -31,7 +31,6 @@ BLOCKS = {
     "n": (14, 18, 24, 30),
 }
 
-
 first_weights = k * k * c_in * c
 weights = first_weights + 2 * c * c
 block_count = weights + 3 * c
@@ -84,9 +83,7 @@ block_macs = Number(
     ],
 )
 
-
 most_at_once = 4 * n * n * apply(max, c_in + c, 2 * c)
-
 
 block_memory = Group(
     "Memory of the same block",
@@ -180,7 +177,6 @@ nin_costs = Group(
         " reads more channels; in the last one all three layers change.",
     ],
 )
-
 
 IMAGE_SIDE = 224
 POOLED = 96 * 26**2 + 256 * 12**2 + 384 * 5**2  # what the poolings write
@@ -466,7 +462,6 @@ fewer_parameters = Number(
         " c do the four blocks have?",
     ],
 )
-
 
 runs = Results(
     "Take out, put in, run",

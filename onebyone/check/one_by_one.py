@@ -235,11 +235,8 @@ as_conv = Custom(
 # --- What it costs ---------------------------------------------------------
 
 BOTTLENECK = {"c_in": 288, "r": 24, "c": 96, "k": 3, "n": 20}
-
-
 wide = k * k * c_in * c
 narrow = c_in * r + k * k * r * c
-
 
 bottleneck = Group(
     "The bottleneck",
@@ -586,7 +583,6 @@ can_do = Choice(
         "Write the matrix and the bias for those that seem possible.",
     ],
 )
-
 
 field = a + b - 1 + s * (c - 1)
 

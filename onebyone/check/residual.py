@@ -36,13 +36,9 @@ BLOCKS = {
     "n": (12, 16, 20, 32, 56),
 }
 
-
 branch_weights = 9 * c_in * c + 9 * c * c
 block_weights = branch_weights + c_in * c
-
-
 places = (n // 2) ** 2
-
 
 block_cost = Group(
     "Cost of a block with a projection",
@@ -174,10 +170,7 @@ residual_block = Module(
 
 NECK = {"c": 256, "m": 64}
 NECKS = {"c": (128, 192, 320, 384, 512), "m": (24, 32, 48, 80, 96)}
-
-
 neck = 2 * c * m + 9 * m * m
-
 
 bottleneck = Group(
     "Bottleneck arithmetic",

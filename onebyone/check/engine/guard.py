@@ -209,10 +209,7 @@ STATE = [
     (overrides._get_current_function_mode_stack, set_function_modes),
     (torch.get_num_threads, torch.set_num_threads),
     (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
-    (
-        torch.get_float32_matmul_precision,
-        torch.set_float32_matmul_precision,
-    ),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
     (autocast_depth, leave_autocast),
     (module_hooks, set_module_hooks),
 ]

@@ -56,8 +56,7 @@ forgot_input_channels = recurring(
     "Each output channel reads all of them.",
 )
 forgot_output_channels = recurring(
-    "You left out the output channels.",
-    "Each of them has kernels of its own.",
+    "You left out the output channels.", "Each of them has kernels of its own."
 )
 forgot_to_square = recurring(
     "You took the side of the kernel for its size.",
