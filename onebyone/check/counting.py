@@ -110,7 +110,6 @@ same_padding = Number(
 
 # --- One layer -------------------------------------------------------------
 
-LAYER = {"c_in": 24, "c": 40, "k": 5, "s": 3, "p": 2, "h": 30, "w": 50}
 weights = k * k * c_in * c
 parameters = c * (k * k * c_in + 1)
 area = positions(h, k, s, p) * positions(w, k, s, p)
@@ -168,7 +167,7 @@ layer_costs = Group(
             },
         ),
     },
-    LAYER,
+    {"c_in": 24, "c": 40, "k": 5, "s": 3, "p": 2, "h": 30, "w": 50},
     vary={
         "c_in": (16, 20, 28, 36),
         "c": (32, 48, 56),
@@ -245,8 +244,6 @@ conv_costs = Function(
 
 # --- Shared weights --------------------------------------------------------
 
-MAPS = {"c_in": 3, "c": 8, "k": 5, "n": 24}
-
 shared_weights = Group(
     "Without sharing",
     {
@@ -291,7 +288,7 @@ shared_weights = Group(
             },
         ),
     },
-    MAPS,
+    {"c_in": 3, "c": 8, "k": 5, "n": 24},
     vary={
         "c_in": (2, 4, 5),
         "c": (6, 7, 10, 12),
@@ -377,7 +374,7 @@ grouped_costs = Group(
 )
 
 
-def in_groups(X: Tensor, W: Tensor, b: Tensor, groups: int) -> Tensor:
+def in_groups(X: Tensor, W: Tensor, b: Tensor | None, groups: int) -> Tensor:
     return F.conv2d(X, W, b, groups=groups)
 
 

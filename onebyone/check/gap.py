@@ -204,9 +204,6 @@ gap_head = Module(
 
 # --- A fixed matrix --------------------------------------------------------
 
-MATRIX = {"c": 10, "h": 3, "w": 4}
-MATRICES = {"c": (5, 7, 8, 12, 20), "h": (4, 5, 6), "w": (7, 8, 9)}
-
 matrix_facts = Group(
     "The matrix in numbers",
     {
@@ -248,8 +245,8 @@ matrix_facts = Group(
             tolerance=1e-3,
         ),
     },
-    MATRIX,
-    vary=MATRICES,
+    {"c": 10, "h": 3, "w": 4},
+    vary={"c": (5, 7, 8, 12, 20), "h": (4, 5, 6), "w": (7, 8, 9)},
     hints=[
         "Write down the first row: which columns belong to the first map?",
         "There is a row for each average and a column for each pixel. In a"
@@ -296,8 +293,6 @@ averaging_matrix = Function(
 
 # --- Which sizes -----------------------------------------------------------
 
-FIRST = {"kernel": 11, "stride": 4}
-FIRSTS = {"kernel": (5, 6, 7, 9, 10, 12), "stride": (2, 3, 5)}
 kernel, stride = symbols("kernel stride")
 
 
@@ -348,8 +343,8 @@ input_sizes = Group(
             },
         ),
     },
-    FIRST,
-    vary=FIRSTS,
+    {"kernel": 11, "stride": 4},
+    vary={"kernel": (5, 6, 7, 9, 10, 12), "stride": (2, 3, 5)},
     hints=[
         "Go backwards. How large must a map be for a 3×3 window to fit once?"
         " And twice, with a stride of two?",
@@ -529,13 +524,6 @@ drawing = Custom(
 
 # --- One step to ten -------------------------------------------------------
 
-STEP = {"c": 384, "n": 5, "classes": 10}
-STEPS = {
-    "c": (192, 256, 320, 512),
-    "n": (4, 6, 7, 8),
-    "classes": (20, 37, 47, 62),
-}
-
 common_weights = 9 * c * classes + 2 * classes * classes
 paper_weights = 9 * c * c + c * c + c * classes
 
@@ -574,8 +562,12 @@ orders = Group(
             },
         ),
     },
-    STEP,
-    vary=STEPS,
+    {"c": 384, "n": 5, "classes": 10},
+    vary={
+        "c": (192, 256, 320, 512),
+        "n": (4, 6, 7, 8),
+        "classes": (20, 37, 47, 62),
+    },
     hints=[
         "Write down kernel, input and output channels of the three layers, in"
         " both orders.",
@@ -691,8 +683,6 @@ is_average = Custom(
     ],
 )
 
-GRADIENT = {"n": 7, "classes": 10}
-
 gradients = Group(
     "Where the gradient goes",
     {
@@ -735,7 +725,7 @@ gradients = Group(
             tolerance=1e-3,
         ),
     },
-    GRADIENT,
+    {"n": 7, "classes": 10},
     vary={"n": (5, 6, 8, 9, 12, 13), "classes": (17, 20, 37, 47, 62)},
     hints=[
         "Let one pixel grow by a little. Which scores change, and by how"
@@ -776,7 +766,6 @@ heads = Results(
     when_correct="One seed and few images: a sign, not a proof.",
 )
 
-STRIDES = {"strides": (4, 2, 2, 2)}
 (strides,) = symbols("strides")
 product = apply(math.prod, strides)
 first, last = (apply(operator.itemgetter(i), strides) for i in (0, -1))
@@ -784,7 +773,7 @@ first, last = (apply(operator.itemgetter(i), strides) for i in (0, -1))
 still = Number(
     "A shift that changes nothing",
     product,
-    STRIDES,
+    {"strides": (4, 2, 2, 2)},
     vary={
         "strides": (
             (3, 2, 2, 2),

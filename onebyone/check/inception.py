@@ -145,16 +145,6 @@ flat_features = Number(
 
 # --- Reduce first ----------------------------------------------------------
 
-ROW = {"c": 256, "c1": 128, "r3": 128, "c3": 192, "r5": 32, "c5": 96, "p": 64}
-ROWS = {
-    "c": (320, 480, 512, 528),
-    "c1": (112, 144, 160, 192),
-    "r3": (80, 96, 104, 176),
-    "c3": (208, 224, 240, 288),
-    "r5": (16, 24, 40, 48),
-    "p": (32, 56, 72),
-}
-
 c1, r3, c3, r5, c5, p = symbols("c1 r3 c3 r5 c5 p")
 kernels = 9 * r3 * c3 + 25 * r5 * c5  # the weights of the 3×3 and the 5×5
 naive_weights = c * (c1 + 9 * c3 + 25 * c5)
@@ -208,8 +198,15 @@ reduction = Group(
             },
         ),
     },
-    ROW,
-    vary=ROWS,
+    {"c": 256, "c1": 128, "r3": 128, "c3": 192, "r5": 32, "c5": 96, "p": 64},
+    vary={
+        "c": (320, 480, 512, 528),
+        "c1": (112, 144, 160, 192),
+        "r3": (80, 96, 104, 176),
+        "c3": (208, 224, 240, 288),
+        "r5": (16, 24, 40, 48),
+        "p": (32, 56, 72),
+    },
     hints=[
         "Go through the branches one by one: which channels does each layer"
         " read, which does it make, and how many positions does its kernel"
@@ -220,7 +217,6 @@ reduction = Group(
     ],
 )
 
-NECK = {"c": 192, "r": 16, "c_out": 64, "k": 3}
 neck_after = c * r + k * k * r * c_out
 
 bottleneck = Group(
@@ -256,7 +252,7 @@ bottleneck = Group(
             tolerance=6e-3,
         ),
     },
-    NECK,
+    {"c": 192, "r": 16, "c_out": 64, "k": 3},
     vary={"c": (160, 256, 320, 384), "r": (20, 24, 32), "c_out": (48, 80, 96)},
     hints=[
         "Two layers replace one. Count the weights of both.",

@@ -352,14 +352,13 @@ nin_3x3 = Group(
 
 # --- The last step and the first layer -------------------------------------
 
-LAST = {"c_in": 384, "classes": 10}
 reduced_at_once = block_count(c_in=c_in, c=classes, k=3)
 not_reduced = block_count(c_in=c_in, c=c_in, k=3)
 
 last_step = Number(
     "The paper's last block",
     10 * c_in * c_in + c_in * classes + 2 * c_in + classes,
-    LAST,
+    {"c_in": 384, "classes": 10},
     vary={"c_in": (192, 256, 320, 512), "classes": (20, 47, 62, 100)},
     mistakes={
         reduced_at_once: "This is the block that reduces to the classes at"

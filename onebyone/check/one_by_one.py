@@ -76,7 +76,7 @@ to_grey = Function(
 # --- A matrix product ------------------------------------------------------
 
 
-def as_conv2d(X: Tensor, W: Tensor, b: Tensor) -> Tensor:
+def as_conv2d(X: Tensor, W: Tensor, b: Tensor | None) -> Tensor:
     return F.conv2d(X, W[:, :, None, None], b)
 
 
@@ -234,7 +234,6 @@ as_conv = Custom(
 
 # --- What it costs ---------------------------------------------------------
 
-BOTTLENECK = {"c_in": 288, "r": 24, "c": 96, "k": 3, "n": 20}
 wide = k * k * c_in * c
 narrow = c_in * r + k * k * r * c
 
@@ -275,7 +274,7 @@ bottleneck = Group(
             tolerance=1e-3,
         ),
     },
-    BOTTLENECK,
+    {"c_in": 288, "r": 24, "c": 96, "k": 3, "n": 20},
     vary={
         "c_in": (240, 256, 320, 480),
         "r": (16, 32, 40),

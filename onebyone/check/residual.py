@@ -29,13 +29,6 @@ c, c_in, k, m, n = symbols("c c_in k m n")
 
 # --- A block with a projection ---------------------------------------------
 
-BLOCK = {"c_in": 48, "c": 80, "n": 28}
-BLOCKS = {
-    "c_in": (16, 24, 32, 64, 96),
-    "c": (40, 56, 72, 112, 128),
-    "n": (12, 16, 20, 32, 56),
-}
-
 branch_weights = 9 * c_in * c + 9 * c * c
 block_weights = branch_weights + c_in * c
 places = (n // 2) ** 2
@@ -83,8 +76,12 @@ block_cost = Group(
             },
         ),
     },
-    BLOCK,
-    vary=BLOCKS,
+    {"c_in": 48, "c": 80, "n": 28},
+    vary={
+        "c_in": (16, 24, 32, 64, 96),
+        "c": (40, 56, 72, 112, 128),
+        "n": (12, 16, 20, 32, 56),
+    },
     hints=[
         "There are three convolutions: two 3×3 and a 1×1. Write down the"
         " channels that each reads and writes.",
@@ -168,8 +165,6 @@ residual_block = Module(
 
 # --- The bottleneck --------------------------------------------------------
 
-NECK = {"c": 256, "m": 64}
-NECKS = {"c": (128, 192, 320, 384, 512), "m": (24, 32, 48, 80, 96)}
 neck = 2 * c * m + 9 * m * m
 
 bottleneck = Group(
@@ -215,8 +210,8 @@ bottleneck = Group(
             tolerance=3e-3,
         ),
     },
-    NECK,
-    vary=NECKS,
+    {"c": 256, "m": 64},
+    vary={"c": (128, 192, 320, 384, 512), "m": (24, 32, 48, 80, 96)},
     hints=[
         "Weights of a convolution: kernel area times input channels times"
         " output channels. Do it for all five layers.",
@@ -626,8 +621,6 @@ mended = Module(
 
 # --- Inception and residual ------------------------------------------------
 
-JOIN = {"c": 96}
-
 joins = Group(
     "Join by sum or by concatenation",
     {
@@ -666,7 +659,7 @@ joins = Group(
             },
         ),
     },
-    JOIN,
+    {"c": 96},
     vary={"c": (48, 64, 80, 128, 160, 192)},
     hints=[
         "What happens to the channel axis in `Y + X`, and what in"
@@ -798,8 +791,6 @@ degradation = Choice(
     ],
 )
 
-PATHS = {"n": 12, "k": 3}
-
 
 def up_to(n, k):
     return sum(math.comb(n, i) for i in range(k + 1))
@@ -851,7 +842,7 @@ paths = Group(
             },
         ),
     },
-    PATHS,
+    {"n": 12, "k": 3},
     vary={"n": (8, 9, 10, 11, 14, 15), "k": (4, 5)},
     hints=[
         "At each block a path goes through the branch or around it. With one"

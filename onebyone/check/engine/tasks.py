@@ -114,7 +114,7 @@ class Task:
             return verdicts.NOT_YET, message
         return verdicts.CORRECT, f"{remark or ''} {self.when_correct}"
 
-    def judge(self, *answers: object, **named: object) -> str | None:
+    def judge(self, *answers: Any, **named: Any) -> str | None:
         """Judge an answer; a remark on a right one may be returned.
 
         Raises NotYet or NotAttempted.
@@ -185,11 +185,14 @@ class Compared(Task):
         """
         raise NotImplementedError
 
-    def fault(self, mine: object, other: Callable) -> str | None:
-        """Return where an answer differs from what `other` makes, if so."""
+    def fault(self, *context: Any, **_: Any) -> str | None:
+        """Return where an answer differs from what a function makes, if so.
+
+        It gets both, and whatever else the check is called with.
+        """
         raise NotImplementedError
 
-    def remark(self, mine: object) -> str | None:
+    def remark(self, mine: Any) -> str | None:
         """Return what there is to say about a right answer."""
 
 
@@ -281,7 +284,7 @@ def as_float32(value: Fraction) -> Fraction | None:
     return None
 
 
-def number(answer: object) -> Fraction:
+def number(answer: Any) -> Fraction:
     """Return a real number, exactly; raise NotYet if it is not one."""
     if isinstance(answer, str | bytes):
         raise NotYet(
@@ -307,10 +310,11 @@ def number(answer: object) -> Fraction:
         raise NotYet(f"{show(answer)} is not a number.")
     if isinstance(answer, numbers.Complex) and answer.imag:
         raise NotYet(f"{show(answer)} is not a real number.")
+    real: Any = getattr(answer, "real", answer)
     try:
-        return Fraction(getattr(answer, "real", answer))
+        return Fraction(real)
     except TypeError:  # numpy's float32 and relatives
-        return Fraction(float(answer))
+        return Fraction(float(real))
     except (ValueError, OverflowError):
         raise NotYet(f"{show(answer)} is not finite.") from None
 
