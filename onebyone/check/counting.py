@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from onebyone.check.engine import (
+    CORRECT,
     Choice,
     Custom,
     Draw,
@@ -31,16 +32,14 @@ def positions(n, k, s, p):
 
 def along(side):
     """Return one side of the map, with the mistakes about it."""
-    return part(
-        positions(side, k, s, p),
-        {
-            (side + 2 * p - k) / s + 1: mistakes.did_not_round,
-            1 - (k - side - 2 * p) // s: mistakes.rounded_up,
-            (side + p - k) // s + 1: mistakes.padded_one_side,
-            positions(side, k, s, 0): mistakes.forgot_padding,
-            positions(side, k, s, p) - 1: mistakes.counted_steps,
-        },
-    )
+    return {
+        positions(side, k, s, p): CORRECT,
+        (side + 2 * p - k) / s + 1: mistakes.did_not_round,
+        1 - (k - side - 2 * p) // s: mistakes.rounded_up,
+        (side + p - k) // s + 1: mistakes.padded_one_side,
+        positions(side, k, s, 0): mistakes.forgot_padding,
+        positions(side, k, s, p) - 1: mistakes.counted_steps,
+    }
 
 
 output_size = Group(
@@ -119,53 +118,44 @@ activations = c * area
 layer_costs = Group(
     "The four costs of a layer",
     {
-        "parameters": part(
-            parameters,
-            {
-                weights: mistakes.forgot_biases,
-                activations: mistakes.activations_for_parameters,
-                parameters * area: mistakes.multiplied_by_positions,
-                weights + c_in: "You took one bias for each input channel. A"
-                " bias is added to a sum. How many sums are there at each"
-                " position?",
-                c_in * c * (k * k + 1): "You took a bias for each kernel. An"
-                " output channel sums over its kernels, and adds one bias.",
-                c * (k * k + 1): mistakes.forgot_input_channels,
-            },
-        ),
-        "macs": part(
-            macs,
-            {
-                2 * macs: mistakes.flops_for_macs,
-                k**2 * c**2 * area: mistakes.counted_depth_twice,
-                weights * activations: mistakes.counted_depth_twice,
-                weights * h * w: mistakes.took_input_positions,
-                parameters * area: mistakes.counted_biases_as_macs,
-                weights: mistakes.weights_for_macs,
-                k**2 * c * area: mistakes.forgot_input_channels,
-                k**2 * c_in * area: mistakes.forgot_output_channels,
-            },
-        ),
-        "flops": part(
-            2 * macs,
-            {
-                macs: mistakes.macs_for_flops,
-                4 * macs: "You doubled twice. Start from the MACs.",
-                2 * parameters * area: mistakes.counted_biases_as_macs,
-                macs / 2: "You divided where you should multiply. Which of"
-                " the two is the larger unit?",
-            },
-        ),
-        "activations": part(
-            activations,
-            {
-                4 * activations: mistakes.bytes_for_numbers,
-                area: mistakes.counted_one_map,
-                c_in * h * w: mistakes.input_for_activations,
-                c * h * w: "You left out the stride. At how many positions"
-                " does the kernel stand?",
-            },
-        ),
+        "parameters": {
+            parameters: CORRECT,
+            weights: mistakes.forgot_biases,
+            activations: mistakes.activations_for_parameters,
+            parameters * area: mistakes.multiplied_by_positions,
+            weights + c_in: "You took one bias for each input channel. A bias"
+            " is added to a sum. How many sums are there at each position?",
+            c_in * c * (k * k + 1): "You took a bias for each kernel. An"
+            " output channel sums over its kernels, and adds one bias.",
+            c * (k * k + 1): mistakes.forgot_input_channels,
+        },
+        "macs": {
+            macs: CORRECT,
+            2 * macs: mistakes.flops_for_macs,
+            k**2 * c**2 * area: mistakes.counted_depth_twice,
+            weights * activations: mistakes.counted_depth_twice,
+            weights * h * w: mistakes.took_input_positions,
+            parameters * area: mistakes.counted_biases_as_macs,
+            weights: mistakes.weights_for_macs,
+            k**2 * c * area: mistakes.forgot_input_channels,
+            k**2 * c_in * area: mistakes.forgot_output_channels,
+        },
+        "flops": {
+            2 * macs: CORRECT,
+            macs: mistakes.macs_for_flops,
+            4 * macs: "You doubled twice. Start from the MACs.",
+            2 * parameters * area: mistakes.counted_biases_as_macs,
+            macs / 2: "You divided where you should multiply. Which of the"
+            " two is the larger unit?",
+        },
+        "activations": {
+            activations: CORRECT,
+            4 * activations: mistakes.bytes_for_numbers,
+            area: mistakes.counted_one_map,
+            c_in * h * w: mistakes.input_for_activations,
+            c * h * w: "You left out the stride. At how many positions does"
+            " the kernel stand?",
+        },
     },
     {"c_in": 24, "c": 40, "k": 5, "s": 3, "p": 2, "h": 30, "w": 50},
     vary={
@@ -247,46 +237,39 @@ conv_costs = Function(
 shared_weights = Group(
     "Without sharing",
     {
-        "unshared": part(
-            n * n * parameters,
-            {
-                parameters: "This is the layer that shares its weights. Here"
-                " every position has its own kernels.",
-                n * n * weights: mistakes.forgot_biases.but(
-                    "They are not shared either."
-                ),
-                n * n * weights + c: "Your biases are still shared. Every"
-                " position has its own biases.",
-                n * n * (k * k * c_in + 1): mistakes.forgot_output_channels,
-            },
-        ),
-        "full": part(
-            (c_in * n * n + 1) * c * n * n,
-            {
-                c_in * n * n * c * n * n: mistakes.forgot_biases.but(
-                    "There is one for each output."
-                ),
-                (c_in * n * n + 1) * c: "Your layer makes one number for each"
-                " channel. It should make as many numbers as the maps have.",
-                (c_in * n * n + 1) * n * n: "Your layer makes a single map."
-                " How many maps does the convolution make?",
-                (n * n + 1) * c * n * n: "Your layer reads one input channel."
-                " It should read the whole image.",
-            },
-        ),
-        "macs_factor": part(
-            1,
-            {
-                n * n: "This is how much the weights grow. How many products"
-                " does one output value take, with and without sharing?",
-                1 / (n * n): "You turned the ratio of the weights around. How"
-                " many products does one output value take, with and without"
-                " sharing?",
-                n * n / (k * k): "This compares a fully connected layer with"
-                " a convolution. The unshared layer still looks at k×k"
-                " pixels.",
-            },
-        ),
+        "unshared": {
+            n * n * parameters: CORRECT,
+            parameters: "This is the layer that shares its weights. Here"
+            " every position has its own kernels.",
+            n * n * weights: mistakes.forgot_biases.but(
+                "They are not shared either."
+            ),
+            n * n * weights + c: "Your biases are still shared. Every"
+            " position has its own biases.",
+            n * n * (k * k * c_in + 1): mistakes.forgot_output_channels,
+        },
+        "full": {
+            (c_in * n * n + 1) * c * n * n: CORRECT,
+            c_in * n * n * c * n * n: mistakes.forgot_biases.but(
+                "There is one for each output."
+            ),
+            (c_in * n * n + 1) * c: "Your layer makes one number for each"
+            " channel. It should make as many numbers as the maps have.",
+            (c_in * n * n + 1) * n * n: "Your layer makes a single map. How"
+            " many maps does the convolution make?",
+            (n * n + 1) * c * n * n: "Your layer reads one input channel. It"
+            " should read the whole image.",
+        },
+        "macs_factor": {
+            1: CORRECT,
+            n * n: "This is how much the weights grow. How many products does"
+            " one output value take, with and without sharing?",
+            1 / (n * n): "You turned the ratio of the weights around. How"
+            " many products does one output value take, with and without"
+            " sharing?",
+            n * n / (k * k): "This compares a fully connected layer with a"
+            " convolution. The unshared layer still looks at k×k pixels.",
+        },
     },
     {"c_in": 3, "c": 8, "k": 5, "n": 24},
     vary={
@@ -329,35 +312,29 @@ group_weights = k * k * (c_in // g) * c
 grouped_costs = Group(
     "What groups save",
     {
-        "parameters": part(
-            group_weights + c,
-            {
-                c * (k * k * c_in + 1): mistakes.forgot_groups,
-                k * k * (c_in // g) * (c // g) + c: mistakes.counted_one_group,
-                c * (k * k * c_in + 1) / g: "You divided the biases too."
-                " There is still one for each output channel.",
-                group_weights: mistakes.forgot_biases,
-                c * (k * k * g + 1): "You took the number of groups for the"
-                " channels of one. How many input channels are in a group?",
-            },
-        ),
-        "macs": part(
-            group_weights * n * n,
-            {
-                k * k * c_in * c * n * n: mistakes.forgot_groups,
-                2 * (group_weights * n * n): mistakes.flops_for_macs,
-                group_weights // g * n * n: mistakes.counted_one_group,
-                (group_weights + c) * n * n: mistakes.counted_biases_as_macs,
-            },
-        ),
-        "activations": part(
-            c * n * n,
-            {
-                c // g * n * n: mistakes.counted_one_group,
-                c_in * n * n: mistakes.input_for_activations,
-                4 * (c * n * n): mistakes.bytes_for_numbers,
-            },
-        ),
+        "parameters": {
+            group_weights + c: CORRECT,
+            c * (k * k * c_in + 1): mistakes.forgot_groups,
+            k * k * (c_in // g) * (c // g) + c: mistakes.counted_one_group,
+            c * (k * k * c_in + 1) / g: "You divided the biases too. There is"
+            " still one for each output channel.",
+            group_weights: mistakes.forgot_biases,
+            c * (k * k * g + 1): "You took the number of groups for the"
+            " channels of one. How many input channels are in a group?",
+        },
+        "macs": {
+            group_weights * n * n: CORRECT,
+            k * k * c_in * c * n * n: mistakes.forgot_groups,
+            2 * (group_weights * n * n): mistakes.flops_for_macs,
+            group_weights // g * n * n: mistakes.counted_one_group,
+            (group_weights + c) * n * n: mistakes.counted_biases_as_macs,
+        },
+        "activations": {
+            c * n * n: CORRECT,
+            c // g * n * n: mistakes.counted_one_group,
+            c_in * n * n: mistakes.input_for_activations,
+            4 * (c * n * n): mistakes.bytes_for_numbers,
+        },
     },
     {"c_in": 48, "c": 96, "k": 3, "g": 6, "n": 14},
     vary={
@@ -458,43 +435,35 @@ NOT_ONE_SIDE = (
 doubling = Group(
     "Twice as much of everything",
     {
-        "channels_weights": part(
-            4,
-            {
-                2: "You doubled one side only." + NOT_ONE_SIDE,
-                1: "The weights do depend on the channels." + NOT_ONE_SIDE,
-                8: "You doubled once too often." + NOT_ONE_SIDE,
-            },
-        ),
-        "channels_activations": part(
-            2,
-            {
-                4: "A layer does not write its input channels. Activations"
-                " are counted at the output.",
-                1: "The layer writes more maps than before. How many more?",
-            },
-        ),
-        "sides_weights": part(
-            1,
-            {
-                4: "You let the weights grow with the map. Are there weights"
-                " for each position?",
-                2: "You let the weights grow with a side of the map. Are"
-                " there weights for each position?",
-            },
-        ),
-        "sides_macs": part(
-            4,
-            {
-                2: "You doubled one side only. Height and width both grow.",
-                1: mistakes.weights_for_macs,
-                16: "You let the weights grow with the map. Only the number"
-                " of positions changes.",
-            },
-        ),
+        "channels_weights": {
+            4: CORRECT,
+            2: "You doubled one side only." + NOT_ONE_SIDE,
+            1: "The weights do depend on the channels." + NOT_ONE_SIDE,
+            8: "You doubled once too often." + NOT_ONE_SIDE,
+        },
+        "channels_activations": {
+            2: CORRECT,
+            4: "A layer does not write its input channels. Activations are"
+            " counted at the output.",
+            1: "The layer writes more maps than before. How many more?",
+        },
+        "sides_weights": {
+            1: CORRECT,
+            4: "You let the weights grow with the map. Are there weights for"
+            " each position?",
+            2: "You let the weights grow with a side of the map. Are there"
+            " weights for each position?",
+        },
+        "sides_macs": {
+            4: CORRECT,
+            2: "You doubled one side only. Height and width both grow.",
+            1: mistakes.weights_for_macs,
+            16: "You let the weights grow with the map. Only the number of"
+            " positions changes.",
+        },
         "padding_macs": part(
-            (n + 2) ** 2 / n**2,
             {
+                (n + 2) ** 2 / n**2: CORRECT,
                 1: "The output is larger than before. At how many positions"
                 " does the kernel stand now?",
                 4: "You doubled the map. By how many pixels does a side grow"
@@ -579,60 +548,49 @@ def batch(state, per_image):
 training_memory = Group(
     "Memory of inference and training",
     {
-        "inference": part(
-            4 * worst_moment,
-            {
-                worst_moment: mistakes.numbers_for_bytes,
-                4 * a * n * n: mistakes.counted_one_stack,
-                4 * (1 + a) * n * n: mistakes.took_another_moment,
-                4 * kept: mistakes.kept_everything,
-                4 * net_parameters: mistakes.parameters_for_maps,
-            },
-        ),
-        "training": part(
-            4 * kept,
-            {
-                kept: mistakes.numbers_for_bytes,
-                4 * (kept - n**2): mistakes.forgot_to_keep_input,
-                4 * (2 * kept - n**2): mistakes.kept_before_relus,
-                4 * (kept + b * n**2 // 4): "You counted what the second ReLU"
-                " writes twice. Flattened, it is the input of the linear"
-                " layer, in the same memory.",
-                4 * (kept + classes): "You kept the scores too. No layer"
-                " needs its own scores again.",
-            },
-        ),
-        "adam": part(
-            adam_state,
-            {
-                4 * net_parameters: "This is four bytes for each parameter,"
-                " and training keeps more. Which numbers does it keep for"
-                " each parameter, and how many bytes does each take?",
-                8 * net_parameters: "You left out what Adam keeps. It has two"
-                " running means for each parameter.",
-                12 * net_parameters: "One number for each parameter is"
-                " missing. There are the parameter, its gradient and two"
-                " running means.",
-                adam_state - 16 * biases: mistakes.forgot_biases.but(
-                    "Biases are parameters too."
-                ),
-            },
-        ),
-        "batch": part(
-            batch(adam_state, 4 * kept),
-            {
-                batch(adam_state, 4 * kept) - 1: "With this batch the"
-                " activations still take less. The quotient lies between two"
-                " whole numbers.",
-                adam_state / (4 * kept): "A batch has a whole number of"
-                " images. Which is the first number that is large enough?",
-                batch(4 * net_parameters, 4 * kept): "You compared with the"
-                " parameters alone. Their gradients and Adam's numbers count"
-                " too.",
-                batch(adam_state, kept): "You compared bytes with numbers."
-                " How many bytes do the activations of one image take?",
-            },
-        ),
+        "inference": {
+            4 * worst_moment: CORRECT,
+            worst_moment: mistakes.numbers_for_bytes,
+            4 * a * n * n: mistakes.counted_one_stack,
+            4 * (1 + a) * n * n: mistakes.took_another_moment,
+            4 * kept: mistakes.kept_everything,
+            4 * net_parameters: mistakes.parameters_for_maps,
+        },
+        "training": {
+            4 * kept: CORRECT,
+            kept: mistakes.numbers_for_bytes,
+            4 * (kept - n**2): mistakes.forgot_to_keep_input,
+            4 * (2 * kept - n**2): mistakes.kept_before_relus,
+            4 * (kept + b * n**2 // 4): "You counted what the second ReLU"
+            " writes twice. Flattened, it is the input of the linear layer,"
+            " in the same memory.",
+            4 * (kept + classes): "You kept the scores too. No layer needs"
+            " its own scores again.",
+        },
+        "adam": {
+            adam_state: CORRECT,
+            4 * net_parameters: "This is four bytes for each parameter, and"
+            " training keeps more. Which numbers does it keep for each"
+            " parameter, and how many bytes does each take?",
+            8 * net_parameters: "You left out what Adam keeps. It has two"
+            " running means for each parameter.",
+            12 * net_parameters: "One number for each parameter is missing."
+            " There are the parameter, its gradient and two running means.",
+            adam_state - 16 * biases: mistakes.forgot_biases.but(
+                "Biases are parameters too."
+            ),
+        },
+        "batch": {
+            batch(adam_state, 4 * kept): CORRECT,
+            batch(adam_state, 4 * kept) - 1: "With this batch the activations"
+            " still take less. The quotient lies between two whole numbers.",
+            adam_state / (4 * kept): "A batch has a whole number of images."
+            " Which is the first number that is large enough?",
+            batch(4 * net_parameters, 4 * kept): "You compared with the"
+            " parameters alone. Their gradients and Adam's numbers count too.",
+            batch(adam_state, kept): "You compared bytes with numbers. How"
+            " many bytes do the activations of one image take?",
+        },
     },
     NET,
     vary=NETS,

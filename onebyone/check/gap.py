@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onebyone.check.engine import (
+    CORRECT,
     Array,
     Choice,
     Custom,
@@ -41,36 +42,31 @@ HEADS = {
 head_parameters = Group(
     "Parameters of two heads",
     {
-        "flatten": part(
-            classes * (c * n * n + 1),
-            {
-                classes * c * n * n: mistakes.forgot_biases.but(
-                    "A linear layer has one for each output."
-                ),
-                classes * (c + 1): "You gave the linear layer one input for"
-                " each map. Flattening keeps every pixel of every map.",
-                classes * (c * n + 1): mistakes.counted_one_row,
-                c * n * n * (classes + 1): "You gave every input a bias. The"
-                " biases belong to the outputs.",
-                c * n * n: "This is the number of inputs. Each of them is"
-                " connected to every output.",
-            },
-        ),
-        "average": part(
-            classes * (c + 1),
-            {
-                classes * c: mistakes.forgot_biases.but(
-                    "A linear layer has one for each output."
-                ),
-                classes * (c * n * n + 1): "You connected the linear layer to"
-                " every pixel. How many numbers does the average leave of a"
-                " map?",
-                classes * (c + 1) + c * n * n: "You gave the average"
-                " parameters. Its weights are fixed; nobody trains them.",
-                0: "The average has no parameters, but the linear layer does."
-                " Count the layer after it.",
-            },
-        ),
+        "flatten": {
+            classes * (c * n * n + 1): CORRECT,
+            classes * c * n * n: mistakes.forgot_biases.but(
+                "A linear layer has one for each output."
+            ),
+            classes * (c + 1): "You gave the linear layer one input for each"
+            " map. Flattening keeps every pixel of every map.",
+            classes * (c * n + 1): mistakes.counted_one_row,
+            c * n * n * (classes + 1): "You gave every input a bias. The"
+            " biases belong to the outputs.",
+            c * n * n: "This is the number of inputs. Each of them is"
+            " connected to every output.",
+        },
+        "average": {
+            classes * (c + 1): CORRECT,
+            classes * c: mistakes.forgot_biases.but(
+                "A linear layer has one for each output."
+            ),
+            classes * (c * n * n + 1): "You connected the linear layer to"
+            " every pixel. How many numbers does the average leave of a map?",
+            classes * (c + 1) + c * n * n: "You gave the average parameters."
+            " Its weights are fixed; nobody trains them.",
+            0: "The average has no parameters, but the linear layer does."
+            " Count the layer after it.",
+        },
     },
     HEAD,
     vary=HEADS,
@@ -86,30 +82,26 @@ head_parameters = Group(
 head_macs = Group(
     "MACs of two orders",
     {
-        "average_first": part(
-            c * classes,
-            {
-                c * classes * n * n: "You let the linear layer work at every"
-                " place. How many places does the average leave?",
-                2 * c * classes: mistakes.flops_for_macs,
-                (c + 1) * classes: mistakes.counted_biases_as_macs,
-                c * n * n + c * classes: "You counted the additions of the"
-                " average. Without a multiplication they are not MACs.",
-            },
-        ),
-        "average_last": part(
-            c * classes * n * n,
-            {
-                c * classes: "You let the 1×1 convolution work at a single"
-                " place. Here it comes before the average.",
-                2 * c * classes * n * n: mistakes.flops_for_macs,
-                (c + 1) * classes * n * n: mistakes.counted_biases_as_macs,
-                (c + 1) * classes * n * n + classes: "You counted the biases"
-                " and the division of the average. Only the convolution"
-                " multiplies by weights.",
-                c * classes * n: mistakes.counted_one_row,
-            },
-        ),
+        "average_first": {
+            c * classes: CORRECT,
+            c * classes * n * n: "You let the linear layer work at every"
+            " place. How many places does the average leave?",
+            2 * c * classes: mistakes.flops_for_macs,
+            (c + 1) * classes: mistakes.counted_biases_as_macs,
+            c * n * n + c * classes: "You counted the additions of the"
+            " average. Without a multiplication they are not MACs.",
+        },
+        "average_last": {
+            c * classes * n * n: CORRECT,
+            c * classes: "You let the 1×1 convolution work at a single place."
+            " Here it comes before the average.",
+            2 * c * classes * n * n: mistakes.flops_for_macs,
+            (c + 1) * classes * n * n: mistakes.counted_biases_as_macs,
+            (c + 1) * classes * n * n + classes: "You counted the biases and"
+            " the division of the average. Only the convolution multiplies by"
+            " weights.",
+            c * classes * n: mistakes.counted_one_row,
+        },
     },
     HEAD,
     vary=HEADS,
@@ -219,21 +211,19 @@ matrix_facts = Group(
                 " many numbers should come out?",
             },
         ),
-        "not_zero": part(
-            c * h * w,
-            {
-                c * c * h * w: "These are all entries. A map's average does"
-                " not look at other maps.",
-                h * w: "This is one row. There is a row for each map.",
-                c: "You have one entry in each row. How many pixels take part"
-                " in one average?",
-                c * c * h * w - c * h * w: "These are the zeros. The question"
-                " is about the others.",
-            },
-        ),
+        "not_zero": {
+            c * h * w: CORRECT,
+            c * c * h * w: "These are all entries. A map's average does not"
+            " look at other maps.",
+            h * w: "This is one row. There is a row for each map.",
+            c: "You have one entry in each row. How many pixels take part in"
+            " one average?",
+            c * c * h * w - c * h * w: "These are the zeros. The question is"
+            " about the others.",
+        },
         "entry": part(
-            1 / (h * w),
             {
+                1 / (h * w): CORRECT,
                 1: mistakes.took_sum,
                 1 / (c * h * w): "You divided by the pixels of all maps. Each"
                 " average is taken over one map.",
@@ -308,40 +298,34 @@ smallest, smallest_double = needed(), needed(last=2)
 input_sizes = Group(
     "Which sizes NiN takes",
     {
-        "smallest": part(
-            smallest,
-            {
-                needed(pools=2): "You went back through two pooling layers."
-                " There are three.",
-                smallest + stride: "You took a step for each position of the"
-                " first kernel. The first position needs no step.",
-                7 * stride + kernel: "You assumed that the pooling layers"
-                " halve the maps exactly. Their windows have three pixels and"
-                " a stride of two, so each needs a map of three to make one"
-                " pixel.",
-                8 * stride: "You multiplied the strides. The kernels need"
-                " room too.",
-                kernel: "The first kernel fits, but then its map has a single"
-                " pixel. What do the pooling layers need?",
-                smallest - 1: "At this size a layer has nothing left to work"
-                " on. You are one pixel short.",
-            },
-        ),
-        "largest_single": part(
-            smallest_double - 1,
-            {
-                smallest_double: "Here the last maps are two pixels wide for"
-                " the first time. The question is about the last size before"
-                " that.",
-                smallest: "This is the smallest size that runs. Layers round"
-                " down, so some larger sizes give the same.",
-                smallest + stride - 1: "You looked at the rounding of the"
-                " first layer alone. The pooling layers round down as well.",
-                smallest_double - stride: "You left out the remainder in the"
-                " first layer. It rounds down, so a few more pixels change"
-                " nothing.",
-            },
-        ),
+        "smallest": {
+            smallest: CORRECT,
+            needed(pools=2): "You went back through two pooling layers. There"
+            " are three.",
+            smallest + stride: "You took a step for each position of the"
+            " first kernel. The first position needs no step.",
+            7 * stride + kernel: "You assumed that the pooling layers halve"
+            " the maps exactly. Their windows have three pixels and a stride"
+            " of two, so each needs a map of three to make one pixel.",
+            8 * stride: "You multiplied the strides. The kernels need room"
+            " too.",
+            kernel: "The first kernel fits, but then its map has a single"
+            " pixel. What do the pooling layers need?",
+            smallest - 1: "At this size a layer has nothing left to work on."
+            " You are one pixel short.",
+        },
+        "largest_single": {
+            smallest_double - 1: CORRECT,
+            smallest_double: "Here the last maps are two pixels wide for the"
+            " first time. The question is about the last size before that.",
+            smallest: "This is the smallest size that runs. Layers round"
+            " down, so some larger sizes give the same.",
+            smallest + stride - 1: "You looked at the rounding of the first"
+            " layer alone. The pooling layers round down as well.",
+            smallest_double - stride: "You left out the remainder in the"
+            " first layer. It rounds down, so a few more pixels change"
+            " nothing.",
+        },
     },
     {"kernel": 11, "stride": 4},
     vary={"kernel": (5, 6, 7, 9, 10, 12), "stride": (2, 3, 5)},
@@ -529,16 +513,14 @@ paper_weights = 9 * c * c + c * c + c * classes
 
 
 def macs_of(weights, other):
-    return part(
-        weights * n * n,
-        {
-            weights: mistakes.weights_for_macs,
-            2 * weights * n * n: mistakes.flops_for_macs,
-            other * n * n: "This is the other order. In the common order the"
-            " 3×3 reduces; in the paper's, the last 1×1 does.",
-            weights * (n - 2) ** 2: mistakes.maps_shrink,
-        },
-    )
+    return {
+        weights * n * n: CORRECT,
+        weights: mistakes.weights_for_macs,
+        2 * weights * n * n: mistakes.flops_for_macs,
+        other * n * n: "This is the other order. In the common order the 3×3"
+        " reduces; in the paper's, the last 1×1 does.",
+        weights * (n - 2) ** 2: mistakes.maps_shrink,
+    }
 
 
 orders = Group(
@@ -546,21 +528,18 @@ orders = Group(
     {
         "common": macs_of(common_weights, paper_weights),
         "paper": macs_of(paper_weights, common_weights),
-        "lost": part(
-            9 * c - classes,
-            {
-                c - classes: "You looked at one pixel. A 3×3 convolution sees"
-                " more pixels.",
-                classes: "This is how many survive. The question is how many"
-                " do not.",
-                9 * c: "This is all that it sees. Some directions survive.",
-                9 * c - c: "This is how many are lost in the paper's order."
-                " To how many numbers does the common 3×3 reduce?",
-                (c - classes) * n * n: "You counted the values of whole maps."
-                " The question is about one place: what goes in, what comes"
-                " out?",
-            },
-        ),
+        "lost": {
+            9 * c - classes: CORRECT,
+            c - classes: "You looked at one pixel. A 3×3 convolution sees"
+            " more pixels.",
+            classes: "This is how many survive. The question is how many do"
+            " not.",
+            9 * c: "This is all that it sees. Some directions survive.",
+            9 * c - c: "This is how many are lost in the paper's order. To"
+            " how many numbers does the common 3×3 reduce?",
+            (c - classes) * n * n: "You counted the values of whole maps. The"
+            " question is about one place: what goes in, what comes out?",
+        },
     },
     {"c": 384, "n": 5, "classes": 10},
     vary={
@@ -686,33 +665,26 @@ is_average = Custom(
 gradients = Group(
     "Where the gradient goes",
     {
-        "average": part(
-            classes * n * n,
-            {
-                n * n: mistakes.counted_one_map.but(
-                    "Every class has its own map."
-                ),
-                classes: "These are the places that a maximum reaches. In an"
-                " average, every place has its share.",
-                classes * n: mistakes.counted_one_row,
-            },
-        ),
-        "maximum": part(
-            classes,
-            {
-                classes * n * n: "These are all places. Move a pixel that is"
-                " not the largest of its map a little: does the maximum"
-                " change?",
-                1: mistakes.counted_one_map.but(
-                    "Every class has its own map."
-                ),
-                n * n: "You counted the places of one map. How many of them"
-                " are the maximum of a map?",
-            },
-        ),
+        "average": {
+            classes * n * n: CORRECT,
+            n * n: mistakes.counted_one_map.but(
+                "Every class has its own map."
+            ),
+            classes: "These are the places that a maximum reaches. In an"
+            " average, every place has its share.",
+            classes * n: mistakes.counted_one_row,
+        },
+        "maximum": {
+            classes: CORRECT,
+            classes * n * n: "These are all places. Move a pixel that is not"
+            " the largest of its map a little: does the maximum change?",
+            1: mistakes.counted_one_map.but("Every class has its own map."),
+            n * n: "You counted the places of one map. How many of them are"
+            " the maximum of a map?",
+        },
         "share": part(
-            1 / (n * n),
             {
+                1 / (n * n): CORRECT,
                 1: "This is the share of a place under the maximum. How much"
                 " does the average grow if one pixel grows by one?",
                 1 / n: "You divided by one side of the map. The map has a"
@@ -790,11 +762,11 @@ still = Number(
         " stride samples its input on a grid.",
         apply(sum, strides): "You added the strides. A step of a later layer"
         " is as many steps of the layers before it.",
-        first: "This is enough for the first layer. The layers after it"
-        " have strides too.",
+        first: "This is enough for the first layer. The layers after it have"
+        " strides too.",
         product // first: "You left out the first layer. It has a stride too.",
-        product // last: "You left out the last pooling layer. It has"
-        " a stride too.",
+        product // last: "You left out the last pooling layer. It has a"
+        " stride too.",
         2 * product: "So large a shift changes nothing, but neither does a"
         " smaller one. By how much must an image move for the last maps to"
         " move by a single pixel?",

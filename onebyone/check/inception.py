@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from onebyone import cost, models
 from onebyone.check.engine import (
+    CORRECT,
     Choice,
     Custom,
     Draw,
@@ -153,50 +154,43 @@ reduced_weights = c * (c1 + r3 + r5 + p) + kernels
 reduction = Group(
     "A block, naive and reduced",
     {
-        "naive": part(
-            naive_weights,
-            {
-                c * (c1 + 3 * c3 + 5 * c5): mistakes.forgot_to_square,
-                naive_weights + c * p: mistakes.counted_projection,
-                naive_weights + 9 * c * c: "You gave the pooling weights. It"
-                " takes the largest of nine values and learns nothing.",
-                c * c1 + kernels: "Your 3×3 and 5×5 read reduced channels. In"
-                " the naive form they read the block's input.",
-                naive_weights + c1 + c3 + c5: mistakes.counted_biases,
-            },
-        ),
-        "reduced": part(
-            reduced_weights,
-            {
-                c * (c1 + p) + kernels: mistakes.forgot_1x1s,
-                reduced_weights - c * p: "You left out the projection. How"
-                " many layers of the block read its input?",
-                naive_weights + c * (r3 + r5 + p): mistakes.reads_first_input,
-                reduced_weights
-                - 6 * r3 * c3
-                - 20 * r5 * c5: mistakes.forgot_to_square,
-                reduced_weights
-                + c1
-                + r3
-                + c3
-                + r5
-                + c5
-                + p: mistakes.counted_biases,
-            },
-        ),
-        "maps": part(
-            c + c1 + c3 + c5,
-            {
-                c1 + c3 + c5: "You left out what the pooling passes on. It"
-                " has no weights, but it has channels.",
-                c1 + c3 + c5 + p: "That is what the *reduced* block passes"
-                " on. Without a projection, how many channels leave the"
-                " pooling?",
-                c + c1 + c3 + c5 + p: mistakes.counted_projection,
-                c: "You kept the channels of the input. They leave through"
-                " the pooling; what do the others add?",
-            },
-        ),
+        "naive": {
+            naive_weights: CORRECT,
+            c * (c1 + 3 * c3 + 5 * c5): mistakes.forgot_to_square,
+            naive_weights + c * p: mistakes.counted_projection,
+            naive_weights + 9 * c * c: "You gave the pooling weights. It"
+            " takes the largest of nine values and learns nothing.",
+            c * c1 + kernels: "Your 3×3 and 5×5 read reduced channels. In the"
+            " naive form they read the block's input.",
+            naive_weights + c1 + c3 + c5: mistakes.counted_biases,
+        },
+        "reduced": {
+            reduced_weights: CORRECT,
+            c * (c1 + p) + kernels: mistakes.forgot_1x1s,
+            reduced_weights - c * p: "You left out the projection. How many"
+            " layers of the block read its input?",
+            naive_weights + c * (r3 + r5 + p): mistakes.reads_first_input,
+            reduced_weights
+            - 6 * r3 * c3
+            - 20 * r5 * c5: mistakes.forgot_to_square,
+            reduced_weights
+            + c1
+            + r3
+            + c3
+            + r5
+            + c5
+            + p: mistakes.counted_biases,
+        },
+        "maps": {
+            c + c1 + c3 + c5: CORRECT,
+            c1 + c3 + c5: "You left out what the pooling passes on. It has no"
+            " weights, but it has channels.",
+            c1 + c3 + c5 + p: "That is what the *reduced* block passes on."
+            " Without a projection, how many channels leave the pooling?",
+            c + c1 + c3 + c5 + p: mistakes.counted_projection,
+            c: "You kept the channels of the input. They leave through the"
+            " pooling; what do the others add?",
+        },
     },
     {"c": 256, "c1": 128, "r3": 128, "c3": 192, "r5": 32, "c5": 96, "p": 64},
     vary={
@@ -222,27 +216,23 @@ neck_after = c * r + k * k * r * c_out
 bottleneck = Group(
     "What a bottleneck saves",
     {
-        "before": part(
-            k * k * c * c_out,
-            {
-                c * c_out: "You counted a 1×1 kernel. How many positions does"
-                " a 3×3 have?",
-                k * c * c_out: mistakes.forgot_to_square,
-                (k * k * c + 1) * c_out: mistakes.counted_biases,
-            },
-        ),
-        "after": part(
-            neck_after,
-            {
-                k * k * r * c_out: mistakes.forgot_1x1,
-                c * r: mistakes.counted_1x1_alone,
-                c * r + k * k * c * c_out: mistakes.reads_first_input,
-                neck_after + r + c_out: mistakes.counted_biases,
-            },
-        ),
+        "before": {
+            k * k * c * c_out: CORRECT,
+            c * c_out: "You counted a 1×1 kernel. How many positions does a"
+            " 3×3 have?",
+            k * c * c_out: mistakes.forgot_to_square,
+            (k * k * c + 1) * c_out: mistakes.counted_biases,
+        },
+        "after": {
+            neck_after: CORRECT,
+            k * k * r * c_out: mistakes.forgot_1x1,
+            c * r: mistakes.counted_1x1_alone,
+            c * r + k * k * c * c_out: mistakes.reads_first_input,
+            neck_after + r + c_out: mistakes.counted_biases,
+        },
         "factor": part(
-            k * k * c * c_out / neck_after,
             {
+                k * k * c * c_out / neck_after: CORRECT,
                 c / r: mistakes.forgot_1x1,
                 neck_after / (k * k * c * c_out): mistakes.turned_around,
                 1 - neck_after / (k * k * c * c_out): "This is the share that"

@@ -6,6 +6,7 @@ from torch import nn
 
 from onebyone import cost, models
 from onebyone.check.engine import (
+    CORRECT,
     Choice,
     Custom,
     Group,
@@ -15,7 +16,6 @@ from onebyone.check.engine import (
     apply,
     mistakes,
     notebook,
-    part,
     symbols,
 )
 
@@ -88,27 +88,23 @@ most_at_once = 4 * n * n * apply(max, c_in + c, 2 * c)
 block_memory = Group(
     "Memory of the same block",
     {
-        "inference": part(
-            most_at_once,
-            {
-                most_at_once // 4: mistakes.numbers_for_bytes,
-                4 * c * n * n: mistakes.counted_one_stack,
-                4 * (c_in + c) * n * n: mistakes.took_another_moment,
-                12 * c * n * n: mistakes.kept_everything,
-                4 * block_count: mistakes.parameters_for_maps,
-            },
-        ),
-        "training": part(
-            4 * (c_in + 3 * c) * n * n,
-            {
-                (c_in + 3 * c) * n * n: mistakes.numbers_for_bytes,
-                12 * c * n * n: mistakes.forgot_to_keep_input,
-                4 * (c_in + 6 * c) * n * n: mistakes.kept_before_relus,
-                most_at_once: mistakes.inference_for_training,
-                4 * (c_in + 2 * c) * n * n: "You left out what the last ReLU"
-                " writes. A ReLU needs to know where it was positive.",
-            },
-        ),
+        "inference": {
+            most_at_once: CORRECT,
+            most_at_once // 4: mistakes.numbers_for_bytes,
+            4 * c * n * n: mistakes.counted_one_stack,
+            4 * (c_in + c) * n * n: mistakes.took_another_moment,
+            12 * c * n * n: mistakes.kept_everything,
+            4 * block_count: mistakes.parameters_for_maps,
+        },
+        "training": {
+            4 * (c_in + 3 * c) * n * n: CORRECT,
+            (c_in + 3 * c) * n * n: mistakes.numbers_for_bytes,
+            12 * c * n * n: mistakes.forgot_to_keep_input,
+            4 * (c_in + 6 * c) * n * n: mistakes.kept_before_relus,
+            most_at_once: mistakes.inference_for_training,
+            4 * (c_in + 2 * c) * n * n: "You left out what the last ReLU"
+            " writes. A ReLU needs to know where it was positive.",
+        },
     },
     BLOCK,
     vary=BLOCKS,
@@ -140,33 +136,29 @@ def total(count, c_in=c_in, classes=classes):
 nin_costs = Group(
     "NiN for colour images and more classes",
     {
-        "parameters": part(
-            total(block_count),
-            {
-                total(block_count, c_in=1): mistakes.took_grey_image,
-                total(block_count, classes=10): "Your network still has ten"
-                " classes. Which layers depend on the number of classes?",
-                total(block_count, classes=10)
-                + (classes - 10) * (9 * 384 + 1): "In the last block you"
-                " changed the 3×3 alone. Its 1×1 convolutions have as many"
-                " channels as there are classes.",
-                total(without_1x1_biases): mistakes.forgot_1x1_biases,
-                total(weights): mistakes.forgot_biases,
-            },
-        ),
-        "macs": part(
-            total(macs_of_block),
-            {
-                2 * total(macs_of_block): mistakes.flops_for_macs,
-                total(macs_with_biases): mistakes.counted_biases_as_macs,
-                total(first_weights * n * n): mistakes.forgot_1x1s,
-                total(macs_of_block, c_in=1): mistakes.took_grey_image,
-                total(macs_of_block)
-                + (121 * c_in * 96 + 2 * 96 * 96) * (55**2 - 54**2): "Your"
-                " first maps are a pixel too large. A division that leaves a"
-                " remainder is rounded down.",
-            },
-        ),
+        "parameters": {
+            total(block_count): CORRECT,
+            total(block_count, c_in=1): mistakes.took_grey_image,
+            total(block_count, classes=10): "Your network still has ten"
+            " classes. Which layers depend on the number of classes?",
+            total(block_count, classes=10)
+            + (classes - 10) * (9 * 384 + 1): "In the last block you changed"
+            " the 3×3 alone. Its 1×1 convolutions have as many channels as"
+            " there are classes.",
+            total(without_1x1_biases): mistakes.forgot_1x1_biases,
+            total(weights): mistakes.forgot_biases,
+        },
+        "macs": {
+            total(macs_of_block): CORRECT,
+            2 * total(macs_of_block): mistakes.flops_for_macs,
+            total(macs_with_biases): mistakes.counted_biases_as_macs,
+            total(first_weights * n * n): mistakes.forgot_1x1s,
+            total(macs_of_block, c_in=1): mistakes.took_grey_image,
+            total(macs_of_block)
+            + (121 * c_in * 96 + 2 * 96 * 96) * (55**2 - 54**2): "Your first"
+            " maps are a pixel too large. A division that leaves a remainder"
+            " is rounded down.",
+        },
     },
     NIN,
     vary=NINS,
@@ -197,29 +189,24 @@ largest_moment = 4 * (
 nin_memory = Group(
     "Memory of the same network",
     {
-        "inference": part(
-            largest_moment,
-            {
-                largest_moment // 4: mistakes.numbers_for_bytes,
-                4 * FIRST_MAPS: mistakes.counted_one_stack,
-                kept(index=0): mistakes.kept_everything,
-                4 * total(block_count): mistakes.parameters_for_maps,
-                4 * (FIRST_MAPS + 96 * 26**2): mistakes.took_another_moment,
-            },
-        ),
-        "training": part(
-            kept(),
-            {
-                kept(index=0): "You left out the indices. A pooling must"
-                " remember which value was the largest.",
-                kept(pooled=0): "You counted eight bytes for each number that"
-                " a pooling writes. There are the number itself and its"
-                " index.",
-                kept(image=0): mistakes.forgot_to_keep_input,
-                kept(relus=2): mistakes.kept_before_relus,
-                largest_moment: mistakes.inference_for_training,
-            },
-        ),
+        "inference": {
+            largest_moment: CORRECT,
+            largest_moment // 4: mistakes.numbers_for_bytes,
+            4 * FIRST_MAPS: mistakes.counted_one_stack,
+            kept(index=0): mistakes.kept_everything,
+            4 * total(block_count): mistakes.parameters_for_maps,
+            4 * (FIRST_MAPS + 96 * 26**2): mistakes.took_another_moment,
+        },
+        "training": {
+            kept(): CORRECT,
+            kept(index=0): "You left out the indices. A pooling must remember"
+            " which value was the largest.",
+            kept(pooled=0): "You counted eight bytes for each number that a"
+            " pooling writes. There are the number itself and its index.",
+            kept(image=0): mistakes.forgot_to_keep_input,
+            kept(relus=2): mistakes.kept_before_relus,
+            largest_moment: mistakes.inference_for_training,
+        },
     },
     NIN,
     vary=NINS,
@@ -314,33 +301,29 @@ one_3x3 = first_weights + 10 * c * c
 nin_3x3 = Group(
     "What the 3×3 convolutions cost",
     {
-        "parameters": part(
-            of_paper(weights_3x3 + 3 * c),
-            {
-                of_paper(weights_3x3): mistakes.forgot_biases.but(
-                    "Their number does not change, but they are still there."
-                ),
-                of_paper(one_3x3 + 3 * c): "You replaced one 1×1 convolution"
-                " of each block. Replace both.",
-                9 * of_paper(block_count): "You multiplied the whole network"
-                " by nine. Which of its layers had a 1×1 kernel?",
-                of_paper(weights_3x3 + 19 * c): "You multiplied the biases"
-                " too. A larger kernel has no more biases than a small one.",
-            },
-        ),
-        "macs": part(
-            of_paper(weights_3x3 * n * n),
-            {
-                2 * of_paper(weights_3x3 * n * n): mistakes.flops_for_macs,
-                of_paper(one_3x3 * n * n): "You replaced one 1×1 convolution"
-                " of each block. Replace both.",
-                9 * of_paper(macs_of_block): "You multiplied the whole"
-                " network by nine. Which of its layers had a 1×1 kernel?",
-                of_paper(n * n * (weights_3x3 + 3 * c)): (
-                    mistakes.counted_biases_as_macs
-                ),
-            },
-        ),
+        "parameters": {
+            of_paper(weights_3x3 + 3 * c): CORRECT,
+            of_paper(weights_3x3): mistakes.forgot_biases.but(
+                "Their number does not change, but they are still there."
+            ),
+            of_paper(one_3x3 + 3 * c): "You replaced one 1×1 convolution of"
+            " each block. Replace both.",
+            9 * of_paper(block_count): "You multiplied the whole network by"
+            " nine. Which of its layers had a 1×1 kernel?",
+            of_paper(weights_3x3 + 19 * c): "You multiplied the biases too. A"
+            " larger kernel has no more biases than a small one.",
+        },
+        "macs": {
+            of_paper(weights_3x3 * n * n): CORRECT,
+            2 * of_paper(weights_3x3 * n * n): mistakes.flops_for_macs,
+            of_paper(one_3x3 * n * n): "You replaced one 1×1 convolution of"
+            " each block. Replace both.",
+            9 * of_paper(macs_of_block): "You multiplied the whole network by"
+            " nine. Which of its layers had a 1×1 kernel?",
+            of_paper(n * n * (weights_3x3 + 3 * c)): (
+                mistakes.counted_biases_as_macs
+            ),
+        },
     },
     hints=[
         "Each 1×1 layer gets nine times as many weights; nothing else"

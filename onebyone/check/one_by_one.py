@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onebyone.check.engine import (
+    CORRECT,
     Choice,
     Custom,
     Draw,
@@ -240,32 +241,28 @@ narrow = c_in * r + k * k * r * c
 bottleneck = Group(
     "The bottleneck",
     {
-        "weights": part(
-            narrow,
-            {
-                k * k * r * c: mistakes.forgot_1x1,
-                c_in * r: mistakes.counted_1x1_alone,
-                k * k * r * (c_in + c): mistakes.enlarged_1x1,
-                c_in * r + k * k * c_in * c: mistakes.reads_first_input,
-                narrow + r + c: mistakes.counted_biases,
-            },
-        ),
-        "macs": part(
-            narrow * n**2,
-            {
-                2 * narrow * n**2: mistakes.flops_for_macs,
-                k * k * r * c * n * n: mistakes.forgot_1x1,
-                n * n * (c_in * r * r + k * k * r * c * c): (
-                    mistakes.counted_depth_twice
-                ),
-                wide * n**2: "These are the MACs without the bottleneck. Add"
-                " up the two layers that replace it.",
-                narrow * n: mistakes.counted_one_row,
-            },
-        ),
+        "weights": {
+            narrow: CORRECT,
+            k * k * r * c: mistakes.forgot_1x1,
+            c_in * r: mistakes.counted_1x1_alone,
+            k * k * r * (c_in + c): mistakes.enlarged_1x1,
+            c_in * r + k * k * c_in * c: mistakes.reads_first_input,
+            narrow + r + c: mistakes.counted_biases,
+        },
+        "macs": {
+            narrow * n**2: CORRECT,
+            2 * narrow * n**2: mistakes.flops_for_macs,
+            k * k * r * c * n * n: mistakes.forgot_1x1,
+            n * n * (c_in * r * r + k * k * r * c * c): (
+                mistakes.counted_depth_twice
+            ),
+            wide * n**2: "These are the MACs without the bottleneck. Add up"
+            " the two layers that replace it.",
+            narrow * n: mistakes.counted_one_row,
+        },
         "factor": part(
-            wide / narrow,
             {
+                wide / narrow: CORRECT,
                 c_in / r: mistakes.forgot_1x1,
                 narrow / wide: mistakes.turned_around,
                 k * k * c / r: mistakes.counted_1x1_alone,
@@ -395,36 +392,30 @@ between = Choice(
 middle = Group(
     "Through a narrow middle",
     {
-        "pair": part(
-            r * (c_in + c),
-            {
-                r * (c_in + c) + r + c: mistakes.counted_biases,
-                c_in * c: "These are the weights of the folded layer. Count"
-                " the two layers before they are folded.",
-                c_in * r * r * c: mistakes.multiplied_layers,
-            },
-        ),
-        "single": part(
-            c_in * c,
-            {
-                r * (c_in + c): "These are the weights of the pair. The"
-                " folded layer is one matrix. What is its shape?",
-                c * (c_in + 1): mistakes.counted_biases,
-                c_in * r * c: "The channels in the middle still count in your"
-                " layer. After folding, what are its inputs and outputs?",
-            },
-        ),
-        "rank": part(
-            apply(min, c_in, r, c),
-            {
-                c_in: "You let all input channels through. Through how many"
-                " channels does everything pass?",
-                c: "The rank of a matrix is at most its smaller side. And"
-                " through how many channels does everything pass?",
-                2 * r: "You added the ranks of the two matrices. Through how"
-                " many channels does everything pass?",
-            },
-        ),
+        "pair": {
+            r * (c_in + c): CORRECT,
+            r * (c_in + c) + r + c: mistakes.counted_biases,
+            c_in * c: "These are the weights of the folded layer. Count the"
+            " two layers before they are folded.",
+            c_in * r * r * c: mistakes.multiplied_layers,
+        },
+        "single": {
+            c_in * c: CORRECT,
+            r * (c_in + c): "These are the weights of the pair. The folded"
+            " layer is one matrix. What is its shape?",
+            c * (c_in + 1): mistakes.counted_biases,
+            c_in * r * c: "The channels in the middle still count in your"
+            " layer. After folding, what are its inputs and outputs?",
+        },
+        "rank": {
+            apply(min, c_in, r, c): CORRECT,
+            c_in: "You let all input channels through. Through how many"
+            " channels does everything pass?",
+            c: "The rank of a matrix is at most its smaller side. And through"
+            " how many channels does everything pass?",
+            2 * r: "You added the ranks of the two matrices. Through how many"
+            " channels does everything pass?",
+        },
     },
     {"c_in": 64, "r": 24, "c": 96},
     vary={
@@ -517,39 +508,32 @@ compose = Function(
 freedom = Group(
     "Two small kernels against a large one",
     {
-        "weights": part(
-            2 * k * k,
-            {
-                k * k: mistakes.counted_one_kernel,
-                k**4: mistakes.multiplied_layers,
-                (2 * k - 1) ** 2: "These are the weights of the large kernel."
-                " Count the two small ones.",
-            },
-        ),
-        "freedom": part(
-            2 * k * k - 1,
-            {
-                2 * k * k: "You took the weights for degrees of freedom. What"
-                " happens if you double the first kernel and halve the"
-                " second?",
-                2 * k * k - 2: "You took off one for each kernel. How many"
-                " factors can be moved between the two without a change?",
-                (2 * k - 1) ** 2: "Two small kernels cannot make every large"
-                " one. They have fewer numbers to choose than it has weights.",
-                k * k: mistakes.counted_one_kernel,
-            },
-        ),
-        "needed": part(
-            (2 * k - 1) ** 2,
-            {
-                4 * k * k: "Your large kernel is a pixel too large. Two"
-                " kernels in a row share a pixel.",
-                2 * k - 1: "This is its side. It has as many weights as it"
-                " has pixels.",
-                2 * k * k: "These are the weights of the two small kernels."
-                " Count those of the single one.",
-            },
-        ),
+        "weights": {
+            2 * k * k: CORRECT,
+            k * k: mistakes.counted_one_kernel,
+            k**4: mistakes.multiplied_layers,
+            (2 * k - 1) ** 2: "These are the weights of the large kernel."
+            " Count the two small ones.",
+        },
+        "freedom": {
+            2 * k * k - 1: CORRECT,
+            2 * k * k: "You took the weights for degrees of freedom. What"
+            " happens if you double the first kernel and halve the second?",
+            2 * k * k - 2: "You took off one for each kernel. How many"
+            " factors can be moved between the two without a change?",
+            (2 * k - 1) ** 2: "Two small kernels cannot make every large one."
+            " They have fewer numbers to choose than it has weights.",
+            k * k: mistakes.counted_one_kernel,
+        },
+        "needed": {
+            (2 * k - 1) ** 2: CORRECT,
+            4 * k * k: "Your large kernel is a pixel too large. Two kernels"
+            " in a row share a pixel.",
+            2 * k - 1: "This is its side. It has as many weights as it has"
+            " pixels.",
+            2 * k * k: "These are the weights of the two small kernels. Count"
+            " those of the single one.",
+        },
     },
     {"k": 2},
     vary={"k": (3, 4, 5, 6, 7)},

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from onebyone.check.engine import (
+    CORRECT,
     Array,
     Choice,
     Custom,
@@ -36,45 +37,39 @@ places = (n // 2) ** 2
 block_cost = Group(
     "Cost of a block with a projection",
     {
-        "weights": part(
-            block_weights,
-            {
-                branch_weights: mistakes.forgot_projection,
-                18 * c_in * c + c_in * c: mistakes.reads_first_input,
-                branch_weights + 9 * c_in * c: mistakes.projected_with_3x3,
-                branch_weights + c * c: "Your projection reads the output of"
-                " the branch. The shortcut starts at the input of the block.",
-                block_weights + 3 * c: mistakes.counted_biases.but(
-                    "With batch norm after them, these convolutions have none."
-                ),
-            },
-        ),
-        "parameters": part(
-            block_weights + 6 * c,
-            {
-                block_weights: "You left out batch norm. It learns a scale"
-                " and a shift for each channel.",
-                block_weights + 4 * c: "You counted the batch norms of the"
-                " branch alone. The projection has one too.",
-                block_weights + 3 * c: "You gave each batch norm one number"
-                " per channel. It learns a scale *and* a shift.",
-                block_weights + 12 * c: "You counted the running mean and"
-                " variance too. They are kept, but not learnt.",
-                block_weights + 9 * c: "You gave the convolutions biases as"
-                " well as batch norm. Its shift does what a bias would do.",
-            },
-        ),
-        "macs": part(
-            block_weights * places,
-            {
-                block_weights * n * n: mistakes.took_input_positions,
-                9 * c_in * c * n * n + (9 * c * c + c_in * c) * places: "Your"
-                " first convolution works at every pixel of its input. It has"
-                " a stride of two: count the positions of its output.",
-                2 * block_weights * places: mistakes.flops_for_macs,
-                branch_weights * places: mistakes.forgot_projection,
-            },
-        ),
+        "weights": {
+            block_weights: CORRECT,
+            branch_weights: mistakes.forgot_projection,
+            18 * c_in * c + c_in * c: mistakes.reads_first_input,
+            branch_weights + 9 * c_in * c: mistakes.projected_with_3x3,
+            branch_weights + c * c: "Your projection reads the output of the"
+            " branch. The shortcut starts at the input of the block.",
+            block_weights + 3 * c: mistakes.counted_biases.but(
+                "With batch norm after them, these convolutions have none."
+            ),
+        },
+        "parameters": {
+            block_weights + 6 * c: CORRECT,
+            block_weights: "You left out batch norm. It learns a scale and a"
+            " shift for each channel.",
+            block_weights + 4 * c: "You counted the batch norms of the branch"
+            " alone. The projection has one too.",
+            block_weights + 3 * c: "You gave each batch norm one number per"
+            " channel. It learns a scale *and* a shift.",
+            block_weights + 12 * c: "You counted the running mean and"
+            " variance too. They are kept, but not learnt.",
+            block_weights + 9 * c: "You gave the convolutions biases as well"
+            " as batch norm. Its shift does what a bias would do.",
+        },
+        "macs": {
+            block_weights * places: CORRECT,
+            block_weights * n * n: mistakes.took_input_positions,
+            9 * c_in * c * n * n + (9 * c * c + c_in * c) * places: "Your"
+            " first convolution works at every pixel of its input. It has a"
+            " stride of two: count the positions of its output.",
+            2 * block_weights * places: mistakes.flops_for_macs,
+            branch_weights * places: mistakes.forgot_projection,
+        },
     },
     {"c_in": 48, "c": 80, "n": 28},
     vary={
@@ -170,35 +165,30 @@ neck = 2 * c * m + 9 * m * m
 bottleneck = Group(
     "Bottleneck arithmetic",
     {
-        "wide": part(
-            18 * c * c,
-            {
-                9 * c * c: "You counted one 3×3 convolution. The block has"
-                " two.",
-                18 * c * c + 2 * c: mistakes.counted_biases.but(
-                    "With batch norm after them, these convolutions have none."
-                ),
-                18 * c: mistakes.forgot_output_channels,
-                2 * c * c: "These are two 1×1 convolutions. A 3×3 has nine"
-                " weights for each pair of channels.",
-            },
-        ),
-        "narrow": part(
-            neck,
-            {
-                9 * m * m: mistakes.forgot_1x1s,
-                c * m + 9 * m * m: mistakes.counted_one_1x1,
-                2 * c * m + 9 * c * m: mistakes.reads_first_input,
-                neck + 2 * m + c: mistakes.counted_biases.but(
-                    "With batch norm after them, these convolutions have none."
-                ),
-                2 * c * m + 18 * m * m: "You kept two 3×3 convolutions. A"
-                " bottleneck has one.",
-            },
-        ),
+        "wide": {
+            18 * c * c: CORRECT,
+            9 * c * c: "You counted one 3×3 convolution. The block has two.",
+            18 * c * c + 2 * c: mistakes.counted_biases.but(
+                "With batch norm after them, these convolutions have none."
+            ),
+            18 * c: mistakes.forgot_output_channels,
+            2 * c * c: "These are two 1×1 convolutions. A 3×3 has nine"
+            " weights for each pair of channels.",
+        },
+        "narrow": {
+            neck: CORRECT,
+            9 * m * m: mistakes.forgot_1x1s,
+            c * m + 9 * m * m: mistakes.counted_one_1x1,
+            2 * c * m + 9 * c * m: mistakes.reads_first_input,
+            neck + 2 * m + c: mistakes.counted_biases.but(
+                "With batch norm after them, these convolutions have none."
+            ),
+            2 * c * m + 18 * m * m: "You kept two 3×3 convolutions. A"
+            " bottleneck has one.",
+        },
         "ratio": part(
-            18 * c * c / neck,
             {
+                18 * c * c / neck: CORRECT,
                 2 * (c / m) ** 2: mistakes.forgot_1x1s,
                 (c / m) ** 2: "You compared a 3×3 with a 3×3. Compare the"
                 " blocks: how many layers does each have?",
@@ -624,40 +614,33 @@ mended = Module(
 joins = Group(
     "Join by sum or by concatenation",
     {
-        "after_sum": part(
-            c,
-            {
-                2 * c: "This is a concatenation. A sum is taken entry by"
-                " entry.",
-                c * c: "You multiplied. A sum is taken entry by entry.",
-                1: "A sum over the channels would leave one. Here two tensors"
-                " are added, entry by entry.",
-            },
-        ),
-        "after_concatenation": part(
-            2 * c,
-            {
-                c: "This is a sum, or just one of the two. A concatenation"
-                " keeps all channels of both.",
-                c * c: "You multiplied. The channels are put side by side.",
-                4 * c: "You counted four branches. Here there are two.",
-            },
-        ),
-        "mixing_weights": part(
-            2 * c * c,
-            {
-                c * c: "Your 1×1 reads one of the two tensors. It reads all"
-                " channels of the concatenation.",
-                4 * c * c: "Your 1×1 keeps all channels. It brings them back"
-                " to as many as the sum has.",
-                2 * c: "You counted only the weights that are not zero in a"
-                " sum. A learnt 1×1 has a weight for each pair of channels.",
-                2 * c * c + c: mistakes.counted_biases.but(
-                    "The task asks for a convolution without them."
-                ),
-                18 * c * c: mistakes.enlarged_1x1,
-            },
-        ),
+        "after_sum": {
+            c: CORRECT,
+            2 * c: "This is a concatenation. A sum is taken entry by entry.",
+            c * c: "You multiplied. A sum is taken entry by entry.",
+            1: "A sum over the channels would leave one. Here two tensors are"
+            " added, entry by entry.",
+        },
+        "after_concatenation": {
+            2 * c: CORRECT,
+            c: "This is a sum, or just one of the two. A concatenation keeps"
+            " all channels of both.",
+            c * c: "You multiplied. The channels are put side by side.",
+            4 * c: "You counted four branches. Here there are two.",
+        },
+        "mixing_weights": {
+            2 * c * c: CORRECT,
+            c * c: "Your 1×1 reads one of the two tensors. It reads all"
+            " channels of the concatenation.",
+            4 * c * c: "Your 1×1 keeps all channels. It brings them back to"
+            " as many as the sum has.",
+            2 * c: "You counted only the weights that are not zero in a sum."
+            " A learnt 1×1 has a weight for each pair of channels.",
+            2 * c * c + c: mistakes.counted_biases.but(
+                "The task asks for a convolution without them."
+            ),
+            18 * c * c: mistakes.enlarged_1x1,
+        },
     },
     {"c": 96},
     vary={"c": (48, 64, 80, 128, 160, 192)},
@@ -799,48 +782,42 @@ def up_to(n, k):
 paths = Group(
     "Count the paths",
     {
-        "total": part(
-            2**n,
-            {
-                2 * n: "You added the choices. Every choice can be combined"
-                " with every other.",
-                n * n: "You took the square. Each further block doubles the"
-                " number of paths.",
-                2**n - 1: "You left out a path. There is one that goes around"
-                " every block.",
-                n + 1: "You counted the lengths that a path can have. Many"
-                " paths have the same length.",
-                apply(math.factorial, n): "You counted orders. The order of"
-                " the blocks is fixed; only the choices vary.",
-            },
-        ),
-        "without_one": part(
-            2 ** (n - 1),
-            {
-                2**n - 1: "You took away one path. Every path that goes"
-                " through the block is gone.",
-                2**n: "You left the number as it was. At a deleted block"
-                " there is no choice any more.",
-                n - 1: "You counted blocks. The question is about paths.",
-                0: "In a plain network all of them would be gone. Here the"
-                " shortcut leads around the missing block.",
-            },
-        ),
-        "of_length_k": part(
-            apply(math.comb, n, k),
-            {
-                apply(math.perm, n, k): "You counted each choice of blocks in"
-                " every order. The order of the blocks is fixed.",
-                n**k: "Your paths can use the same branch again. Each block"
-                " is passed once, through the branch or around it.",
-                2**k: "These are the paths through only so many blocks. Which"
-                " of all the blocks have their branch on the path?",
-                apply(up_to, n, k): "You counted the shorter paths too. The"
-                " question is about one length.",
-                n * k: "You multiplied. In how many ways can the branches be"
-                " chosen?",
-            },
-        ),
+        "total": {
+            2**n: CORRECT,
+            2 * n: "You added the choices. Every choice can be combined with"
+            " every other.",
+            n * n: "You took the square. Each further block doubles the"
+            " number of paths.",
+            2**n - 1: "You left out a path. There is one that goes around"
+            " every block.",
+            n + 1: "You counted the lengths that a path can have. Many paths"
+            " have the same length.",
+            apply(math.factorial, n): "You counted orders. The order of the"
+            " blocks is fixed; only the choices vary.",
+        },
+        "without_one": {
+            2 ** (n - 1): CORRECT,
+            2**n - 1: "You took away one path. Every path that goes through"
+            " the block is gone.",
+            2**n: "You left the number as it was. At a deleted block there is"
+            " no choice any more.",
+            n - 1: "You counted blocks. The question is about paths.",
+            0: "In a plain network all of them would be gone. Here the"
+            " shortcut leads around the missing block.",
+        },
+        "of_length_k": {
+            apply(math.comb, n, k): CORRECT,
+            apply(math.perm, n, k): "You counted each choice of blocks in"
+            " every order. The order of the blocks is fixed.",
+            n**k: "Your paths can use the same branch again. Each block is"
+            " passed once, through the branch or around it.",
+            2**k: "These are the paths through only so many blocks. Which of"
+            " all the blocks have their branch on the path?",
+            apply(up_to, n, k): "You counted the shorter paths too. The"
+            " question is about one length.",
+            n * k: "You multiplied. In how many ways can the branches be"
+            " chosen?",
+        },
     },
     {"n": 12, "k": 3},
     vary={"n": (8, 9, 10, 11, 14, 15), "k": (4, 5)},

@@ -25,8 +25,10 @@ from onebyone.check.engine.tasks import (
     Shape,
     part,
 )
+from onebyone.check.engine.verdicts import CORRECT
 
 __all__ = [
+    "CORRECT",
     "Array",
     "Choice",
     "Custom",

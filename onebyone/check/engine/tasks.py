@@ -359,21 +359,27 @@ class Group(Task):
     """Several values of one kind of thing, each with mistakes of its own.
 
     The answers come by name: `check.nin.costs(parameters=…, macs=…)`.
-    `given` and `vary` are those of all parts together.
+
+    Attributes:
+        parts: by name, each a Value; or for a number a table of answers, the
+            right one first: `{right: CORRECT, wrong: message, …}`.
+        given, vary: those of all parts together.
     """
 
-    parts: Mapping[str, Value]
+    parts: Mapping[str, Any]
     given: Mapping[str, object] = field(default_factory=dict)
     _: KW_ONLY
     vary: Mapping[str, Sequence] = field(default_factory=dict)
 
     def __post_init__(self):
         self.parts = {
-            name: part.with_given(self.given)
-            for name, part in self.parts.items()
+            name: (
+                value if isinstance(value, Value) else part(value)
+            ).with_given(self.given)
+            for name, value in self.parts.items()
         }
-        for name, part in self.parts.items():
-            part.title = name
+        for name, value in self.parts.items():
+            value.title = name
 
     def judge(self, *answers: object, **named: object) -> None:
         named = dict(zip(self.parts, answers)) | named
@@ -401,11 +407,10 @@ class Group(Task):
         return [c for part in self.parts.values() for c in part.clashes()]
 
 
-def part(
-    right: Any, mistakes: Mapping[Any, object], tolerance: float = 0.0
-) -> Number:
+def part(answers: Mapping[Any, object], tolerance: float = 0.0) -> Number:
     """Return a number that is part of a Group, which names it."""
-    return Number("", right, mistakes=mistakes, tolerance=tolerance)
+    (right, _), *mistakes = answers.items()
+    return Number("", right, mistakes=dict(mistakes), tolerance=tolerance)
 
 
 # --- Choices and all else --------------------------------------------------
