@@ -387,10 +387,8 @@ grouped_conv = Function(
             1, 2
         ): "Your output channels are mixed. The outputs of the groups follow"
         " one another.",
-        lambda *case: sum(
-            chunks(*case)
-        ): "You added up the outputs of the groups. Each group makes its own"
-        " output channels.",
+        lambda *case: sum(chunks(*case)): "You added up the outputs of the"
+        " groups. Each group makes its own output channels.",
         lambda *case: torch.stack(chunks(*case)): "Your groups are on an axis"
         " of their own. Which function joins tensors along an axis that they"
         " already have?",

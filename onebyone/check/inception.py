@@ -120,9 +120,8 @@ flat_features = Number(
     mistakes={
         88 * flat(28): "This is the chapter's number. Here the images are"
         " larger and the branches wider.",
-        joined
-        * flat(28): "This is the count for 28×28 images. Follow a larger"
-        " image through the layers: what arrives at the last module?",
+        joined * flat(28): "This is the count for 28×28 images. Follow a"
+        " larger image through the layers: what arrives at the last module?",
         joined * flat(side, shrink=0): "You kept the size in the two 5×5"
         " convolutions. They have no padding: how many pixels does each take"
         " off?",
@@ -148,6 +147,8 @@ flat_features = Number(
 
 c1, r3, c3, r5, c5, p = symbols("c1 r3 c3 r5 c5 p")
 kernels = 9 * r3 * c3 + 25 * r5 * c5  # the weights of the 3×3 and the 5×5
+row_kernels = 3 * r3 * c3 + 5 * r5 * c5  # if they had a single row
+widths = c1 + r3 + c3 + r5 + c5 + p
 naive_weights = c * (c1 + 9 * c3 + 25 * c5)
 reduced_weights = c * (c1 + r3 + r5 + p) + kernels
 
@@ -170,16 +171,8 @@ reduction = Group(
             reduced_weights - c * p: "You left out the projection. How many"
             " layers of the block read its input?",
             naive_weights + c * (r3 + r5 + p): mistakes.reads_first_input,
-            reduced_weights
-            - 6 * r3 * c3
-            - 20 * r5 * c5: mistakes.forgot_to_square,
-            reduced_weights
-            + c1
-            + r3
-            + c3
-            + r5
-            + c5
-            + p: mistakes.counted_biases,
+            reduced_weights - kernels + row_kernels: mistakes.forgot_to_square,
+            reduced_weights + widths: mistakes.counted_biases,
         },
         "maps": {
             c + c1 + c3 + c5: CORRECT,
@@ -824,26 +817,20 @@ shares = Function(
     right_shares,
     shares_inputs,
     mistakes={
-        lambda *case: parts_of_one(
-            unweighted(*case)
-        ): "You measured the branches before the next layer has weighted"
-        " them. Multiply each by its own piece of the weights first.",
-        lambda *case: parts_of_one(
-            sizes(*case), dim=0
-        ): "You divided by the sum over the images. For each image the shares"
-        " of its *branches* add up to one.",
+        lambda *case: parts_of_one(unweighted(*case)): "You measured the"
+        " branches before the next layer has weighted them. Multiply each by"
+        " its own piece of the weights first.",
+        lambda *case: parts_of_one(sizes(*case), dim=0): "You divided by the"
+        " sum over the images. For each image the shares of its *branches*"
+        " add up to one.",
         sizes: "These are sizes. A share is a size divided by the sum of all"
         " the sizes.",
         picked: "You let the loudest branch take it all. The next layer adds"
         " the contributions and picks none.",
-        lambda *case: right_shares(*case).mean(
-            dim=0
-        ): "You averaged over the images. The question is about each image on"
-        " its own.",
-        lambda *case: parts_of_one(
-            sizes(*case) ** 2
-        ): "You compared squares. The norm is the square root of a sum of"
-        " squares.",
+        lambda *case: right_shares(*case).mean(dim=0): "You averaged over the"
+        " images. The question is about each image on its own.",
+        lambda *case: parts_of_one(sizes(*case) ** 2): "You compared squares."
+        " The norm is the square root of a sum of squares.",
     },
     hints=[
         "Cut both `joined` and `weight` along axis 1 into pieces of the given"
