@@ -501,8 +501,8 @@ NETS = {
 a, b, classes = symbols("a b classes")
 first = 9 * a * n * n
 second = 9 * a * b * (n * n // 4)
-linear = b * (n * n // 4) * classes
-forward = first + second + linear
+third = b * (n * n // 4) * classes
+forward = first + second + third
 step = 3 * forward - first
 biases = a + b + classes
 net_parameters = 9 * a + 9 * a * b + b * n * n // 4 * classes + biases
@@ -523,7 +523,7 @@ step_macs = Number(
         step - forward: "This is the backward pass alone. A step has a"
         " forward pass too.",
         2 * step: mistakes.flops_for_macs,
-        3 * forward - linear: "You left out a gradient of the last layer. The"
+        3 * forward - third: "You left out a gradient of the last layer. The"
         " layer before it needs the gradient of its input.",
     },
     hints=[
