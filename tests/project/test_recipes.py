@@ -92,23 +92,19 @@ def test_an_unproven_number_in_a_new_chapter_is_named(copy):
 # --- A task --------------------------------------------------------------
 
 TASK = """
+    inputs, outputs = symbols("inputs outputs")
+
     linear = Number(
         "A linear layer",
-        lambda inputs, outputs: (inputs + 1) * outputs,
+        (inputs + 1) * outputs,
         given={"inputs": 300, "outputs": 70},
-        mistakes=[
-            mistakes.forgot_biases(lambda inputs, outputs: inputs * outputs),
-            Mistake(
-                lambda inputs, outputs: inputs * (outputs + 1),
-                "You gave a bias to each input.",
-                "A bias is added to a result.",
-            ),
-            Mistake(
-                lambda inputs, outputs: inputs + outputs,
-                "You added the two sizes.",
-                "Each output reads each input.",
-            ),
-        ],
+        mistakes={
+            inputs * outputs: mistakes.forgot_biases,
+            inputs * (outputs + 1): "You gave a bias to each input. A bias is"
+            " added to a result.",
+            inputs + outputs: "You added the two sizes. Each output reads each"
+            " input.",
+        },
         hints=["How many weights has one output?", "And what else has it?"],
     )
 
