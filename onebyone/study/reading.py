@@ -350,12 +350,12 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     smallest of m p-values is multiplied by m, the next by m - 1 and so on;
     none becomes smaller than the one before it, or greater than 1.
     """
-    p_values = np.asarray(p_values, dtype=float)
-    corrected = np.full_like(p_values, np.nan)
-    order = np.argsort(p_values)  # nan last
-    order = order[~np.isnan(p_values[order])]
+    values = np.asarray(p_values, dtype=float)
+    corrected = np.full_like(values, np.nan)
+    order = np.argsort(values)  # nan last
+    order = order[~np.isnan(values[order])]
     factors = np.arange(len(order), 0, -1)
-    rising = np.maximum.accumulate(factors * p_values[order])
+    rising = np.maximum.accumulate(factors * values[order])
     corrected[order] = np.minimum(rising, 1)
     return corrected
 
