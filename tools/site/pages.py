@@ -24,8 +24,9 @@ from docutils import nodes
 from pybtex.database import Entry, parse_file
 from sphinx.application import Sphinx
 
+from tools.notebooks import TITLE
 from tools.repository import configured
-from tools.site import contents, exercise_pages, widget_data
+from tools.site import contents, widget_data
 from tools.site.glossary import link_terms
 from tools.site.slimming import slim_site
 
@@ -259,20 +260,20 @@ def configure(app: Sphinx, config) -> None:
     config.templates_path.insert(0, "book/_templates")
 
 
-def fold_setup(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Fold the first cell of a notebook, which is about where it runs."""
+def without_titles(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Leave out the titles that Colab shows of cells that stand folded."""
     if Path(app.env.doc2path(docname)).suffix != ".ipynb":
         return
     notebook = json.loads(source[0])
     for cell in notebook["cells"]:
-        if "setup" in cell["metadata"].get("tags", []):
-            exercise_pages.fold(cell, "Setup")
+        if cell["cell_type"] == "code":
+            cell["source"] = TITLE.sub("", "".join(cell["source"]))
     source[0] = json.dumps(notebook)
 
 
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", configure)
-    app.connect("source-read", fold_setup)
+    app.connect("source-read", without_titles)
     app.connect("doctree-resolved", link_terms, priority=900)
     app.connect("html-page-context", complete_page, priority=900)
     app.connect("build-finished", write_data, priority=800)
