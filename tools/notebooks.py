@@ -161,10 +161,6 @@ def _normalise_metadata(cell: NotebookNode) -> None:
     for key in set(cell.metadata) - KEPT_CELL_METADATA:
         del cell.metadata[key]
     fold(cell)
-    if "tags" in cell.metadata:
-        cell.metadata.tags = sorted(set(cell.metadata.tags))
-        if not cell.metadata.tags:
-            del cell.metadata["tags"]
 
 
 def fold_of(cell: NotebookNode) -> Fold | None:
@@ -196,10 +192,10 @@ def fold(cell: NotebookNode) -> None:
         metadata["cellView"] = "form"
         if not TITLE.match(cell.source):
             cell.source = f"# @title {kind.title}\n{cell.source}"
-    metadata["tags"] = sorted(tags)
-    metadata["mystnb"] = nbformat.from_dict(mystnb)
-    if not mystnb:
-        del metadata["mystnb"]
+    for key, value in (("tags", sorted(tags)), ("mystnb", mystnb)):
+        metadata[key] = nbformat.from_dict(value)
+        if not value:
+            del metadata[key]
 
 
 def _normalise_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:

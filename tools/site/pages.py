@@ -3,11 +3,10 @@
 Every page of the book gets links from the first mention of a term to the
 glossary, and the full reference behind each cited paper; in a published copy
 also links to report a problem in each section. A notebook's page gets one bar
-with its reading time and the ways to run it, and the cell that finds the
-companion package is folded. Pictures get their size and load late, and what
-the theme brings but no page uses (icon scripts, thebe, other builds of
-MathJax) is left out, so that the site is light and asks no other host; a
-content security policy in each page forbids it to.
+with its reading time and the ways to run it. Pictures get their size and load
+late, and what the theme brings but no page uses (icon scripts, thebe, other
+builds of MathJax) is left out, so that the site is light and asks no other
+host; a content security policy in each page forbids it to.
 
 No part of this needs torch, or any package that Jupyter Book does not bring.
 """
@@ -57,6 +56,9 @@ def complete_page(
         if not cell.get_text(strip=True):  # an empty cell heads nothing
             cell.name = "td"
             cell.clear()
+    # what a folded cell says is its name, and no other
+    for summary in body.select("details.hide > summary"):
+        del summary["aria-label"]
     # roles of the bibliography that mean nothing to a screen reader
     for tag in body.find_all(role=["doc-biblioentry", "list"]):
         del tag["role"]
@@ -105,7 +107,7 @@ Download notebook</a>
 
 
 def reading_time(doctree: nodes.document) -> int:
-    """Return minutes in steps of five, for words and lines of code."""
+    """Return minutes in steps of five, for words and lines of open code."""
     prose = (nodes.paragraph, nodes.title)
     words = sum(
         len(node.astext().split())
@@ -115,6 +117,7 @@ def reading_time(doctree: nodes.document) -> int:
         len(node.astext().splitlines())
         for node in doctree.findall(nodes.literal_block)
         if "cell_input" in node.parent.get("classes", [])
+        and "hide_mode" not in node.parent.parent
     )
     minutes = words / WORDS_A_MINUTE + lines * SECONDS_A_LINE / 60
     return max(5, 5 * round(minutes / 5))
