@@ -59,6 +59,7 @@ def student_text(solution: Path) -> str:
         tags = KEPT_TAGS & set(cell.metadata.pop("tags", []))
         if tags:
             cell.metadata.tags = sorted(tags)
+            notebooks.fold(cell)
     return notebooks.dumps(notebook)
 
 

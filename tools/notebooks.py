@@ -15,6 +15,10 @@ The normal form: unique cell ids (existing ones are kept), kernelspec
 uses, a wish for Colab's GPU where one is used, execution counts from 1,
 neighbouring stream outputs merged, and nothing that every run draws anew: no
 addresses of objects, and styled tables of pandas named after their cell.
+
+A code cell that is tagged with one of the FOLDS stands folded in the book, in
+JupyterLab and on Colab; whoever writes it writes the tag, and the rest of the
+metadata comes from here. A cell without such a tag stands open.
 """
 
 import argparse
@@ -27,7 +31,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
@@ -46,6 +50,23 @@ NOTEBOOK_METADATA = {
 # as Colab itself writes it
 COLAB_GPU = {"accelerator": "GPU", "colab": {"gpuType": "T4"}}
 KEPT_CELL_METADATA = {"tags", "mystnb", "nbgrader", "deletable", "editable"}
+
+
+class Fold(NamedTuple):
+    """How a kind of code cell stands folded."""
+
+    title: str  # of the closed cell on Colab
+    summary: str  # of the closed cell in the book
+    hidden: str  # MyST-NB's tag: what the summary hides
+
+
+FOLDS = {
+    "setup": Fold("Setup", "Setup", "hide-cell"),
+    "figure": Fold("Figure", "Show the code", "hide-input"),
+    "proof": Fold("Proof", "✓ checked", "hide-cell"),
+}
+HIDING_TAGS = {"hide-cell", "hide-input", "hide-output"}
+TITLE = re.compile(r"\A# ?@title\b.*\n?")  # ruff puts a space behind the #
 WIDGET_TYPE = "application/vnd.jupyter.widget-view+json"
 VALID_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 ADDRESS = re.compile(r" at 0x[0-9a-f]+(?=>)")
@@ -123,10 +144,42 @@ def _derived_id(cell: NotebookNode, taken: set[str]) -> str:
 def _normalise_metadata(cell: NotebookNode) -> None:
     for key in set(cell.metadata) - KEPT_CELL_METADATA:
         del cell.metadata[key]
-    if "tags" in cell.metadata:
-        cell.metadata.tags = sorted(set(cell.metadata.tags))
-        if not cell.metadata.tags:
-            del cell.metadata["tags"]
+    fold(cell)
+
+
+def fold_of(cell: NotebookNode) -> Fold | None:
+    """Return how a cell is folded; None if it stands open."""
+    kinds = FOLDS.keys() & set(cell.metadata.get("tags", []))
+    return FOLDS[min(kinds)] if cell.cell_type == "code" and kinds else None
+
+
+def fold(cell: NotebookNode) -> None:
+    """Give a cell exactly the metadata and the title that its kind demands.
+
+    JupyterLab reads `jupyter.source_hidden`, Colab `cellView` and the title
+    in the first line, and MyST-NB the tag and the prompts.
+    """
+    kind, metadata = fold_of(cell), cell.metadata
+    tags = set(metadata.get("tags", [])) - HIDING_TAGS
+    mystnb = {
+        key: value
+        for key, value in metadata.get("mystnb", {}).items()
+        if not key.startswith("code_prompt_")
+    }
+    if kind:
+        tags.add(kind.hidden)
+        mystnb |= {
+            "code_prompt_show": kind.summary,
+            "code_prompt_hide": kind.summary,
+        }
+        metadata["jupyter"] = {"source_hidden": True}
+        metadata["cellView"] = "form"
+        if not TITLE.match(cell.source):
+            cell.source = f"# @title {kind.title}\n{cell.source}"
+    for key, value in (("tags", sorted(tags)), ("mystnb", mystnb)):
+        metadata[key] = nbformat.from_dict(value)
+        if not value:
+            del metadata[key]
 
 
 def _normalise_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:

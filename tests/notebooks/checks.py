@@ -50,6 +50,16 @@ class Chapter:
     def markdown(self) -> list[NotebookNode]:
         return [c for c in self.cells if c.cell_type == "markdown"]
 
+    @cached_property
+    def sections(self) -> list[list[NotebookNode]]:
+        """The cells from one heading to the next."""
+        found: list[list[NotebookNode]] = [[]]
+        for cell in self.cells:
+            if cell.cell_type == "markdown" and headings(cell):
+                found.append([])
+            found[-1].append(cell)
+        return found
+
     def at(self, cell: NotebookNode, fault: str, text: str = "") -> str:
         position = next(i for i, c in enumerate(self.cells, 1) if c is cell)
         shown = f": {text.strip()[:200]!r}" if text else ""
@@ -169,21 +179,27 @@ def normal_form(chapter: Chapter) -> Iterator[str]:
 # --- Code ------------------------------------------------------------------
 
 
-def ignored_cells_assert(chapter: Chapter) -> Iterator[str]:
-    for cell in chapter.code:
-        ignored = not claims.is_compared(cell)
-        if ignored and not any(map(says_something, claims.asserts(cell))):
-            fault = "nbval ignores its output, and it asserts nothing"
-            yield chapter.at(cell, fault, cell.source)
+def ignored_cells_are_proven(chapter: Chapter) -> Iterator[str]:
+    """What nbval ignores, a proof cell of the same section asserts on."""
+    for section in chapter.sections:
+        proven = set()
+        for cell in filter(is_proof, section):
+            if any(says_something(a.test) for a in claims.asserts(cell)):
+                proven |= names(cell, ast.Load)
+        for cell in section:
+            ignored = cell.cell_type == "code" and not claims.is_compared(cell)
+            if ignored and not proven & names(cell, ast.Store):
+                fault = "nbval ignores its output, and no proof asserts on it"
+                yield chapter.at(cell, fault, cell.source)
 
 
-def says_something(statement: ast.Assert) -> bool:
+def says_something(test: ast.expr) -> bool:
     """Whether an assert depends on a value; a tuple is always true."""
     displays = (ast.Tuple, ast.List, ast.Dict, ast.JoinedStr, ast.Lambda)
-    if isinstance(statement.test, displays):
+    if isinstance(test, displays):
         return False
-    names = (ast.Name, ast.Attribute)
-    return any(isinstance(node, names) for node in ast.walk(statement.test))
+    values = (ast.Name, ast.Attribute)
+    return any(isinstance(node, values) for node in ast.walk(test))
 
 
 def short_cells(chapter: Chapter) -> Iterator[str]:
@@ -213,6 +229,149 @@ def raster_figures(chapter: Chapter) -> Iterator[str]:
             yield chapter.at(cell, "sets the display", found[0])
         if "image/svg+xml" in images(cell):
             yield chapter.at(cell, "shows an SVG, which nbval compares")
+
+
+# --- Kinds of cells --------------------------------------------------------
+
+# Asserts that a student would write: notebook and cell, and the reason.
+LESSONS = {
+    ("counting.ipynb", "def-values-table-layer-type"): (
+        "the asserts are the prediction that the text has just made"
+    ),
+    ("keras.ipynb", "def-check-classes-names-labels-net"): (
+        "the lesson is to test the names of the classes, and this is the test"
+    ),
+}
+
+
+def is_code(cell: NotebookNode) -> bool:
+    return cell.cell_type == "code"
+
+
+def is_proof(cell: NotebookNode) -> bool:
+    return is_code(cell) and "proof" in tags(cell)
+
+
+def is_graded(cell: NotebookNode) -> bool:
+    """Whether nbgrader handles a cell: an answer, or its check."""
+    return "nbgrader" in cell.metadata
+
+
+def names(cell: NotebookNode, context: type[ast.expr_context]) -> set[str]:
+    """Names that a cell reads or sets, in its functions too."""
+    tree = ast.parse(notebooks.python_of(cell))
+    found = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, context)
+    }
+    if context is ast.Store:
+        found |= bound(tree.body)
+    return found
+
+
+def bound(statements: list[ast.stmt]) -> set[str]:
+    """Names that statements set for the cells behind them."""
+    found: set[str] = set()
+    inner = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp)
+    waiting: list[ast.AST] = [*statements]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.alias):
+            found.add((node.asname or node.name).split(".")[0])
+        elif not isinstance(node, (*inner, ast.GeneratorExp)):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found.add(node.id)
+            waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def one_kind(chapter: Chapter) -> Iterator[str]:
+    for cell in chapter.cells:
+        kinds = notebooks.FOLDS.keys() & tags(cell)
+        if len(kinds) > 1 or kinds and not is_code(cell):
+            fault = "can be one of setup, figure and proof"
+            yield chapter.at(cell, fault, ", ".join(sorted(kinds)))
+
+
+def proofs_prove(chapter: Chapter) -> Iterator[str]:
+    for cell in filter(is_proof, chapter.cells):
+        said = "says" in names(cell, ast.Load)
+        tests = [statement.test for statement in claims.asserts(cell)]
+        # arithmetic of the prose, such as 14 * 14 == 196, has no names
+        if not said and not any(
+            says_something(test) or isinstance(test, ast.Compare | ast.BoolOp)
+            for test in tests
+        ):
+            yield chapter.at(cell, "a proof that proves nothing", cell.source)
+        if images(cell):
+            yield chapter.at(cell, "a proof that draws", cell.source)
+
+
+def proofs_leave_no_trace(chapter: Chapter) -> Iterator[str]:
+    """A proof sets no name of another cell: `_name` is a proof's own."""
+    others = set()
+    for cell in chapter.code:
+        if not is_proof(cell):
+            others |= bound(ast.parse(notebooks.python_of(cell)).body)
+    for cell in filter(is_proof, chapter.cells):
+        own = bound(ast.parse(notebooks.python_of(cell)).body)
+        shared = {name for name in own & others if not name.startswith("_")}
+        if shared:
+            fault = "a proof sets what another cell sets"
+            yield chapter.at(cell, fault, ", ".join(sorted(shared)))
+
+
+PREDICT = re.compile(r"\*\*Predict|\b[Bb]efore you run\b")
+
+
+def asks(cell: NotebookNode) -> bool:
+    """Whether prose ends by asking, or asks for a prediction."""
+    ends = cell.source.rstrip().endswith("?")
+    return ends or bool(PREDICT.search(cell.source))
+
+
+def proofs_stand_behind(chapter: Chapter) -> Iterator[str]:
+    """No proof between a question and its answer, or prose and its cell."""
+    asked = False
+    shown = [cell for cell in chapter.cells if not is_proof(cell)]
+    for before, cell in zip(chapter.cells, chapter.cells[1:], strict=False):
+        if is_code(before):
+            asked = asked and not before.outputs
+        elif headings(before) or is_graded(before):
+            asked = asks(before)  # a new section, or the student's answer
+        else:
+            asked = asked or asks(before)
+        if is_proof(cell) and asked:
+            fault = "a proof between a question and its answer"
+            yield chapter.at(cell, fault, cell.source)
+        if is_proof(cell) and not is_code(before):
+            following = shown[shown.index(before) + 1 :][:1]
+            if any(map(is_code, following)):
+                fault = "a proof between the prose and its cell"
+                yield chapter.at(cell, fault, cell.source)
+
+
+def figures_are_tagged(chapter: Chapter) -> Iterator[str]:
+    for cell in chapter.code:
+        drawn, tagged = bool(images(cell)), "figure" in tags(cell)
+        if tagged and not drawn:
+            yield chapter.at(cell, "a figure without a picture", cell.source)
+        if drawn and not tagged and not is_graded(cell):
+            yield chapter.at(cell, "draws, but is no figure", cell.source)
+
+
+def teaching_without_asserts(chapter: Chapter) -> Iterator[str]:
+    """Only proofs and checks assert, and where the assert is the lesson."""
+    for cell in chapter.code:
+        tree = ast.parse(notebooks.python_of(cell))
+        asserting = any(isinstance(n, ast.Assert) for n in ast.walk(tree))
+        check = cell.metadata.get("nbgrader", {}).get("grade")
+        lesson = (chapter.name, cell.get("id")) in LESSONS
+        if asserting and not (is_proof(cell) or check or lesson):
+            yield chapter.at(cell, "asserts, but is no proof", cell.source)
 
 
 def setup_cell(chapter: Chapter) -> Iterator[str]:
@@ -385,7 +544,13 @@ CHECKS: list[Callable[[Chapter], Iterator[str]]] = [
     no_widgets,
     unique_ids,
     normal_form,
-    ignored_cells_assert,
+    ignored_cells_are_proven,
+    one_kind,
+    proofs_prove,
+    proofs_leave_no_trace,
+    proofs_stand_behind,
+    figures_are_tagged,
+    teaching_without_asserts,
     short_cells,
     raster_figures,
     setup_cell,

@@ -8,7 +8,7 @@ import pytest
 from checks import Chapter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from tools import ROOT, repository
+from tools import ROOT, notebooks, repository
 from tools.site import contents
 
 ALL = [*checks.chapters(), *checks.solutions()]
@@ -95,20 +95,27 @@ def test_every_chapter_is_in_the_table_of_contents():
 IGNORED = {"tags": ["nbval-ignore-output"]}
 PICTURE = new_output("display_data", {"image/png": "aGk=\n"})
 DESCRIBED = {
+    "tags": ["figure"],
     "mystnb": {
         "image": {"alt": "A line that falls"},
         "figure": {"caption": "The loss falls.", "name": "fig-loss"},
-    }
+    },
 }
 
 
 def code(source, *outputs, count=3, metadata=None):
-    return new_code_cell(
+    cell = new_code_cell(
         source,
         execution_count=count,
         outputs=list(outputs),
         metadata=metadata or {},
     )
+    notebooks.fold(cell)
+    return cell
+
+
+def proof(source, *outputs, count=3):
+    return code(source, *outputs, count=count, metadata={"tags": ["proof"]})
 
 
 def printed(text, name="stdout"):
@@ -131,30 +138,82 @@ BROKEN = {
     "path": (checks.no_debris, code("1", printed("in /home/me/x"))),
     "widget": (
         checks.no_widgets,
-        code(
-            "1", new_output("display_data", {checks.notebooks.WIDGET_TYPE: {}})
-        ),
+        code("1", new_output("display_data", {notebooks.WIDGET_TYPE: {}})),
     ),
     "noise in metadata": (
         checks.normal_form,
         code("1", metadata={"collapsed": False}),
     ),
-    "silent": (checks.ignored_cells_assert, code("x", metadata=IGNORED)),
-    "true assert": (
-        checks.ignored_cells_assert,
-        code("assert True", metadata=IGNORED),
+    "silent": (
+        checks.ignored_cells_are_proven,
+        code("x = 2", metadata=IGNORED),
     ),
-    "tuple assert": (
-        checks.ignored_cells_assert,
-        code("assert (x, 'why')", metadata=IGNORED),
+    "asserting by itself": (
+        checks.ignored_cells_are_proven,
+        code("x = 2\nassert x > 1", metadata=IGNORED),
+    ),
+    "proven of another": (
+        checks.ignored_cells_are_proven,
+        code("x = 2", metadata=IGNORED),
+        proof("assert y > 1", count=4),
+    ),
+    "proven elsewhere": (
+        checks.ignored_cells_are_proven,
+        code("x = 2", metadata=IGNORED),
+        prose("## Elsewhere"),
+        proof("assert x > 1", count=4),
     ),
     "uncalled assert": (
-        checks.ignored_cells_assert,
-        code("def f():\n    assert x", metadata=IGNORED),
+        checks.ignored_cells_are_proven,
+        code("x = 2", metadata=IGNORED),
+        proof("def f():\n    assert x", count=4),
     ),
     "marked": (
-        checks.ignored_cells_assert,
+        checks.ignored_cells_are_proven,
         code("# NBVAL_IGNORE_OUTPUT\nx"),
+    ),
+    "two kinds": (
+        checks.one_kind,
+        code("x", metadata={"tags": ["figure", "proof"]}),
+    ),
+    "folded prose": (
+        checks.one_kind,
+        prose("x", metadata={"tags": ["proof"]}),
+    ),
+    "no proof": (checks.proofs_prove, proof("x")),
+    "true assert": (checks.proofs_prove, proof("assert True")),
+    "tuple assert": (checks.proofs_prove, proof("assert (x, 'why')")),
+    "drawing proof": (checks.proofs_prove, proof("assert x", PICTURE)),
+    "proof with a trace": (
+        checks.proofs_leave_no_trace,
+        proof("x = 2\nassert x > 1"),
+    ),
+    "proof before the answer": (
+        checks.proofs_stand_behind,
+        prose("How many?"),
+        code("def f():\n    pass"),
+        proof("assert f", count=4),
+        code("f()", printed("1"), count=5),
+    ),
+    "proof before the run": (
+        checks.proofs_stand_behind,
+        prose("**Predict** it.\n\n<details>\n\n</details>"),
+        proof("assert x"),
+    ),
+    "proof before its cell": (
+        checks.proofs_stand_behind,
+        prose("The figure shows it."),
+        proof("assert x"),
+        code("x", PICTURE, count=4),
+    ),
+    "no picture": (
+        checks.figures_are_tagged,
+        code("x", metadata={"tags": ["figure"]}),
+    ),
+    "untagged picture": (checks.figures_are_tagged, code("x", PICTURE)),
+    "asserting in the open": (
+        checks.teaching_without_asserts,
+        code("def f(x):\n    assert x"),
     ),
     "long": (checks.short_cells, code("x\n" * 31)),
     "wide": (checks.short_cells, code("x" * 80)),
@@ -207,28 +266,48 @@ BROKEN = {
     "pinned": (checks.gpu_or_a_reason, code('load_data(device="cpu")')),
 }
 SOUND = {
-    "asserting": code("assert x > 1", metadata=IGNORED),
-    "in a branch": code("if x:\n    assert x > 1", metadata=IGNORED),
-    "picture": code("plt.show()", PICTURE, metadata=DESCRIBED),
-    "details": prose("<details>\n<summary>a</summary>\n\nx\n\n</details>"),
-    "widget": prose(
-        '<div class="widget" data-widget="nin-live">\n\nx\n\n</div>'
-    ),
-    "code": prose("`{cite}` and\n\n```python\n# no title\n```\n"),
-    "math": prose("$x_{i}$ and $$\\sum_{i}$$"),
-    "subsection": prose("### Deeper\n\n## Back"),
+    "proven": [
+        code("y = 2", metadata=IGNORED),
+        proof("assert y > x", count=4),
+    ],
+    "proven in a branch": [
+        code("y = 2", metadata=IGNORED),
+        proof("if x:\n    assert y > 1", count=4),
+    ],
+    "arithmetic": [proof("assert 14 * 14 == 196")],
+    "bound": [proof('says("{} layers", x)', printed("2 layers"))],
+    "own names": [proof("_y = x + 1\nassert _y > x")],
+    "proof of a run": [
+        prose("**Predict** it."),
+        code("print(x)", printed("1")),
+        proof("assert x", count=4),
+    ],
+    "proof at the end": [
+        prose("That is so."),
+        proof("assert x"),
+        prose("## Next\n\nHow many?"),
+        code("x", count=4),
+    ],
+    "picture": [code("plt.show()", PICTURE, metadata=DESCRIBED)],
+    "details": [prose("<details>\n<summary>a</summary>\n\nx\n\n</details>")],
+    "widget": [
+        prose('<div class="widget" data-widget="nin-live">\n\nx\n\n</div>')
+    ],
+    "code": [prose("`{cite}` and\n\n```python\n# no title\n```\n")],
+    "math": [prose("$x_{i}$ and $$\\sum_{i}$$")],
+    "subsection": [prose("### Deeper\n\n## Back")],
 }
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_rule_sees_what_breaks_it(name, make_chapter):
-    check, cell = BROKEN[name]
-    assert list(check(make_chapter(cell))), name
+    check, *cells = BROKEN[name]
+    assert list(check(make_chapter(*cells))), name
 
 
 @pytest.mark.parametrize("name", SOUND)
 def test_the_rules_let_sound_cells_pass(name, make_chapter):
-    chapter = make_chapter(SOUND[name])
+    chapter = make_chapter(*SOUND[name])
     faultless(fault for check in checks.CHECKS for fault in check(chapter))
 
 

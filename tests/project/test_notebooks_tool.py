@@ -162,6 +162,38 @@ def normalised(*cells):
     return notebooks.normalise(new_notebook(cells=list(cells)))
 
 
+@pytest.mark.parametrize("kind", notebooks.FOLDS)
+def test_the_tag_of_a_kind_brings_all_that_folds_it(kind):
+    cell = new_code_cell("x", metadata={"tags": [kind]})
+    notebooks.normalise(new_notebook(cells=[cell]))
+    title, summary, hidden = notebooks.FOLDS[kind]
+    assert cell.source == f"# @title {title}\nx"
+    assert cell.metadata == {
+        "tags": sorted([kind, hidden]),
+        "mystnb": {"code_prompt_show": summary, "code_prompt_hide": summary},
+        "jupyter": {"source_hidden": True},
+        "cellView": "form",
+    }
+
+
+def test_a_title_of_ones_own_and_a_caption_stay():
+    cell = new_code_cell(
+        "#@title The loss\nx",
+        metadata={"tags": ["figure"], "mystnb": {"figure": {"name": "fig-x"}}},
+    )
+    notebooks.normalise(new_notebook(cells=[cell]))
+    assert cell.source.startswith("#@title The loss\nx")
+    assert cell.metadata.mystnb.figure == {"name": "fig-x"}
+
+
+def test_without_a_kind_a_cell_stands_open():
+    cell = new_code_cell("x", metadata={"tags": ["proof"]})
+    notebooks.normalise(new_notebook(cells=[cell]))
+    cell.metadata.tags = ["hide-cell"]
+    notebooks.normalise(new_notebook(cells=[cell]))
+    assert cell.metadata == {}
+
+
 def test_outputs_are_merged_counted_and_free_of_widgets(normal):
     first, second = code_cells(normal)
     assert [output.text for output in first.outputs] == ["1\n2\n"]

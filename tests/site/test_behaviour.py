@@ -45,6 +45,35 @@ def test_the_setup_cell_is_folded(name, visit):
     expect(cell.locator("pre")).to_contain_text("onebyone-*.whl")
 
 
+FOLDED = {"setup": "Setup", "figure": "Show the code", "proof": "✓ checked"}
+
+
+@pytest.mark.parametrize("kind", FOLDED)
+def test_cells_are_folded_by_their_kind_and_open_without_script(kind, browser):
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{rendered.SITE.as_uri()}/book/nin.html")
+        cell = page.locator(f".tag_{kind}").first
+        expect(cell.locator("summary")).to_have_text(
+            FOLDED[kind], use_inner_text=True
+        )
+        expect(cell.locator(".cell_input")).to_be_hidden()
+        expect(cell.locator("img")).to_have_count(int(kind == "figure"))
+        cell.locator("summary").press("Enter")
+        expect(cell.locator(".cell_input")).to_be_visible()
+        expect(cell).not_to_contain_text("@title")
+
+
+def test_what_is_folded_is_gone_in_print_and_figures_stay(visit):
+    page = visit("book/nin.html").page
+    page.emulate_media(media="print")
+    for kind in FOLDED:
+        for folded in page.locator(f".tag_{kind} > details").all():
+            expect(folded).to_be_hidden()
+    for figure in page.locator(".tag_figure img").all():
+        expect(figure).to_be_visible()
+
+
 def test_code_can_be_copied(base, visit):
     rights = ["clipboard-read", "clipboard-write"]
     page = visit("book/nin.html", base=base, permissions=rights).page

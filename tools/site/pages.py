@@ -3,11 +3,10 @@
 Every page of the book gets links from the first mention of a term to the
 glossary, and the full reference behind each cited paper; in a published copy
 also links to report a problem in each section. A notebook's page gets one bar
-with its reading time and the ways to run it, and the cell that finds the
-companion package is folded. Pictures get their size and load late, and what
-the theme brings but no page uses (icon scripts, thebe, other builds of
-MathJax) is left out, so that the site is light and asks no other host; a
-content security policy in each page forbids it to.
+with its reading time and the ways to run it. Pictures get their size and load
+late, and what the theme brings but no page uses (icon scripts, thebe, other
+builds of MathJax) is left out, so that the site is light and asks no other
+host; a content security policy in each page forbids it to.
 
 No part of this needs torch, or any package that Jupyter Book does not bring.
 """
@@ -24,8 +23,9 @@ from docutils import nodes
 from pybtex.database import Entry, parse_file
 from sphinx.application import Sphinx
 
+from tools.notebooks import TITLE
 from tools.repository import configured
-from tools.site import contents, exercise_pages, widget_data
+from tools.site import contents, widget_data
 from tools.site.glossary import link_terms
 from tools.site.slimming import slim_site
 
@@ -56,6 +56,9 @@ def complete_page(
         if not cell.get_text(strip=True):  # an empty cell heads nothing
             cell.name = "td"
             cell.clear()
+    # what a folded cell says is its name, and no other
+    for summary in body.select("details.hide > summary"):
+        del summary["aria-label"]
     # roles of the bibliography that mean nothing to a screen reader
     for tag in body.find_all(role=["doc-biblioentry", "list"]):
         del tag["role"]
@@ -104,7 +107,7 @@ Download notebook</a>
 
 
 def reading_time(doctree: nodes.document) -> int:
-    """Return minutes in steps of five, for words and lines of code."""
+    """Return minutes in steps of five, for words and lines of open code."""
     prose = (nodes.paragraph, nodes.title)
     words = sum(
         len(node.astext().split())
@@ -114,6 +117,7 @@ def reading_time(doctree: nodes.document) -> int:
         len(node.astext().splitlines())
         for node in doctree.findall(nodes.literal_block)
         if "cell_input" in node.parent.get("classes", [])
+        and "hide_mode" not in node.parent.parent
     )
     minutes = words / WORDS_A_MINUTE + lines * SECONDS_A_LINE / 60
     return max(5, 5 * round(minutes / 5))
@@ -246,20 +250,20 @@ def configure(app: Sphinx, config) -> None:
     config.templates_path.insert(0, "book/_templates")
 
 
-def fold_setup(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Fold the first cell of a notebook, which is about where it runs."""
+def without_titles(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Leave out the titles that Colab shows of cells that stand folded."""
     if Path(app.env.doc2path(docname)).suffix != ".ipynb":
         return
     notebook = json.loads(source[0])
     for cell in notebook["cells"]:
-        if "setup" in cell["metadata"].get("tags", []):
-            exercise_pages.fold(cell, "Setup")
+        if cell["cell_type"] == "code":
+            cell["source"] = TITLE.sub("", "".join(cell["source"]))
     source[0] = json.dumps(notebook)
 
 
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", configure)
-    app.connect("source-read", fold_setup)
+    app.connect("source-read", without_titles)
     app.connect("doctree-resolved", link_terms, priority=900)
     app.connect("html-page-context", complete_page, priority=900)
     app.connect("build-finished", write_data, priority=800)
