@@ -41,12 +41,12 @@ met by chance, so its proof stands in the claim's own section, from one
 heading to the next. Entries of book/quoted.yml reach everywhere.
 """
 
+from tools.claims.holds import unproven
 from tools.claims.mutation import Mutation, mutations
 from tools.claims.pages import (
     Page,
     all_pages,
     read_page,
-    unproven,
     used_entries,
 )
 from tools.claims.proofs import asserts, constant, is_compared

@@ -4,8 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from tools.claims.holds import unproven
 from tools.claims.mutation import mutations
-from tools.claims.pages import Page, all_pages, read_page, unproven
+from tools.claims.pages import Page, all_pages, read_page
 
 
 def _print_caught(pages: list[Page]) -> None:
