@@ -42,7 +42,12 @@ heading to the next. Entries of book/quoted.yml reach everywhere.
 """
 
 from tools.claims.holds import unproven
-from tools.claims.mutation import Mutation, mutations
+from tools.claims.mutation import (
+    DIGITS,
+    Mutation,
+    in_bound_section,
+    mutations,
+)
 from tools.claims.pages import (
     Page,
     all_pages,
@@ -59,6 +64,7 @@ from tools.claims.quoted import (
 )
 
 __all__ = [
+    "DIGITS",
     "Mutation",
     "Page",
     "Quoted",
@@ -67,6 +73,7 @@ __all__ = [
     "blank_fences",
     "claims",
     "constant",
+    "in_bound_section",
     "is_compared",
     "mutations",
     "quoted_figures",

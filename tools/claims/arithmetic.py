@@ -14,7 +14,7 @@ PIECE = (
     r"|[{}]|\\[,;! ]|[ \n])"
 )
 EQUATION = re.compile(
-    rf"(?<![\w\\$.,=≈^_)}}])(?P<left>(?:{NUMBER}|[(⌊]|\\(?:d?frac|lfloor))"
+    rf"(?<![\w\\.,=≈^_)}}])(?P<left>(?:{NUMBER}|[(⌊]|\\(?:d?frac|lfloor))"
     rf"{PIECE}*?)\s*(?P<sign>=|≈|\\approx)\s*"
     rf"(?P<right>[-−]?(?:{NUMBER}|[(⌊]|\\d?frac)"
     rf"(?:{PIECE}*(?:{NUMBER}|[)}}⌋²³]))?)"

@@ -15,12 +15,14 @@ six digits or more, and the section's own shapes; and a name or a quotation
 must be one that the book knows.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from tools import ROOT, notebooks
 from tools.claims.arithmetic import equations
 from tools.claims.bound import KERNEL
 from tools.claims.citations import citations, cited_years
@@ -72,7 +74,7 @@ def text_tokens(page: Page, text: Text, strict: bool) -> Iterator[Token]:
     for number in read_numbers(seen):
         number = judged.get(number.start, number)
         held = next(
-            (kind for kind, known in spans if _inside(number, known)), ""
+            (kind for kind, known in spans if inside(number, known)), ""
         )
         held = held or _known(page, text, number, seen, strict) or NOTHING
         yield Token(page.name, text, number, held)
@@ -95,7 +97,7 @@ def stated_spans(page: Page, text: Text) -> list[Span]:
     return bound_spans(page, text) + true
 
 
-def _inside(number: Number, spans: list[Span]) -> bool:
+def inside(number: Number, spans: list[Span]) -> bool:
     return any(a <= number.start and number.end <= b for a, b in spans)
 
 
@@ -213,14 +215,48 @@ def is_formula(maths: str) -> bool:
     return letters > 1 or bool(letters and operates)
 
 
-def shares(page: Page, strict_sections: set[int] | None = None) -> Counter:
+# pages whose every result is bound to its values, or which of their
+# sections are; all others are still to be bound
+BOUND_PAGES: dict[str, list[str]] = {
+    "book/one_by_one.ipynb": ["The bottleneck"],
+    "book/nin.ipynb": ["An experiment: take out a 1×1 layer"],
+}
+
+
+def bound_sections(page: Page) -> list[int]:
+    """Return the sections of a page that are bound to their values."""
+    titles = BOUND_PAGES.get(page.name, [])
+    found = [n for n, title in page.titles.items() if title in titles]
+    if len(found) < len(titles):
+        raise ValueError(f"{page.name} has no section of {titles}")
+    return found
+
+
+def shares(page: Page) -> Counter:
     """Return how many numbers of a page each kind holds."""
     count = Counter({kind: 0 for kind in KINDS})
+    strict = bound_sections(page)
     for text in page.texts:
-        strict = text.section in (strict_sections or ())
-        for token in text_tokens(page, text, strict):
+        for token in text_tokens(page, text, text.section in strict):
             count[token.held_by] += 1
     return count
+
+
+def unheld(page: Page) -> float:
+    """Return the percentage of a page's numbers that nothing holds."""
+    count = shares(page)
+    return round(100 * count[NOTHING] / max(1, count.total()), 1)
+
+
+TABLE = ROOT / "tests" / "notebooks" / "unheld.json"
+
+
+def write_table(pages: list[Page]) -> None:
+    """Write the percentage of each page that nothing holds, as committed."""
+    known = json.loads(TABLE.read_text()) if TABLE.exists() else {}
+    known |= {page.name: unheld(page) for page in pages}
+    text = json.dumps(known, indent=2, sort_keys=True) + "\n"
+    notebooks.write_atomically(TABLE, text)
 
 
 @dataclass(frozen=True)
@@ -250,5 +286,5 @@ def unproven(page: Page) -> list[Unproven]:
         for text in page.texts
         for claim in claims(text.markdown)
         if not page.proving(text, claim)
-        and not _inside(claim, stated_spans(page, text))
+        and not inside(claim, stated_spans(page, text))
     ]

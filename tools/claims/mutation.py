@@ -95,22 +95,21 @@ class Mutation:
 
     @property
     def caught_by_values(self) -> bool:
-        """Return whether a number is met by no value of the page any more."""
-        mutant = self.mutant
+        """Return whether some number is met by no value of the page."""
         known = len(_unmet(self.page, self.text))
-        return len(_unmet(self.page, mutant)) > known
+        return len(_unmet(self.page, self.mutant)) > known
 
     def caught(self, strict: bool = False) -> bool:
-        """Return whether the claims test sees it, with a bound section's rules."""
+        """Return whether the claims test sees it; strict in bound sections."""
         page, section = self.changed_page(), self.text.section
-        if set(holds.faults(page, section)) - set(
-            holds.faults(self.page, section)
+        if len(set(holds.faults(page, section))) > len(
+            set(holds.faults(self.page, section))
         ):
             return True
         if strict:
             return any(holds.unbound(page, section))
-        known = len(holds.unproven(self.page))
-        return len(holds.unproven(page)) > known
+        known = len(_open(self.page, self.text))
+        return len(_open(page, self.mutant)) > known
 
     def __str__(self) -> str:
         around = self.text.markdown[max(0, self.start - 30) : self.start]
@@ -124,6 +123,11 @@ class Mutation:
 def _unmet(page: Page, text: Text) -> list:
     found = claims(text.markdown)
     return [claim for claim in found if not page.proving(text, claim)]
+
+
+def _open(page: Page, text: Text) -> list:
+    spans = holds.stated_spans(page, text)
+    return [c for c in _unmet(page, text) if not holds.inside(c, spans)]
 
 
 def mutations(page: Page) -> Iterator[Mutation]:

@@ -86,6 +86,24 @@ RESULTS = re.compile(
 )
 
 
+def read_script(path: Path) -> Page:
+    """Read the texts that a widget's script shows: its strings with words."""
+    known = [p for entry in quoted_figures() for p in quoted_proofs(entry)]
+    source = re.sub(r"(?m)^\s*(?://|\*|/\*).*$", "", path.read_text("utf-8"))
+    strings = re.findall(r"""(["'`])((?:(?!\1)[^\\\n]|\\.)*)\1""", source)
+    texts = [
+        Text("script", re.sub(r"\$\{[^}]*\}", "…", string))
+        for _, string in strings
+        if re.search(r"[A-Za-z]{3}.* .*\d|\d.* .*[A-Za-z]{3}", string)
+        and not re.search(r"<svg|translate\(|[{};]", string)
+    ]
+    return _page(path, texts, [[]], known)
+
+
+def scripts() -> list[Path]:
+    return sorted((ROOT / "book" / "_static").rglob("*.js"))
+
+
 def _read_markdown(path: Path, known: list[Proof]) -> Page:
     """Read a page; blocks of recorded results are its outputs."""
     texts: list[Text] = []
