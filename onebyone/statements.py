@@ -15,7 +15,7 @@ import random
 import string
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from onebyone.formulas import evaluate
 
@@ -125,7 +125,7 @@ def _mean_and_half(
     if isinstance(value, numbers.Real):
         mean, half = float(value), margin
     else:
-        mean, half = value.mean, value.half
+        mean, half = cast(Measured, value).mean, cast(Measured, value).half
     if not (math.isfinite(mean) and math.isfinite(half)):
         raise ValueError(f"{mean} ± {half} has no direction")
     return mean, half

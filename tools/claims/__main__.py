@@ -6,12 +6,19 @@ from pathlib import Path
 
 from tools import notebooks
 from tools.claims import bound, holds
-from tools.claims.pages import Page, all_pages, read_page
+from tools.claims.pages import (
+    Page,
+    all_pages,
+    read_page,
+    read_script,
+    scripts,
+)
 
 
 def faults(page: Page) -> list[str]:
     """Return all that the claims test finds wrong on a page."""
     found = [*map(str, holds.unproven(page)), *holds.faults(page)]
+    found += holds.more_open(page)
     for section in holds.bound_sections(page):
         found += holds.unbound(page, section)
     if page.path.suffix == ".ipynb":
@@ -51,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     pages = [read_page(path) for path in options.files or all_pages()]
+    if not options.files and (options.shares or options.write_table):
+        pages += map(read_script, scripts())
     if options.write_table:
         holds.write_table(pages)
     elif options.shares:

@@ -43,18 +43,20 @@ def printed(cell) -> list[str]:
     ]
 
 
-def statements(cell) -> list[ast.Expr]:
-    """Return the calls of `says` and `formula` in a cell, in their order."""
+def _stated(tree: ast.Module) -> list[ast.Call]:
+    """Return the calls of `says` and `formula` that stand by themselves."""
     return [
-        node
-        for node in ast.parse(notebooks.python_of(cell)).body
-        if _called(node) in ("says", "formula")
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and _called(node.value) in ("says", "formula")
     ]
 
 
 def _called(node: ast.AST) -> str:
     match node:
-        case ast.Expr(value=ast.Call(func=ast.Name(id=name))):
+        case ast.Call(func=ast.Name(id=name)):
             return name
     return ""
 
@@ -65,28 +67,22 @@ def template_faults(cell) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id == "print":
             yield "only says and formula print in a proof cell"
-    calls = statements(cell)
-    everywhere = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in ("says", "formula")
-    ]
-    if len(everywhere) > len(calls):
+    calls = _stated(tree)
+    everywhere = [*map(_called, ast.walk(tree))]
+    if everywhere.count("says") + everywhere.count("formula") > len(calls):
         yield "says stands by itself, in no loop, condition or function"
     compared = _compared(tree, calls)
     wording = _wording(tree)
-    for statement in calls:
-        if _called(statement) == "says":
-            yield from _sentence_faults(statement.value, compared, wording)
+    for call in calls:
+        if _called(call) == "says":
+            yield from _sentence_faults(call, compared, wording)
     if calls and len(printed(cell)) not in (0, len(calls)):
         yield "it prints more or fewer lines than it states"
 
 
-def _compared(tree: ast.AST, calls: list[ast.Expr]) -> set[str]:
+def _compared(tree: ast.AST, calls: list[ast.Call]) -> set[str]:
     """Return the strings that the cell works with: names of arms, words."""
-    templates = {id(call.value.args[0]) for call in calls if call.value.args}
+    templates = {id(call.args[0]) for call in calls if call.args}
     columns = {
         id(node.slice)
         for node in ast.walk(tree)

@@ -64,7 +64,7 @@ def _work(entry: str) -> Work:
     surnames = [name.split(",")[0] for name in authors.split(" and ")]
     address = fields.get("url") or fields.get("doi", "")
     address += " " + fields.get("note", "")
-    key = re.search(r"\{([^,]+),", entry)[1]
+    key = entry.partition("{")[2].partition(",")[0]
     return Work(key, tuple(surnames), fields["year"], address)
 
 

@@ -161,8 +161,8 @@ def data_mutations(section: Section) -> Iterator[DataMutation]:
             start = max(_bound_at(section, value.name) for value in involved)
             names = dict(states[start])
             change(names)
-            found = section.said(names, start)
-            caught = found is None or found[place] != sentence
+            after = section.said(names, start)
+            caught = after is None or after[place] != sentence
             yield DataMutation(sentence, kind, what, caught)
         for value in values:
             for found, of, minus, column in recorded:

@@ -64,7 +64,8 @@ def plain(markdown: str) -> Plain:
     for place, letter in enumerate(text):
         if letter == "$" and outside[place] == "\0":
             kept[place] = False
-    letters, places = [], []
+    letters: list[str] = []
+    places: list[int] = []
     for place, letter in enumerate(text):
         letter = SAME.get(letter, letter)
         if not kept[place] or (letter == " " and letters[-1:] in ([], [" "])):
