@@ -110,7 +110,9 @@ def _known(
     if _is_known_name(page, text, number, seen, strict):
         return NAME
     if shape := shape_around(seen, number):
-        return OUTPUT if shape in page.shapes(text.section) else ""
+        sections = [text.section] if strict else [*page.outputs]
+        seen_there = any(shape in page.shapes(n) for n in sections)
+        return OUTPUT if seen_there else ""
     large = number.scale == 1 and number.value >= 100_000
     if any(not proof.entry for proof in proofs) and (large or not strict):
         return OUTPUT
