@@ -8,7 +8,6 @@ for the rungs that change what is learned, the accuracy after two epochs on
 10,000 held-out training images, each at the best of three learning rates.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -17,10 +16,9 @@ from functools import cache
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from benchmarks import results
-from benchmarks.timing import Stopwatch, d2l_data
+from benchmarks.timing import Stopwatch, d2l_data, take_step
 from onebyone import Trainer, evaluate, load_data, variants
 from onebyone.data import best_device
 from onebyone.models.nin import compact_nin
@@ -105,8 +103,7 @@ def train(net: nn.Module, rung: Rung, images: int, warm_up: int) -> float:
         weight_decay=WEIGHT_DECAY,
         nesterov=True,
     )
-    dtype = best_precision(device)
-    mixed = rung.mixed_precision and dtype != torch.float32
+    dtype = best_precision(device) if rung.mixed_precision else torch.float32
     batches = Stopwatch(
         _loader(rung.data, rung.batch_size),
         images // rung.batch_size,
@@ -117,12 +114,7 @@ def train(net: nn.Module, rung: Rung, images: int, warm_up: int) -> float:
         X, y = X.to(device), y.to(device)
         if rung.channels_last:
             X = X.to(memory_format=torch.channels_last)
-        with torch.autocast(device.type, dtype, enabled=mixed):
-            logits = net(X)
-        loss = F.cross_entropy(logits.float(), y)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        take_step(net, optimiser, X, y, dtype)
     return batches.steps * rung.batch_size / batches.seconds
 
 
@@ -173,16 +165,12 @@ def best_rate(accuracies: dict[str, list[float]]) -> tuple[str, float]:
 
 def main() -> None:
     """Measure, save the results, and print the gains."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seeds", type=int, default=3)
-    options = parser.parse_args()
+    options = results.options(__doc__, rounds=5, seeds=3)
     measured = measure(rungs(), options.rounds, options.seeds)
-    path = results.save("ladder", {"epochs": EPOCHS, "rungs": measured})
+    results.save("ladder", {"epochs": EPOCHS, "rungs": measured})
     for row in measured:
         rate = statistics.median(row["images_per_second"])
         print(f"{row['step']:40} {rate:9,.0f}/s")
-    print(f"saved in {path.relative_to(results.RESULTS.parent.parent)}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Each run is saved as it ends; the same command goes on from there, on the
 same machine.
 """
 
-import argparse
 import statistics
 
 from benchmarks import results
@@ -32,11 +31,8 @@ def earlier_runs() -> list[dict[str, float]]:
 
 def main() -> None:
     """Make the runs that are missing, one seed after the other."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
-    seeds = parser.parse_args().seeds
     runs = earlier_runs()
-    for seed in range(len(runs), seeds):
+    for seed in range(len(runs), results.options(__doc__, seeds=5).seeds):
         runs.append(LONG.run(seed) | {"commit": commit()})
         print(
             "{accuracy:.4f} in {seconds:.0f} s".format(**runs[-1]), flush=True

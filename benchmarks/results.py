@@ -1,5 +1,6 @@
 """The results of the benchmarks: files, each with the machine it is of."""
 
+import argparse
 import json
 import os
 import platform
@@ -67,7 +68,16 @@ def save(name: str, measured: dict[str, object]) -> Path:
     text = json.dumps({"machine": machine(), **measured}, indent=1)
     path.parent.mkdir(exist_ok=True)
     files.write(path, text + "\n")
+    print(f"saved in {path.name}")
     return path
+
+
+def options(about: str, **defaults: int) -> argparse.Namespace:
+    """Return what a command was given: whole numbers, each with a default."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    for name, default in defaults.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    return parser.parse_args()
 
 
 def plain(values: object) -> object:

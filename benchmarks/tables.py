@@ -161,9 +161,10 @@ def accuracy_table(measured: dict) -> str:
         ["all three: less time", f"{of['times_faster']:,.0f}×"],
         ["fewer FLOPs", f"{of['times_fewer_flops']:,.0f}×"],
     ]
+    compared = table(["", "this course", "d2l's page"], sides)
     return "\n".join(
         [
-            table(["", "this course", "d2l's page"], sides),
+            compared,
             table(["effect", "factor"], factors),
             machine_text(measured),
         ]
@@ -173,26 +174,21 @@ def accuracy_table(measured: dict) -> str:
 def power_of_ten(value: float) -> str:
     """Return a number with three digits, such as 4.51×10¹²."""
     mantissa, _, exponent = f"{value:.2e}".partition("e")
-    raised = str(int(exponent)).translate(
-        str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-    )
-    return f"{mantissa}×10{raised}"
+    raised = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+    return f"{mantissa}×10{str(int(exponent)).translate(raised)}"
 
 
 def long_table(measured: dict) -> str:
     """Return a row a seed, and the mean."""
-    rows = [
-        [
-            str(run["seed"]),
-            f"{100 * run['accuracy']:.2f} %",
-            f"{run['seconds'] / 60:.1f}",
-        ]
-        for run in measured["runs"]
-    ]
     accuracies = [100 * run["accuracy"] for run in measured["runs"]]
+    minutes = [run["seconds"] / 60 for run in measured["runs"]]
+    rows = [
+        [str(run["seed"]), f"{accuracy:.2f} %", f"{time:.1f}"]
+        for run, accuracy, time in zip(measured["runs"], accuracies, minutes)
+    ]
     mean, half = interval(accuracies)
-    minutes = statistics.mean(run["seconds"] for run in measured["runs"]) / 60
-    rows.append(["mean", f"{mean:.2f} ± {half:.2f} %", f"{minutes:.1f}"])
+    time = f"{statistics.mean(minutes):.1f}"
+    rows.append(["mean", f"{mean:.2f} ± {half:.2f} %", time])
     head = ["seed", "test accuracy", "minutes"]
     return table(head, rows) + "\n" + machine_text(measured)
 

@@ -7,7 +7,6 @@ optimiser. In each round every way of training has its turn; a ratio is
 taken within a round, and what counts is the median over the rounds.
 """
 
-import argparse
 import statistics
 from collections.abc import Callable
 from functools import partial
@@ -16,10 +15,9 @@ from typing import NamedTuple
 import torch
 from d2l import torch as d2l
 from torch import nn
-from torch.nn import functional as F
 
 from benchmarks import results
-from benchmarks.timing import Classifier, TimedData, d2l_data
+from benchmarks.timing import Classifier, TimedData, d2l_data, take_step
 from onebyone import Trainer, load_data, macs, parameters
 from onebyone.data import ImageData
 from onebyone.models import compact_inception, compact_nin, compact_resnet, nin
@@ -65,13 +63,7 @@ def by_hand(model: Classifier, data: TimedData) -> None:
     optimiser = torch.optim.SGD(net.parameters(), lr=model.lr)
     for X, y in data.train_dataloader():
         X = X.to(memory_format=torch.channels_last)
-        mixed = dtype != torch.float32
-        with torch.autocast(data.device.type, dtype, enabled=mixed):
-            logits = net(X)
-        loss = F.cross_entropy(logits.float(), y)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        take_step(net, optimiser, X, y, dtype)
 
 
 WAYS = {  # what trains, and on whose data
@@ -119,10 +111,8 @@ def measure(
         for i in range(rounds):
             for way in ways[i % len(ways) :] + ways[: i % len(ways)]:
                 rates[way].append(images_per_second(way, network, data))
-            print(
-                f"{name}, round {i + 1} of {rounds}: " + describe(rates),
-                flush=True,
-            )
+            last = [f"{way} {own[-1]:,.0f}/s" for way, own in rates.items()]
+            print(f"{name}, round {i + 1} of {rounds}:", *last, flush=True)
         net = network.build()
         measured[name] = {
             "side": network.side,
@@ -132,11 +122,6 @@ def measure(
             "images_per_second": rates,
         }
     return measured
-
-
-def describe(rates: dict[str, list[float]]) -> str:
-    """Return the last round in one line."""
-    return ", ".join(f"{way} {all_[-1]:,.0f}/s" for way, all_ in rates.items())
 
 
 def ratio(
@@ -149,11 +134,8 @@ def ratio(
 
 def main() -> None:
     """Measure, save the results, and print the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
-    networks = measure(rounds)
-    path = results.save(
+    networks = measure(results.options(__doc__, rounds=5).rounds)
+    results.save(
         "throughput", {"batch_size": BATCH_SIZE, "networks": networks}
     )
     for name, network in networks.items():
@@ -168,7 +150,6 @@ def main() -> None:
             )
         median, low, high = ratio(rates, OURS, BY_HAND)
         print(f"  ours / by hand: {median:.3f} ({low:.3f} to {high:.3f})")
-    print(f"\nsaved in {path.relative_to(results.RESULTS.parent.parent)}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ last epoch. d2l's side is computed: what the page's network needs for so many
 epochs at the speed that d2l has on this machine in this run.
 """
 
-import argparse
 import statistics
 
 from benchmarks import results, throughput
@@ -83,15 +82,11 @@ def mean_of(side: dict[str, object], value: str) -> float:
 
 def main() -> None:
     """Measure, save the results, and print the comparison."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    options = results.options(__doc__, seeds=5, rounds=3)
     measured = measure(options.seeds, options.rounds)
-    path = results.save("time-to-accuracy", measured)
+    results.save("time-to-accuracy", measured)
     for name, value in effects(measured).items():
         print(f"{name:18} {value:,.4g}")
-    print(f"saved in {path.relative_to(results.RESULTS.parent.parent)}")
 
 
 if __name__ == "__main__":

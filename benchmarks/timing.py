@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from d2l import torch as d2l
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from onebyone.data import ImageData
 
@@ -27,6 +28,23 @@ class Classifier(d2l.Classifier):
         self.lr = lr
         self.net = net
         self.board.display = False
+
+
+def take_step(
+    net: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    X: Tensor,
+    y: Tensor,
+    dtype: torch.dtype,
+) -> None:
+    """Train on one batch by hand, forward in `dtype`, the loss in float32."""
+    mixed = dtype != torch.float32
+    with torch.autocast(X.device.type, dtype, enabled=mixed):
+        logits = net(X)
+    loss = F.cross_entropy(logits.float(), y)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
 
 
 class Stopwatch:
@@ -72,7 +90,7 @@ class Stopwatch:
 
     @property
     def steps(self) -> int:
-        """How many steps of training the seconds cover."""
+        """Return how many steps of training the seconds cover."""
         return self.batches - 1 - self.warm_up
 
 
@@ -100,7 +118,7 @@ class TimedData:
 
     @property
     def images_per_second(self) -> float:
-        """The speed of the training that has just ended."""
+        """Return the speed of the training that has just ended."""
         return self._loader.steps * self.batch_size / self._loader.seconds
 
 

@@ -24,6 +24,7 @@ from onebyone.cost import (
     parameters,
 )
 from onebyone.data import DataUnavailable, FashionMNIST, Letters, load_data
+from onebyone.tables import table
 from onebyone.training import History, Trainer, evaluate, predict
 
 __version__ = "0.1.0"
@@ -44,4 +45,5 @@ __all__ = [
     "parameters",
     "plots",
     "predict",
+    "table",
 ]

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import MethodType
+from typing import Any
 
 import pandas as pd
 import torch
@@ -28,7 +29,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.hooks import RemovableHandle
 
-from onebyone.cost_table import COLUMNS, LayerTable, Shape, shape_text
+from onebyone.cost_table import (
+    COLUMNS,
+    LayerTable,
+    Output,
+    Shape,
+    shape_text,
+)
 
 
 def layer_table(net: nn.Module, input_shape: Shape) -> LayerTable:
@@ -62,7 +69,7 @@ def layer_table(net: nn.Module, input_shape: Shape) -> LayerTable:
 
 
 def parameters(net: nn.Module) -> int:
-    """Number of parameters of ``net``, shared ones counted once.
+    """Return the parameters of ``net``, shared ones counted once.
 
     Raises:
         ValueError: a lazy layer does not know its size yet.
@@ -77,19 +84,19 @@ def parameters(net: nn.Module) -> int:
 
 
 def macs(net: nn.Module, input_shape: Shape) -> int:
-    """Multiply-accumulates of one forward pass; see :func:`layer_table`."""
+    """Return the MACs of one forward pass; see :func:`layer_table`."""
     return layer_table(net, input_shape).macs
 
 
 def flops(net: nn.Module, input_shape: Shape) -> int:
-    """Floating-point operations of one forward pass: 2 for each MAC."""
+    """Return the FLOPs of one forward pass: 2 for each MAC."""
     return layer_table(net, input_shape).flops
 
 
 def activation_bytes(
     net: nn.Module, input_shape: Shape, training: bool = False
 ) -> int:
-    """Bytes of the activations of one forward pass.
+    """Return the bytes of the activations of one forward pass.
 
     Args:
         net: as in :func:`layer_table`.
@@ -152,7 +159,7 @@ def twin_of(net: nn.Module, device: str | torch.device) -> nn.Module:
     shared, for some can be large and some cannot be copied.
     """
     own = (nn.Module, MethodType, RemovableHandle, set)
-    memo = {}
+    memo: dict[int, object] = {}
     for module in net.modules():
         for value in _leaves(vars(module)):
             if isinstance(value, torch.Tensor):
@@ -173,7 +180,7 @@ def _copy_tensor(
     tensor: torch.Tensor, device: str | torch.device
 ) -> torch.Tensor:
     if is_lazy(tensor):
-        twin = copy.copy(tensor)
+        twin: torch.Tensor = copy.copy(tensor)
         twin.data = tensor.data.to(device)
         return twin
     if device == "meta" or tensor.is_meta:
@@ -203,7 +210,7 @@ def _plain_attention() -> Iterator[None]:
 class _Row:
     layer: str
     type: str = "functional"
-    output_shape: Shape | None = None
+    output_shape: Output = None
     parameters: int = 0
     macs: int = 0
     activation_bytes: int = 0
@@ -246,13 +253,13 @@ class _Trace(TorchDispatchMode):
         super().__init__()
         self.net = net
         self.rows: list[_Row] = []
-        self.open_row: _Row | None = None
+        self.open_row: _Row | Any = None  # between two rows
         self.calls: list[_Call] = []
         self.counter = FlopCounterMode(display=False)
         self.flops_counted = 0
         self.unused = {id(p): p for p in net.parameters()}
         self.saved: dict[int, torch.UntypedStorage] = {}
-        self.output_shape: Shape | None = None
+        self.output_shape: Output = None
         for name, module in net.named_modules():
             self._watch(name or type(net).__name__, module)
 
@@ -351,7 +358,7 @@ class _Trace(TorchDispatchMode):
         return sum(s.nbytes() for m, s in self.saved.items() if m not in own)
 
     def unused_rows(self) -> list[_Row]:
-        """One row for each module that holds parameters nothing used."""
+        """Return a row for each module with parameters that nothing used."""
         rows = []
         for name, module in self.net.named_modules():
             held = [
@@ -371,7 +378,7 @@ def _memory(tensor: torch.Tensor) -> int:
 
 
 def _leaves(value: object) -> Iterator[object]:
-    """What containers nested in `value` hold."""
+    """Yield what containers nested in `value` hold."""
     if isinstance(value, Mapping):
         for item in value.values():
             yield from _leaves(item)
@@ -386,7 +393,7 @@ def _tensors(value: object) -> Iterator[torch.Tensor]:
     return (X for X in _leaves(value) if isinstance(X, torch.Tensor))
 
 
-def _output_shape(outputs: list[torch.Tensor]) -> Shape | None:
+def _output_shape(outputs: list[torch.Tensor]) -> Output:
     shapes = tuple(tuple(Y.shape[1:]) for Y in outputs)
     return shapes[0] if len(shapes) == 1 else shapes or None
 
@@ -402,7 +409,7 @@ _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def _need(module: nn.Module, inputs: list[torch.Tensor]) -> str | None:
-    """What `module` needs and its input lacks, for the common layers."""
+    """Return what a common layer needs and its input lacks, or None."""
     if len(inputs) != 1:
         return None
     shape = tuple(inputs[0].shape)
@@ -416,7 +423,7 @@ def _need(module: nn.Module, inputs: list[torch.Tensor]) -> str | None:
     return None
 
 
-def _need_spatial(module: nn.Module, axes: int, shape: Shape) -> str | None:
+def _need_spatial(module: Any, axes: int, shape: Shape) -> str | None:
     if len(shape) not in (axes + 1, axes + 2):
         sizes = ("depth", "height", "width")[-axes:] if axes > 1 else ("size",)
         layout = " × ".join(("batch", "channels", *sizes))
@@ -434,8 +441,8 @@ def _need_spatial(module: nn.Module, axes: int, shape: Shape) -> str | None:
     return f"it needs a map of at least {shape_text(smallest)}"
 
 
-def _smallest_input(module: nn.Module, axes: int) -> Shape:
-    """The size of a window less the padding on both sides, on each axis."""
+def _smallest_input(module: Any, axes: int) -> Shape:
+    """Return the size of a window less the padding, on each axis."""
 
     def along_axes(value: int | Shape) -> Shape:
         return (value,) * axes if isinstance(value, int) else tuple(value)

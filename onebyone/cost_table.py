@@ -5,6 +5,7 @@ import html
 import pandas as pd
 
 Shape = tuple[int, ...]
+Output = Shape | tuple[Shape, ...] | None  # of a layer; None: not called
 
 COLUMNS = [
     "layer",
@@ -26,7 +27,7 @@ class LayerTable:
     for the whole batch.
     """
 
-    def __init__(self, frame: pd.DataFrame, output_shape: Shape) -> None:
+    def __init__(self, frame: pd.DataFrame, output_shape: Output) -> None:
         self.frame = frame
         self.output_shape = output_shape
 
@@ -84,7 +85,7 @@ class LayerTable:
         )
 
 
-def shape_text(shape: Shape | tuple[Shape, ...] | None) -> str:
+def shape_text(shape: Output) -> str:
     """(96, 54, 54) as 96×54×54; several shapes are joined by "and"."""
     if shape is None:
         return "–"

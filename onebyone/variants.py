@@ -4,6 +4,8 @@ A function that takes a network changes it in place and returns it; the
 others build one.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -23,7 +25,7 @@ def strided_nin(
     channels: tuple[int, int, int] = (32, 64, 96),
     batch_norm: bool = True,
 ) -> nn.Sequential:
-    """The compact NiN with stride 2 in its first convolution.
+    """Return the compact NiN with stride 2 in its first convolution.
 
     The parameters are the same, the maps have a quarter of the pixels.
 
@@ -58,7 +60,7 @@ def strided_nin(
 def strided_nin_to_classes(
     final_relu: bool, batch_norm: bool
 ) -> nn.Sequential:
-    """A small NiN that ends as the paper-size one does.
+    """Return a small NiN that ends as the paper-size one does.
 
     Its last block has a channel for each class, and a ReLU at its end
     where ``final_relu`` says so.
@@ -84,18 +86,20 @@ def strided_nin_to_classes(
     )
 
 
-def _blocks(blocks: list[nn.Sequential], batch_norm: bool) -> list[nn.Module]:
+def _blocks(
+    blocks: list[nn.Sequential], batch_norm: bool
+) -> list[nn.Sequential]:
     return [with_batch_norm(b) for b in blocks] if batch_norm else blocks
 
 
 def paper_nin(
     num_1x1: int = 2, final_relu: bool = False, batch_norm: bool = False
 ) -> nn.Sequential:
-    """The paper-size NiN, by default without the ReLU before the average.
+    """Return the paper-size NiN, by default without the ReLU at its end.
 
     Shapes: (B, 1, 224, 224) -> (B, 10) logits.
     """
-    net = nin(num_1x1=num_1x1)
+    net: Any = nin(num_1x1=num_1x1)  # a Sequential of Sequentials
     if batch_norm:
         for i in (0, 2, 4, 7):
             net[i] = with_batch_norm(net[i])
@@ -107,7 +111,7 @@ def paper_nin(
 def head(
     kind: str, trunk: nn.Sequential, values: int, hidden: int
 ) -> nn.Sequential:
-    """What turns the trunk's maps into ten logits.
+    """Return what turns the trunk's maps into ten logits.
 
     Args:
         kind: "GAP", "FC" or "FC, dropout".
@@ -161,12 +165,13 @@ def without_branch(net: nn.Sequential, name: str) -> nn.Sequential:
 def _narrow_first_conv(branch: nn.Sequential, missing: int) -> None:
     for i, layer in enumerate(branch):
         if isinstance(layer, nn.Conv2d):
+            # PyTorch types sizes as tuples of any length
             branch[i] = nn.Conv2d(
                 layer.in_channels - missing,
                 layer.out_channels,
-                layer.kernel_size,
-                layer.stride,
-                layer.padding,
+                layer.kernel_size,  # type: ignore[arg-type]
+                layer.stride,  # type: ignore[arg-type]
+                layer.padding,  # type: ignore[arg-type]
             )
             return
 
@@ -176,7 +181,7 @@ def _last_conv(branch: nn.Sequential) -> nn.Conv2d:
 
 
 def naive_block(in_channels: int, c1: int, c3: int, c5: int) -> InceptionBlock:
-    """Figure 2(a) of arXiv 1409.4842, with batch norm.
+    """Return Figure 2(a) of arXiv 1409.4842, with batch norm.
 
     The 3×3 and the 5×5 read the input itself, and the pooling passes all
     of its channels on.
@@ -192,7 +197,7 @@ def naive_block(in_channels: int, c1: int, c3: int, c5: int) -> InceptionBlock:
 
 
 def naive_inception(width: int) -> nn.Sequential:
-    """The compact Inception network with naive blocks.
+    """Return the compact Inception network with naive blocks.
 
     Shapes: (B, 1, 28, 28) -> (B, 10) logits.
 
@@ -211,9 +216,10 @@ def naive_inception(width: int) -> nn.Sequential:
     )
     for c1, c3, c5 in ((16, 32, 16), (24, 48, 24), (32, 64, 32)):
         made = share(c1), share(c3), share(c5)
-        layers.append(naive_block(channels, *made))
+        # mypy takes the first layer's type for that of all
+        layers.append(naive_block(channels, *made))  # type: ignore[arg-type]
         channels += sum(made)
-    layers.insert(2, nn.MaxPool2d(2))
+    layers.insert(2, nn.MaxPool2d(2))  # type: ignore[arg-type]
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]
     return nn.Sequential(*layers, *head)
 
@@ -234,13 +240,14 @@ def plain(net: nn.Sequential) -> nn.Sequential:
 
 
 def without_batch_norm(net: nn.Module) -> nn.Module:
-    """Remove each batch norm; the convolution before it gets a bias."""
+    """Remove each batch norm, and give the convolution before it a bias."""
     for parent in list(net.modules()):
         if not isinstance(parent, nn.Sequential):
             continue
         for i in reversed(range(len(parent))):
             if isinstance(parent[i], nn.BatchNorm2d):
-                bias = torch.zeros(parent[i].num_features)
+                # mypy forgets what parent[i] is
+                bias = torch.zeros(parent[i].num_features)  # type: ignore[call-overload]
                 parent[i - 1].bias = nn.Parameter(bias)
                 del parent[i]
     return net

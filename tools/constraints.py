@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools import ROOT
+from tools import ROOT, files
 
 BOOK = "requirements/book.txt"
 TESTS = "requirements.txt"
@@ -59,10 +59,10 @@ def compile_pins(lines: list[str], *options: str) -> str:
 def main() -> None:
     """Resolve everything, then replace the four files."""
     closure = compile_pins(direct_dependencies(BOOK, TESTS, INSTALLER))
-    alone = compile_pins(
-        direct_dependencies(WITHOUT_DEPENDENCIES), "--no-deps"
+    alone, installer = (
+        compile_pins(direct_dependencies(name), "--no-deps")
+        for name in (WITHOUT_DEPENDENCIES, INSTALLER)
     )
-    installer = compile_pins(direct_dependencies(INSTALLER), "--no-deps")
     versions = "\n".join(pins(closure)) + "\n"
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as chosen:
         chosen.write(versions)
@@ -75,7 +75,7 @@ def main() -> None:
         INSTALLER: comments(INSTALLER) + installer,
     }
     for name, text in written.items():
-        (ROOT / name).write_text(text, "utf-8")
+        files.write(ROOT / name, text)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from nbgrader.preprocessors import (
 )
 from traitlets.config import Config, PyFileConfigLoader
 
-from tools import ROOT, notebooks
+from tools import ROOT, files, notebooks
 
 EXERCISES = ROOT / "exercises"
 SOLUTIONS = EXERCISES / "solutions"
@@ -71,12 +71,11 @@ def outdated() -> list[Path]:
     """Return student notebooks that differ from what their solution gives."""
     known = student_notebooks()
     return [
-        path for path in EXERCISES.glob("*.ipynb") if path not in known
-    ] + [
         path
-        for path, solution in known.items()
-        if not path.exists()
-        or path.read_bytes() != student_text(solution).encode()
+        for path in sorted({*EXERCISES.glob("*.ipynb"), *known})
+        if path not in known
+        or not path.exists()
+        or path.read_bytes() != student_text(known[path]).encode()
     ]
 
 
@@ -85,14 +84,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args(arguments)
     if options.check:
-        for path in outdated():
-            print(
-                f"{path.relative_to(ROOT)}: run make exercises",
-                file=sys.stderr,
-            )
-        return int(bool(outdated()))
+        wrong = outdated()
+        for path in wrong:
+            name = path.relative_to(ROOT)
+            print(f"{name}: run make exercises", file=sys.stderr)
+        return int(bool(wrong))
     for path, solution in student_notebooks().items():
-        notebooks.write_atomically(path, student_text(solution))
+        files.write(path, student_text(solution))
         print(path.relative_to(ROOT))
     return 0
 

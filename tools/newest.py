@@ -9,7 +9,6 @@ d2l, which is finished; what installs all the others.
 """
 
 import re
-from pathlib import Path
 
 from tools import ROOT
 
@@ -29,10 +28,10 @@ def without_pins(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(root: Path = ROOT) -> None:
+def main() -> None:
     """Rewrite the requirement files in place."""
     for name in FILES:
-        path = root / name
+        path = ROOT / name
         path.write_text(without_pins(path.read_text("utf-8")), "utf-8")
 
 

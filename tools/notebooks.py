@@ -21,12 +21,10 @@ import argparse
 import hashlib
 import os
 import re
-import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,7 +33,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import nbjson
 
-from tools import ROOT
+from tools import ROOT, files
 
 NOTEBOOK_METADATA = {
     "kernelspec": {
@@ -73,20 +71,6 @@ def dumps(notebook: NotebookNode) -> str:
 def python_of(cell: NotebookNode) -> str:
     """Return the Python of a code cell; magics and shell lines are `pass`."""
     return re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", cell.source)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file in one step; leave it alone if nothing changed."""
-    if path.exists() and path.read_bytes() == text.encode():
-        return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(text.encode())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def normalise(notebook: NotebookNode) -> NotebookNode:
@@ -255,12 +239,12 @@ def execute_file(path: Path) -> float:
     start = time.perf_counter()
     notebook = read(path)
     run_cells(notebook, str(path))
-    write_atomically(path, dumps(normalise(notebook)))
+    files.write(path, dumps(normalise(notebook)))
     return time.perf_counter() - start
 
 
 def normalise_file(path: Path) -> None:
-    write_atomically(path, dumps(normalise(read(path))))
+    files.write(path, dumps(normalise(read(path))))
 
 
 def is_normal(path: Path) -> bool:
@@ -268,7 +252,7 @@ def is_normal(path: Path) -> bool:
 
 
 def _report(path: Path) -> bool:
-    """Execute one notebook and say how it went."""
+    """Execute one notebook; say how it went, and return whether it ran."""
     try:
         seconds = execute_file(path)
     except CellFailed as failure:
@@ -276,13 +260,6 @@ def _report(path: Path) -> bool:
         return False
     print(f"{path}: {seconds:.1f} s", flush=True)
     return True
-
-
-def _execute(paths: list[Path], jobs: int) -> bool:
-    if jobs == 1:
-        return all([_report(path) for path in paths])
-    with ProcessPoolExecutor(max_workers=jobs) as pool:
-        return all(list(pool.map(_report, paths)))
 
 
 def _notebook(argument: str) -> Path:
@@ -296,12 +273,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.notebooks")
     parser.add_argument("action", choices=["execute", "normalise", "check"])
     parser.add_argument("files", nargs="+", type=_notebook, metavar="FILE")
-    parser.add_argument(
-        "--jobs", type=int, default=1, help="notebooks executed at once"
-    )
     options = parser.parse_args(arguments)
     if options.action == "execute":
-        return 0 if _execute(options.files, options.jobs) else 1
+        return 0 if all([_report(path) for path in options.files]) else 1
     if options.action == "normalise":
         for path in options.files:
             normalise_file(path)

@@ -4,15 +4,14 @@
 the map of the book on its landing page.
 """
 
-from pathlib import Path
-
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from onebyone import models, plots
+from tools import ROOT
 
-STATIC = Path(__file__).parent.parent / "book" / "_static"
+STATIC = ROOT / "book" / "_static"
 HEIGHT = 1.0  # of every bar on the map
 
 # name of the block, its bars from left to right, what the 1×1 is in it
@@ -33,7 +32,7 @@ BLOCKS = (
 
 
 def bar(ax: Axes, kind: str, x: float, y: float, height: float) -> None:
-    """One layer as a bar in the colour of its kind."""
+    """Draw one layer as a bar in the colour of its kind."""
     color = plots.COLORS[kind]
     ax.add_patch(
         plt.Rectangle(
@@ -48,7 +47,7 @@ def bar(ax: Axes, kind: str, x: float, y: float, height: float) -> None:
 
 
 def line(ax: Axes, xs: list[float], ys: list[float], head: bool) -> None:
-    """A connection, with an arrow head at its end if asked for."""
+    """Draw a connection, with an arrow head at its end if asked for."""
     ax.plot(xs, ys, color="#777777", lw=1.2, ls="-", zorder=0)
     if head:
         ax.annotate(
@@ -60,7 +59,7 @@ def line(ax: Axes, xs: list[float], ys: list[float], head: bool) -> None:
 
 
 def chain(ax: Axes, kinds: list[str], x: float) -> None:
-    """Layers one after the other, centred at x."""
+    """Draw layers one after the other, centred at x."""
     start = x - 0.35 * (len(kinds) - 1) / 2
     line(ax, [start - 0.4, start + 0.35 * len(kinds)], [0, 0], head=True)
     for i, kind in enumerate(kinds):
@@ -68,7 +67,7 @@ def chain(ax: Axes, kinds: list[str], x: float) -> None:
 
 
 def branches(ax: Axes, x: float) -> None:
-    """Four branches side by side; three of them begin or end in a 1×1."""
+    """Draw four branches, of which three begin or end in a 1×1."""
     lanes = (
         ["1×1 convolution"],
         ["1×1 convolution", "convolution"],
@@ -84,7 +83,7 @@ def branches(ax: Axes, x: float) -> None:
 
 
 def shortcut(ax: Axes, x: float) -> None:
-    """Two convolutions, and a 1×1 on the way around them."""
+    """Draw two convolutions, and a 1×1 on the way around them."""
     around = ([x - 0.55, x - 0.55, x + 0.5, x + 0.5], [0, 0.75, 0.75, 0.1])
     line(ax, *around, head=True)
     line(ax, [x - 0.75, x + 0.42], [0, 0], head=True)
@@ -96,7 +95,7 @@ def shortcut(ax: Axes, x: float) -> None:
 
 
 def book_map() -> Figure:
-    """The five blocks, and what the 1×1 is in four of them."""
+    """Draw the five blocks, and what the 1×1 is in four of them."""
     figure, ax = plt.subplots(figsize=(8, 3.6))
     middle, top = 3.3, 2.2
     bar(ax, "1×1 convolution", middle, top, 0.8)

@@ -8,7 +8,6 @@ renders the book from them with the newest Sphinx.
 """
 
 import re
-from pathlib import Path
 
 from jupyter_book.cli.main import main as jupyter_book
 
@@ -17,10 +16,10 @@ from tools import ROOT
 OWN = re.compile(r"'jupyter_book', ")  # all that needs it to be installed
 
 
-def main(root: Path = ROOT) -> None:
+def main() -> None:
     """Let Jupyter Book translate its settings, then do without it."""
-    jupyter_book(["config", "sphinx", str(root)], standalone_mode=False)
-    path = root / "conf.py"
+    jupyter_book(["config", "sphinx", str(ROOT)], standalone_mode=False)
+    path = ROOT / "conf.py"
     text, count = OWN.subn("", path.read_text("utf-8"))
     if count != 1:
         raise SystemExit("conf.py does not list jupyter_book as expected")

@@ -19,8 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from tools import ROOT
-from tools.notebooks import write_atomically
+from tools import ROOT, files
 
 BRANCH = "published"
 NOTEBOOKS = ("book", "exercises", "exercises/solutions")
@@ -85,7 +84,7 @@ def write_through(root: Path, url: str, commit: str) -> list[Path]:
         path for path in texts if path.read_bytes() != texts[path].encode()
     ]
     for path in changed:
-        write_atomically(path, texts[path])
+        files.write(path, texts[path])
     return changed
 
 

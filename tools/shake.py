@@ -34,7 +34,7 @@ from typing import Any
 import pandas as pd
 from nbformat.v4 import new_code_cell
 
-from tools import ROOT, notebooks, verify
+from tools import ROOT, files, notebooks, verify
 
 RESULTS = ROOT / "_build" / "shake"
 CLOSE = 2  # spreads between what was seen and where the assert falls
@@ -107,26 +107,26 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def place(path: Path, way: Pass) -> Path:
+def result_file(path: Path, way: Pass) -> Path:
     """Return where the result of a notebook in a pass is kept."""
     folder = path.resolve().parent.name
     return RESULTS / way.name / folder / f"{path.stem}.json"
 
 
-def kept(path: Path, way: Pass) -> dict | None:
+def read_result(path: Path, way: Pass) -> dict | None:
     """Return the result of a run of the same code, if there is one."""
     try:
-        result = json.loads(place(path, way).read_text("utf-8"))
+        result = json.loads(result_file(path, way).read_text("utf-8"))
     except FileNotFoundError:
         return None
     return result if result["fingerprint"] == fingerprint(path) else None
 
 
-def keep(path: Path, way: Pass, result: dict) -> None:
+def write_result(path: Path, way: Pass, result: dict) -> None:
     """Write down what came of a run, and say it in a line."""
-    target = place(path, way)
+    target = result_file(path, way)
     target.parent.mkdir(parents=True, exist_ok=True)
-    notebooks.write_atomically(target, json.dumps(result) + "\n")
+    files.write(target, json.dumps(result) + "\n")
     fell = sum(not row["held"] for row in result["asserts"])
     print(
         f"{way.name:12} {path}: {result['seconds']:.0f} s, {fell} fell,"
@@ -141,7 +141,7 @@ def shake(paths: list[Path]) -> None:
     Four kernels at most, since each may take two gigabytes.
     """
     due = [(path, way) for way in PASSES for path in paths]
-    due = [pair for pair in due if kept(*pair) is None]
+    due = [pair for pair in due if read_result(*pair) is None]
     cores = min(verify.cores(), 4)
     for threads in sorted({way.threads for _, way in due}):
         with ProcessPoolExecutor(max(1, cores // threads)) as pool:
@@ -151,7 +151,7 @@ def shake(paths: list[Path]) -> None:
                 if pair[1].threads == threads
             }
             for done in as_completed(runs):
-                keep(*runs[done], done.result())
+                write_result(*runs[done], done.result())
 
 
 # --- Reading ----------------------------------------------------------------
@@ -166,7 +166,7 @@ def report(paths: list[Path]) -> tuple[str, bool]:
         (path, way, result)
         for path in paths
         for way in PASSES
-        if (result := kept(path, way))
+        if (result := read_result(path, way))
     ]
     rows = pd.DataFrame(
         (
@@ -188,14 +188,14 @@ def report(paths: list[Path]) -> tuple[str, bool]:
     lines = [f"Raised: {len(raised)} cells", *raised]
     lines += ["", f"Fell: {len(fallen)} asserts"]
     for key, times in fallen.items():
-        lines.append(_where(key, times["text"].iloc[0]))
-        lines += [f"    {_how(row)}" for _, row in times.iterrows()]
+        lines.append(_place_of(key, times["text"].iloc[0]))
+        lines += [f"    {_values_of(row)}" for _, row in times.iterrows()]
     lines += ["", f"Moved and held: {len(margins)} asserts, closest first"]
     for key, margin in margins.iterrows():
         mark = "close, " if margin["spreads"] < CLOSE else ""
-        where = _where(key, margin["text"])
+        where = _place_of(key, margin["text"])
         lines.append(f"{mark}{margin['spreads']:.1f} spreads: {where}")
-        left, right = (_range(margin, side) for side in ("left", "right"))
+        left, right = (_range_of(margin, side) for side in ("left", "right"))
         lines.append(f"    {left} {margin['symbol']} {right}")
     total = rows.groupby(ASSERT).ngroups
     lines += [
@@ -253,13 +253,13 @@ def narrowest(every: pd.DataFrame) -> pd.DataFrame:
     return seen.drop_duplicates(ASSERT).set_index(ASSERT)
 
 
-def _where(key: tuple, text: str) -> str:
+def _place_of(key: tuple, text: str) -> str:
     notebook, cell, line = key
     cell_id = notebooks.read(Path(notebook)).cells[cell].get("id")
     return f"{notebook}, cell {cell} ({cell_id}), line {line}: {text}"
 
 
-def _how(row: pd.Series) -> str:
+def _values_of(row: pd.Series) -> str:
     values = ", ".join(
         f"{left:.5g} {symbol} {right:.5g}"
         for _, _, symbol, left, right in row["compared"]
@@ -267,7 +267,7 @@ def _how(row: pd.Series) -> str:
     return f"{row['pass']}: {row['error'] or values or 'no numbers'}"
 
 
-def _range(margin: pd.Series, side: str) -> str:
+def _range_of(margin: pd.Series, side: str) -> str:
     low, high = margin[f"{side}_low"], margin[f"{side}_high"]
     return f"{low:.5g}" if low == high else f"{low:.5g} … {high:.5g}"
 
@@ -279,7 +279,7 @@ def main(arguments: list[str] | None = None) -> int:
     paths = options.notebooks or [Path(name) for name in verify.notebooks()]
     shake(paths)
     text, holds = report(paths)
-    notebooks.write_atomically(RESULTS / "report.txt", text)
+    files.write(RESULTS / "report.txt", text)
     print(text, end="")
     return 0 if holds else 1
 

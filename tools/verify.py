@@ -82,7 +82,7 @@ def tests() -> list[str]:
 
 
 def side_by_side() -> list[str]:
-    """Options of pytest for two workers, where there are cores for two."""
+    """Return pytest's options for two workers, if there are two cores."""
     two = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     return two if cores() > 1 else []
 

@@ -1,25 +1,27 @@
 """Checks of the exercises *What a network costs*."""
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from onebyone.check.engine import (
+    CORRECT,
     Choice,
     Custom,
     Draw,
     Function,
     Group,
-    Mistake,
     Number,
     Results,
+    apply,
     mistakes,
     notebook,
     part,
+    symbols,
 )
 from onebyone.check.engine.guard import show
+
+c_in, c, k, s, p, n, h, w, g = symbols("c_in c k s p n h w g")
 
 # --- Output size -----------------------------------------------------------
 
@@ -28,41 +30,21 @@ def positions(n, k, s, p):
     return (n + 2 * p - k) // s + 1
 
 
-def size_mistakes(axis):
-    """Return the mistakes about a side of the map, `h` or `w`."""
-    return [
-        mistakes.did_not_round(
-            lambda k, s, p, **sides: (sides[axis] + 2 * p - k) / s + 1
-        ),
-        mistakes.rounded_up(
-            lambda k, s, p, **sides: (
-                math.ceil((sides[axis] + 2 * p - k) / s) + 1
-            )
-        ),
-        mistakes.padded_one_side(
-            lambda k, s, p, **sides: positions(sides[axis], k, s, p / 2)
-        ),
-        mistakes.forgot_padding(
-            lambda k, s, p, **sides: positions(sides[axis], k, s, 0)
-        ),
-        mistakes.counted_steps(
-            lambda k, s, p, **sides: positions(sides[axis], k, s, p) - 1
-        ),
-    ]
+def along(side):
+    """Return one side of the map, with the mistakes about it."""
+    return {
+        positions(side, k, s, p): CORRECT,
+        (side + 2 * p - k) / s + 1: mistakes.did_not_round,
+        1 - (k - side - 2 * p) // s: mistakes.rounded_up,
+        (side + p - k) // s + 1: mistakes.padded_one_side,
+        positions(side, k, s, 0): mistakes.forgot_padding,
+        positions(side, k, s, p) - 1: mistakes.counted_steps,
+    }
 
 
 output_size = Group(
     "Output size",
-    {
-        "height": part(
-            lambda h, w, k, s, p: positions(h, k, s, p),
-            *size_mistakes("h"),
-        ),
-        "width": part(
-            lambda h, w, k, s, p: positions(w, k, s, p),
-            *size_mistakes("w"),
-        ),
-    },
+    {"height": along(h), "width": along(w)},
     {"h": 150, "w": 214, "k": 11, "s": 2, "p": 5},
     vary={
         "h": (120, 132, 144, 156),
@@ -80,34 +62,22 @@ output_size = Group(
     " padding.",
 )
 
-
-def left_over(n, k, s, p):
-    return (n + 2 * p - k) % s
-
+left_over = (n + 2 * p - k) % s
 
 unread = Number(
     "Rows that nobody reads",
-    lambda n, k, s, p: max(0, left_over(n, k, s, p) - p),
+    apply(max, 0, left_over - p),
     {"n": 299, "k": 9, "s": 8, "p": 2},
     vary={"n": (202, 219, 234, 235, 242, 250, 251, 259, 266)},
-    mistakes=[
-        Mistake(
-            left_over,
-            "You counted rows of padding too.",
-            "Of the rows left over, the last ones are zeros, not image.",
-        ),
-        mistakes.forgot_padding(lambda n, k, s, p: left_over(n, k, s, 0)),
-        Mistake(
-            lambda n, k, s, p: left_over(n, k, s, p) / s,
-            "This is the part of a step that the rounding cuts off.",
-            "How many rows is that?",
-        ),
-        Mistake(
-            lambda **_: 0,
-            "Rows of the image are lost here.",
-            "Where does the last window that fits end?",
-        ),
-    ],
+    mistakes={
+        left_over: "You counted rows of padding too. Of the rows left over,"
+        " the last ones are zeros, not image.",
+        (n - k) % s: mistakes.forgot_padding,
+        left_over / s: "This is the part of a step that the rounding cuts"
+        " off. How many rows is that?",
+        0: "Rows of the image are lost here. Where does the last window that"
+        " fits end?",
+    },
     hints=[
         "The remainder of the division says how many rows are left over.",
         "The rows left over are at the bottom of the padded image. Which of"
@@ -117,32 +87,19 @@ unread = Number(
 
 same_padding = Number(
     "Padding that keeps the size",
-    lambda k: (k - 1) // 2,
+    (k - 1) // 2,
     {"k": 7},
     vary={"k": (9, 11, 13, 15)},
-    mistakes=[
-        Mistake(
-            lambda k: k - 1,
-            "This is the total padding.",
-            "PyTorch adds its padding on each side.",
-        ),
-        Mistake(
-            lambda k: (k + 1) // 2,
-            "With this the map grows.",
-            "This is the padding for a kernel two pixels wider.",
-        ),
-        Mistake(
-            lambda k: 0,
-            "Without padding the map shrinks.",
-            "By how many pixels, and how are they shared between the two"
-            " sides?",
-        ),
-        Mistake(
-            lambda k: k / 2,
-            "A padding is a whole number.",
-            "The pixel in the middle of the kernel needs no padding.",
-        ),
-    ],
+    mistakes={
+        k - 1: "This is the total padding. PyTorch adds its padding on each"
+        " side.",
+        (k + 1) // 2: "With this the map grows. This is the padding for a"
+        " kernel two pixels wider.",
+        0: "Without padding the map shrinks. By how many pixels, and how are"
+        " they shared between the two sides?",
+        k / 2: "A padding is a whole number. The pixel in the middle of the"
+        " kernel needs no padding.",
+    },
     hints=[
         "Set n + 2p − k + 1 equal to n.",
         "A kernel of k pixels has a middle pixel and equally many on either"
@@ -152,107 +109,55 @@ same_padding = Number(
 
 # --- One layer -------------------------------------------------------------
 
-LAYER = {"c_in": 24, "c": 40, "k": 5, "s": 3, "p": 2, "h": 30, "w": 50}
-
-
-def weights(c_in, c, k, **_):
-    return k * k * c_in * c
-
-
-def parameters(c_in, c, k, **_):
-    return c * (k * k * c_in + 1)
-
-
-def area(k, s, p, h, w, **_):
-    return positions(h, k, s, p) * positions(w, k, s, p)
-
-
-def macs(**g):
-    return weights(**g) * area(**g)
-
-
-def activations(**g):
-    return g["c"] * area(**g)
-
+weights = k * k * c_in * c
+parameters = c * (k * k * c_in + 1)
+area = positions(h, k, s, p) * positions(w, k, s, p)
+macs = weights * area
+activations = c * area
 
 layer_costs = Group(
     "The four costs of a layer",
     {
-        "parameters": part(
-            parameters,
-            mistakes.forgot_biases(weights),
-            mistakes.activations_for_parameters(activations),
-            mistakes.multiplied_by_positions(
-                lambda **g: parameters(**g) * area(**g)
-            ),
-            Mistake(
-                lambda **g: weights(**g) + g["c_in"],
-                "You took one bias for each input channel.",
-                "A bias is added to a sum. How many sums are there at each"
-                " position?",
-            ),
-            Mistake(
-                lambda c_in, c, k, **_: c_in * c * (k * k + 1),
-                "You took a bias for each kernel.",
-                "An output channel sums over its kernels, and adds one bias.",
-            ),
-            mistakes.forgot_input_channels(lambda c, k, **_: c * (k * k + 1)),
-        ),
-        "macs": part(
-            macs,
-            mistakes.flops_for_macs(),
-            mistakes.counted_depth_twice(
-                lambda **g: g["k"] ** 2 * g["c"] ** 2 * area(**g)
-            ),
-            mistakes.counted_depth_twice(
-                lambda **g: weights(**g) * activations(**g)
-            ),
-            mistakes.took_input_positions(
-                lambda **g: weights(**g) * g["h"] * g["w"]
-            ),
-            mistakes.counted_biases_as_macs(
-                lambda **g: parameters(**g) * area(**g)
-            ),
-            mistakes.weights_for_macs(weights),
-            mistakes.forgot_input_channels(
-                lambda **g: g["k"] ** 2 * g["c"] * area(**g)
-            ),
-            mistakes.forgot_output_channels(
-                lambda **g: g["k"] ** 2 * g["c_in"] * area(**g)
-            ),
-        ),
-        "flops": part(
-            lambda **g: 2 * macs(**g),
-            mistakes.macs_for_flops(),
-            Mistake(
-                lambda **g: 4 * macs(**g),
-                "You doubled twice.",
-                "Start from the MACs.",
-            ),
-            mistakes.counted_biases_as_macs(
-                lambda **g: 2 * parameters(**g) * area(**g)
-            ),
-            Mistake(
-                lambda **g: macs(**g) / 2,
-                "You divided where you should multiply.",
-                "Which of the two is the larger unit?",
-            ),
-        ),
-        "activations": part(
-            activations,
-            mistakes.bytes_for_numbers(),
-            mistakes.counted_one_map(area),
-            mistakes.input_for_activations(
-                lambda **g: g["c_in"] * g["h"] * g["w"]
-            ),
-            Mistake(
-                lambda **g: g["c"] * g["h"] * g["w"],
-                "You left out the stride.",
-                "At how many positions does the kernel stand?",
-            ),
-        ),
+        "parameters": {
+            parameters: CORRECT,
+            weights: mistakes.forgot_biases,
+            activations: mistakes.activations_for_parameters,
+            parameters * area: mistakes.multiplied_by_positions,
+            weights + c_in: "You took one bias for each input channel. A bias"
+            " is added to a sum. How many sums are there at each position?",
+            c_in * c * (k * k + 1): "You took a bias for each kernel. An"
+            " output channel sums over its kernels, and adds one bias.",
+            c * (k * k + 1): mistakes.forgot_input_channels,
+        },
+        "macs": {
+            macs: CORRECT,
+            2 * macs: mistakes.flops_for_macs,
+            k**2 * c**2 * area: mistakes.counted_depth_twice,
+            weights * activations: mistakes.counted_depth_twice,
+            weights * h * w: mistakes.took_input_positions,
+            parameters * area: mistakes.counted_biases_as_macs,
+            weights: mistakes.weights_for_macs,
+            k**2 * c * area: mistakes.forgot_input_channels,
+            k**2 * c_in * area: mistakes.forgot_output_channels,
+        },
+        "flops": {
+            2 * macs: CORRECT,
+            macs: mistakes.macs_for_flops,
+            4 * macs: "You doubled twice. Start from the MACs.",
+            2 * parameters * area: mistakes.counted_biases_as_macs,
+            macs / 2: "You divided where you should multiply. Which of the"
+            " two is the larger unit?",
+        },
+        "activations": {
+            activations: CORRECT,
+            4 * activations: mistakes.bytes_for_numbers,
+            area: mistakes.counted_one_map,
+            c_in * h * w: mistakes.input_for_activations,
+            c * h * w: "You left out the stride. At how many positions does"
+            " the kernel stand?",
+        },
     },
-    LAYER,
+    {"c_in": 24, "c": 40, "k": 5, "s": 3, "p": 2, "h": 30, "w": 50},
     vary={
         "c_in": (16, 20, 28, 36),
         "c": (32, 48, 56),
@@ -269,24 +174,21 @@ layer_costs = Group(
 )
 
 
-def cost_function(
-    size=positions,
-    parameters=lambda c_in, c, k, area: c * (k * k * c_in + 1),
-    macs=lambda c_in, c, k, area: c * k * k * c_in * area,
-    activations=lambda c_in, c, k, area: c * area,
-):
-    """Return a function like the student's, with one thing changed."""
+def costs(parameters=parameters, macs=macs, activations=activations):
+    """Return a function like the student's, maybe with formulas changed."""
 
-    def costs(c_in, c_out, k, s, p, h, w):
-        area = size(h, k, s, p) * size(w, k, s, p)
+    def count(c_in, c_out, k, s, p, h, w):
+        layer = {"c_in": c_in, "c": c_out, "k": k, "s": s, "p": p}
         counts = parameters, macs, activations
-        return tuple(count(c_in, c_out, k, area) for count in counts)
+        return tuple(count(**layer, h=h, w=w) for count in counts)
 
-    return costs
+    return count
 
 
-def square(c_in, c_out, k, s, p, h, w):
-    return cost_function()(c_in, c_out, k, s, p, h, h)
+def sized(side):
+    """Return such a function, for maps of another size."""
+    area = side(h) * side(w)
+    return costs(macs=weights * area, activations=c * area)
 
 
 def layer_arguments(draw: Draw) -> dict:
@@ -303,55 +205,26 @@ def layer_arguments(draw: Draw) -> dict:
 
 conv_costs = Function(
     "The same in Python",
-    cost_function(),
+    costs(),
     layer_arguments,
     cases=8,
-    mistakes=[
-        mistakes.did_not_round(
-            cost_function(lambda n, k, s, p: (n + 2 * p - k) / s + 1),
-            "The operator `//` divides and rounds down.",
+    mistakes={
+        sized(lambda n: (n + 2 * p - k) / s + 1): mistakes.did_not_round.but(
+            "The operator `//` divides and rounds down."
         ),
-        mistakes.rounded_up(
-            cost_function(
-                lambda n, k, s, p: math.ceil((n + 2 * p - k) / s) + 1
-            )
-        ),
-        mistakes.counted_steps(
-            cost_function(lambda n, k, s, p: positions(n, k, s, p) - 1)
-        ),
-        mistakes.padded_one_side(
-            cost_function(lambda n, k, s, p: (n + p - k) // s + 1)
-        ),
-        Mistake(
-            cost_function(lambda n, k, s, p: n),
-            "You took the size of the input for that of the output.",
-            "Work out the height and the width of the output first.",
-        ),
-        Mistake(
-            square,
-            "Your function works for square images only.",
-            "Height and width each have a size of their own.",
-        ),
-        mistakes.forgot_biases(
-            cost_function(parameters=lambda c_in, c, k, area: c * k * k * c_in)
-        ),
-        mistakes.counted_biases_as_macs(
-            cost_function(
-                macs=lambda c_in, c, k, area: c * (k * k * c_in + 1) * area
-            )
-        ),
-        mistakes.flops_for_macs(
-            cost_function(
-                macs=lambda c_in, c, k, area: 2 * c * k * k * c_in * area
-            )
-        ),
-        mistakes.counted_depth_twice(
-            cost_function(macs=lambda c_in, c, k, area: c * c * k * k * area)
-        ),
-        mistakes.bytes_for_numbers(
-            cost_function(activations=lambda c_in, c, k, area: 4 * c * area)
-        ),
-    ],
+        sized(lambda n: 1 - (k - n - 2 * p) // s): mistakes.rounded_up,
+        sized(lambda n: (n + 2 * p - k) // s): mistakes.counted_steps,
+        sized(lambda n: (n + p - k) // s + 1): mistakes.padded_one_side,
+        sized(lambda n: n): "You took the size of the input for that of the"
+        " output. Work out the height and the width of the output first.",
+        sized(lambda n: positions(h, k, s, p)): "Your function works for"
+        " square images only. Height and width each have a size of their own.",
+        costs(parameters=weights): mistakes.forgot_biases,
+        costs(macs=parameters * area): mistakes.counted_biases_as_macs,
+        costs(macs=2 * macs): mistakes.flops_for_macs,
+        costs(macs=c * c * k * k * area): mistakes.counted_depth_twice,
+        costs(activations=4 * activations): mistakes.bytes_for_numbers,
+    },
     hints=[
         "Start with two lines for the height and the width of the output.",
         "Do what you did in the task before, with letters for the numbers, and"
@@ -361,75 +234,44 @@ conv_costs = Function(
 
 # --- Shared weights --------------------------------------------------------
 
-MAPS = {"c_in": 3, "c": 8, "k": 5, "n": 24}
-
 shared_weights = Group(
     "Without sharing",
     {
-        "unshared": part(
-            lambda c_in, c, k, n: n * n * c * (k * k * c_in + 1),
-            Mistake(
-                lambda c_in, c, k, n: c * (k * k * c_in + 1),
-                "This is the layer that shares its weights.",
-                "Here every position has its own kernels.",
+        "unshared": {
+            n * n * parameters: CORRECT,
+            parameters: "This is the layer that shares its weights. Here"
+            " every position has its own kernels.",
+            n * n * weights: mistakes.forgot_biases.but(
+                "They are not shared either."
             ),
-            mistakes.forgot_biases(
-                lambda c_in, c, k, n: n * n * c * k * k * c_in,
-                "They are not shared either.",
+            n * n * weights + c: "Your biases are still shared. Every"
+            " position has its own biases.",
+            n * n * (k * k * c_in + 1): mistakes.forgot_output_channels,
+        },
+        "full": {
+            (c_in * n * n + 1) * c * n * n: CORRECT,
+            c_in * n * n * c * n * n: mistakes.forgot_biases.but(
+                "There is one for each output."
             ),
-            Mistake(
-                lambda c_in, c, k, n: n * n * c * k * k * c_in + c,
-                "Your biases are still shared.",
-                "Every position has its own biases.",
-            ),
-            mistakes.forgot_output_channels(
-                lambda c_in, c, k, n: n * n * (k * k * c_in + 1)
-            ),
-        ),
-        "full": part(
-            lambda c_in, c, k, n: (c_in * n * n + 1) * c * n * n,
-            mistakes.forgot_biases(
-                lambda c_in, c, k, n: c_in * n * n * c * n * n,
-                "There is one for each output.",
-            ),
-            Mistake(
-                lambda c_in, c, k, n: (c_in * n * n + 1) * c,
-                "Your layer makes one number for each channel.",
-                "It should make as many numbers as the maps have.",
-            ),
-            Mistake(
-                lambda c_in, n, **_: (c_in * n * n + 1) * n * n,
-                "Your layer makes a single map.",
-                "How many maps does the convolution make?",
-            ),
-            Mistake(
-                lambda c, n, **_: (n * n + 1) * c * n * n,
-                "Your layer reads one input channel.",
-                "It should read the whole image.",
-            ),
-        ),
-        "macs_factor": part(
-            lambda **_: 1,
-            Mistake(
-                lambda n, **_: n * n,
-                "This is how much the weights grow.",
-                "How many products does one output value take, with and"
-                " without sharing?",
-            ),
-            Mistake(
-                lambda n, **_: 1 / (n * n),
-                "You turned the ratio of the weights around.",
-                "How many products does one output value take, with and"
-                " without sharing?",
-            ),
-            Mistake(
-                lambda k, n, **_: n * n / (k * k),
-                "This compares a fully connected layer with a convolution.",
-                "The unshared layer still looks at k×k pixels.",
-            ),
-        ),
+            (c_in * n * n + 1) * c: "Your layer makes one number for each"
+            " channel. It should make as many numbers as the maps have.",
+            (c_in * n * n + 1) * n * n: "Your layer makes a single map. How"
+            " many maps does the convolution make?",
+            (n * n + 1) * c * n * n: "Your layer reads one input channel. It"
+            " should read the whole image.",
+        },
+        "macs_factor": {
+            1: CORRECT,
+            n * n: "This is how much the weights grow. How many products does"
+            " one output value take, with and without sharing?",
+            1 / (n * n): "You turned the ratio of the weights around. How"
+            " many products does one output value take, with and without"
+            " sharing?",
+            n * n / (k * k): "This compares a fully connected layer with a"
+            " convolution. The unshared layer still looks at k×k pixels.",
+        },
     },
-    MAPS,
+    {"c_in": 3, "c": 8, "k": 5, "n": 24},
     vary={
         "c_in": (2, 4, 5),
         "c": (6, 7, 10, 12),
@@ -465,54 +307,34 @@ tied_layer = Choice(
 # --- Grouped convolution ---------------------------------------------------
 
 
-def group_weights(c_in, c, k, g, n):
-    return k * k * (c_in // g) * c
-
+group_weights = k * k * (c_in // g) * c
 
 grouped_costs = Group(
     "What groups save",
     {
-        "parameters": part(
-            lambda c_in, c, k, g, n: group_weights(c_in, c, k, g, n) + c,
-            mistakes.forgot_groups(
-                lambda c_in, c, k, **_: c * (k * k * c_in + 1)
-            ),
-            mistakes.counted_one_group(
-                lambda c_in, c, k, g, n: k * k * (c_in // g) * (c // g) + c
-            ),
-            Mistake(
-                lambda c_in, c, k, g, n: c * (k * k * c_in + 1) / g,
-                "You divided the biases too.",
-                "There is still one for each output channel.",
-            ),
-            mistakes.forgot_biases(group_weights),
-            Mistake(
-                lambda c, k, g, **_: c * (k * k * g + 1),
-                "You took the number of groups for the channels of one.",
-                "How many input channels are in a group?",
-            ),
-        ),
-        "macs": part(
-            lambda c_in, c, k, g, n: group_weights(c_in, c, k, g, n) * n * n,
-            mistakes.forgot_groups(
-                lambda c_in, c, k, g, n: k * k * c_in * c * n * n
-            ),
-            mistakes.flops_for_macs(),
-            mistakes.counted_one_group(
-                lambda c_in, c, k, g, n: k * k * (c_in // g) * (c // g) * n * n
-            ),
-            mistakes.counted_biases_as_macs(
-                lambda c_in, c, k, g, n: (
-                    (group_weights(c_in, c, k, g, n) + c) * n * n
-                )
-            ),
-        ),
-        "activations": part(
-            lambda c, n, **_: c * n * n,
-            mistakes.counted_one_group(lambda c, g, n, **_: c // g * n * n),
-            mistakes.input_for_activations(lambda c_in, n, **_: c_in * n * n),
-            mistakes.bytes_for_numbers(),
-        ),
+        "parameters": {
+            group_weights + c: CORRECT,
+            c * (k * k * c_in + 1): mistakes.forgot_groups,
+            k * k * (c_in // g) * (c // g) + c: mistakes.counted_one_group,
+            c * (k * k * c_in + 1) / g: "You divided the biases too. There is"
+            " still one for each output channel.",
+            group_weights: mistakes.forgot_biases,
+            c * (k * k * g + 1): "You took the number of groups for the"
+            " channels of one. How many input channels are in a group?",
+        },
+        "macs": {
+            group_weights * n * n: CORRECT,
+            k * k * c_in * c * n * n: mistakes.forgot_groups,
+            2 * (group_weights * n * n): mistakes.flops_for_macs,
+            group_weights // g * n * n: mistakes.counted_one_group,
+            (group_weights + c) * n * n: mistakes.counted_biases_as_macs,
+        },
+        "activations": {
+            c * n * n: CORRECT,
+            c // g * n * n: mistakes.counted_one_group,
+            c_in * n * n: mistakes.input_for_activations,
+            4 * (c * n * n): mistakes.bytes_for_numbers,
+        },
     },
     {"c_in": 48, "c": 96, "k": 3, "g": 6, "n": 14},
     vary={
@@ -529,7 +351,7 @@ grouped_costs = Group(
 )
 
 
-def in_groups(X: Tensor, W: Tensor, b: Tensor, groups: int) -> Tensor:
+def in_groups(X: Tensor, W: Tensor, b: Tensor | None, groups: int) -> Tensor:
     return F.conv2d(X, W, b, groups=groups)
 
 
@@ -538,14 +360,8 @@ def interleaved(X, W, b, groups):
     return in_groups(torch.cat(parts, dim=1), W, b, groups)
 
 
-def interleaved_outputs(X, W, b, groups):
-    Y = in_groups(X, W, b, groups)
-    parts = Y.chunk(groups, dim=1)
-    return torch.stack(parts, dim=2).flatten(1, 2)
-
-
-def added_up(X, W, b, groups):
-    return sum(in_groups(X, W, b, groups).chunk(groups, dim=1))
+def chunks(*case):
+    return in_groups(*case).chunk(case[-1], dim=1)
 
 
 def group_arguments(draw: Draw) -> dict:
@@ -563,41 +379,22 @@ grouped_conv = Function(
     "Groups by hand",
     in_groups,
     group_arguments,
-    mistakes=[
-        mistakes.forgot_biases(
-            lambda X, W, b, groups: in_groups(X, W, None, groups)
-        ),
-        Mistake(
-            interleaved,
-            "The channels of your groups are not neighbours.",
-            "A group is a run of neighbouring channels.",
-        ),
-        Mistake(
-            interleaved_outputs,
-            "Your output channels are mixed.",
-            "The outputs of the groups follow one another.",
-        ),
-        Mistake(
-            added_up,
-            "You added up the outputs of the groups.",
-            "Each group makes its own output channels.",
-        ),
-        Mistake(
-            lambda X, W, b, groups: torch.stack(
-                in_groups(X, W, b, groups).chunk(groups, dim=1)
-            ),
-            "Your groups are on an axis of their own.",
-            "Which function joins tensors along an axis that they already"
-            " have?",
-        ),
-        Mistake(
-            lambda X, W, b, groups: torch.cat(
-                in_groups(X, W, b, groups).chunk(groups, dim=1)
-            ),
-            "You joined the groups along the batch axis.",
-            "Which axis holds the channels?",
-        ),
-    ],
+    mistakes={
+        lambda X, W, b, g: in_groups(X, W, None, g): mistakes.forgot_biases,
+        interleaved: "The channels of your groups are not neighbours. A group"
+        " is a run of neighbouring channels.",
+        lambda *case: torch.stack(chunks(*case), dim=2).flatten(
+            1, 2
+        ): "Your output channels are mixed. The outputs of the groups follow"
+        " one another.",
+        lambda *case: sum(chunks(*case)): "You added up the outputs of the"
+        " groups. Each group makes its own output channels.",
+        lambda *case: torch.stack(chunks(*case)): "Your groups are on an axis"
+        " of their own. Which function joins tensors along an axis that they"
+        " already have?",
+        lambda *case: torch.cat(chunks(*case)): "You joined the groups along"
+        " the batch axis. Which axis holds the channels?",
+    },
     hints=[
         "`X.chunk(groups, dim=1)` cuts the channels into groups. What else"
         " must be cut?",
@@ -630,99 +427,53 @@ groups_meet = Choice(
 # --- Doubling --------------------------------------------------------------
 
 NOT_ONE_SIDE = (
-    "There is a weight for each pair of an input and an output channel."
+    " There is a weight for each pair of an input and an output channel."
 )
 
 doubling = Group(
     "Twice as much of everything",
     {
-        "channels_weights": part(
-            lambda n: 4,
-            Mistake(
-                lambda n: 2,
-                "You doubled one side only.",
-                NOT_ONE_SIDE,
-            ),
-            Mistake(
-                lambda n: 1,
-                "The weights do depend on the channels.",
-                NOT_ONE_SIDE,
-            ),
-            Mistake(
-                lambda n: 8,
-                "You doubled once too often.",
-                NOT_ONE_SIDE,
-            ),
-        ),
-        "channels_activations": part(
-            lambda n: 2,
-            Mistake(
-                lambda n: 4,
-                "A layer does not write its input channels.",
-                "Activations are counted at the output.",
-            ),
-            Mistake(
-                lambda n: 1,
-                "The layer writes more maps than before.",
-                "How many more?",
-            ),
-        ),
-        "sides_weights": part(
-            lambda n: 1,
-            Mistake(
-                lambda n: 4,
-                "You let the weights grow with the map.",
-                "Are there weights for each position?",
-            ),
-            Mistake(
-                lambda n: 2,
-                "You let the weights grow with a side of the map.",
-                "Are there weights for each position?",
-            ),
-        ),
-        "sides_macs": part(
-            lambda n: 4,
-            Mistake(
-                lambda n: 2,
-                "You doubled one side only.",
-                "Height and width both grow.",
-            ),
-            mistakes.weights_for_macs(lambda n: 1),
-            Mistake(
-                lambda n: 16,
-                "You let the weights grow with the map.",
-                "Only the number of positions changes.",
-            ),
-        ),
+        "channels_weights": {
+            4: CORRECT,
+            2: "You doubled one side only." + NOT_ONE_SIDE,
+            1: "The weights do depend on the channels." + NOT_ONE_SIDE,
+            8: "You doubled once too often." + NOT_ONE_SIDE,
+        },
+        "channels_activations": {
+            2: CORRECT,
+            4: "A layer does not write its input channels. Activations are"
+            " counted at the output.",
+            1: "The layer writes more maps than before. How many more?",
+        },
+        "sides_weights": {
+            1: CORRECT,
+            4: "You let the weights grow with the map. Are there weights for"
+            " each position?",
+            2: "You let the weights grow with a side of the map. Are there"
+            " weights for each position?",
+        },
+        "sides_macs": {
+            4: CORRECT,
+            2: "You doubled one side only. Height and width both grow.",
+            1: mistakes.weights_for_macs,
+            16: "You let the weights grow with the map. Only the number of"
+            " positions changes.",
+        },
         "padding_macs": part(
-            lambda n: (n + 2) ** 2 / n**2,
-            Mistake(
-                lambda n: 1,
-                "The output is larger than before.",
-                "At how many positions does the kernel stand now?",
-            ),
-            Mistake(
-                lambda n: 4,
-                "You doubled the map.",
-                "By how many pixels does a side grow if the padding goes"
-                " from one pixel to two?",
-            ),
-            Mistake(
-                lambda n: 2,
-                "The padding doubles, but the work does not.",
-                "At how many positions does the kernel stand now?",
-            ),
-            Mistake(
-                lambda n: (n + 2) / n,
-                "You let one axis grow.",
-                "Padding is added to rows and to columns.",
-            ),
-            mistakes.padded_one_side(lambda n: (n + 1) ** 2 / n**2),
-            Mistake(
-                lambda n: (n + 4) ** 2 / n**2,
-                "You compared the padded input with the map.",
-                "MACs go with the size of the output.",
-            ),
+            {
+                (n + 2) ** 2 / n**2: CORRECT,
+                1: "The output is larger than before. At how many positions"
+                " does the kernel stand now?",
+                4: "You doubled the map. By how many pixels does a side grow"
+                " if the padding goes from one pixel to two?",
+                2: "The padding doubles, but the work does not. At how many"
+                " positions does the kernel stand now?",
+                (n + 2) / n: "You let one axis grow. Padding is added to rows"
+                " and to columns.",
+                (n + 1) ** 2 / n**2: mistakes.padded_one_side,
+                (n + 4) ** 2 / n**2: "You compared the padded input with the"
+                " map. MACs go with the size of the output.",
+            },
             tolerance=1e-3,
         ),
     },
@@ -747,60 +498,34 @@ NETS = {
     "classes": (5, 12, 26),
 }
 
-
-def layer_macs(a, b, n, classes):
-    half = n * n // 4
-    return [9 * a * n * n, 9 * a * b * half, b * half * classes]
-
-
-def net_parameters(a, b, n, classes):
-    linear = classes * (b * n * n // 4 + 1)
-    return 10 * a + b * (9 * a + 1) + linear
-
-
-def biases(a, b, n, classes):
-    return a + b + classes
-
-
-def step(a, b, n, classes):
-    first, *rest = layer_macs(a, b, n, classes)
-    return 2 * first + 3 * sum(rest)
-
+a, b, classes = symbols("a b classes")
+first = 9 * a * n * n
+second = 9 * a * b * (n * n // 4)
+third = b * (n * n // 4) * classes
+forward = first + second + third
+step = 3 * forward - first
+biases = a + b + classes
+net_parameters = 9 * a + 9 * a * b + b * n * n // 4 * classes + biases
 
 step_macs = Number(
     "MACs of a training step",
     step,
     NET,
     vary=NETS,
-    mistakes=[
-        Mistake(
-            lambda **g: sum(layer_macs(**g)),
-            "This is the forward pass.",
-            "A training step runs backwards as well.",
-        ),
-        Mistake(
-            lambda **g: 3 * sum(layer_macs(**g)),
-            "You computed a gradient of the image.",
-            "Which gradient does nobody need in the first layer?",
-        ),
-        Mistake(
-            lambda **g: 2 * sum(layer_macs(**g)),
-            "You counted one gradient for each layer.",
-            "On the way back, a layer computes the gradient of its weights and"
-            " that of its input.",
-        ),
-        Mistake(
-            lambda **g: step(**g) - sum(layer_macs(**g)),
-            "This is the backward pass alone.",
-            "A step has a forward pass too.",
-        ),
-        mistakes.flops_for_macs(),
-        Mistake(
-            lambda **g: 3 * sum(layer_macs(**g)) - layer_macs(**g)[2],
-            "You left out a gradient of the last layer.",
-            "The layer before it needs the gradient of its input.",
-        ),
-    ],
+    mistakes={
+        forward: "This is the forward pass. A training step runs backwards as"
+        " well.",
+        3 * forward: "You computed a gradient of the image. Which gradient"
+        " does nobody need in the first layer?",
+        2 * forward: "You counted one gradient for each layer. On the way"
+        " back, a layer computes the gradient of its weights and that of its"
+        " input.",
+        step - forward: "This is the backward pass alone. A step has a"
+        " forward pass too.",
+        2 * step: mistakes.flops_for_macs,
+        3 * forward - third: "You left out a gradient of the last layer. The"
+        " layer before it needs the gradient of its input.",
+    },
     hints=[
         "Count the forward pass of each of the three layers. Then ask which"
         " gradients each must compute.",
@@ -809,104 +534,61 @@ step_macs = Number(
     ],
 )
 
-
-def worst_moment(a, b, n, classes):
-    return n * n * max(1 + a, a + b / 4)
-
-
-def kept(a, b, n, classes):
-    return n * n * (1 + a) + b * n * n // 4
-
-
-def adam_state(**g):
-    return 16 * net_parameters(**g)
+worst_moment = apply(max, n * n * (1 + a), n * n * a + b * n * n // 4)
+kept = n * n * (1 + a) + b * n * n // 4
+adam_state = 16 * net_parameters
 
 
 def batch(state, per_image):
-    return math.floor(state / per_image) + 1
+    return state // per_image + 1
 
 
 training_memory = Group(
     "Memory of inference and training",
     {
-        "inference": part(
-            lambda **g: int(4 * worst_moment(**g)),
-            mistakes.numbers_for_bytes(),
-            mistakes.counted_one_stack(lambda a, n, **_: 4 * a * n * n),
-            mistakes.took_another_moment(
-                lambda a, n, **_: 4 * (1 + a) * n * n
+        "inference": {
+            4 * worst_moment: CORRECT,
+            worst_moment: mistakes.numbers_for_bytes,
+            4 * a * n * n: mistakes.counted_one_stack,
+            4 * (1 + a) * n * n: mistakes.took_another_moment,
+            4 * kept: mistakes.kept_everything,
+            4 * net_parameters: mistakes.parameters_for_maps,
+        },
+        "training": {
+            4 * kept: CORRECT,
+            kept: mistakes.numbers_for_bytes,
+            4 * (kept - n**2): mistakes.forgot_to_keep_input,
+            4 * (2 * kept - n**2): mistakes.kept_before_relus,
+            4 * (kept + b * n**2 // 4): "You counted what the second ReLU"
+            " writes twice. Flattened, it is the input of the linear layer,"
+            " in the same memory.",
+            4 * (kept + classes): "You kept the scores too. No layer needs"
+            " its own scores again.",
+        },
+        "adam": {
+            adam_state: CORRECT,
+            4 * net_parameters: "This is four bytes for each parameter, and"
+            " training keeps more. Which numbers does it keep for each"
+            " parameter, and how many bytes does each take?",
+            8 * net_parameters: "You left out what Adam keeps. It has two"
+            " running means for each parameter.",
+            12 * net_parameters: "One number for each parameter is missing."
+            " There are the parameter, its gradient and two running means.",
+            adam_state - 16 * biases: mistakes.forgot_biases.but(
+                "Biases are parameters too."
             ),
-            mistakes.kept_everything(lambda **g: 4 * kept(**g)),
-            mistakes.parameters_for_maps(lambda **g: 4 * net_parameters(**g)),
-        ),
-        "training": part(
-            lambda **g: 4 * kept(**g),
-            mistakes.numbers_for_bytes(),
-            mistakes.forgot_to_keep_input(
-                lambda **g: 4 * (kept(**g) - g["n"] ** 2)
-            ),
-            mistakes.kept_before_relus(
-                lambda **g: 4 * (2 * kept(**g) - g["n"] ** 2)
-            ),
-            Mistake(
-                lambda **g: 4 * (kept(**g) + g["b"] * g["n"] ** 2 // 4),
-                "You counted what the second ReLU writes twice.",
-                "Flattened, it is the input of the linear layer, in the same"
-                " memory.",
-            ),
-            Mistake(
-                lambda **g: 4 * (kept(**g) + g["classes"]),
-                "You kept the scores too.",
-                "No layer needs its own scores again.",
-            ),
-        ),
-        "adam": part(
-            adam_state,
-            Mistake(
-                lambda **g: 4 * net_parameters(**g),
-                "This is four bytes for each parameter, and training keeps"
-                " more.",
-                "Which numbers does it keep for each parameter, and how many"
-                " bytes does each take?",
-            ),
-            Mistake(
-                lambda **g: 8 * net_parameters(**g),
-                "You left out what Adam keeps.",
-                "It has two running means for each parameter.",
-            ),
-            Mistake(
-                lambda **g: 12 * net_parameters(**g),
-                "One number for each parameter is missing.",
-                "There are the parameter, its gradient and two running means.",
-            ),
-            mistakes.forgot_biases(
-                lambda **g: adam_state(**g) - 16 * biases(**g),
-                "Biases are parameters too.",
-            ),
-        ),
-        "batch": part(
-            lambda **g: batch(adam_state(**g), 4 * kept(**g)),
-            Mistake(
-                lambda **g: batch(adam_state(**g), 4 * kept(**g)) - 1,
-                "With this batch the activations still take less.",
-                "The quotient lies between two whole numbers.",
-            ),
-            Mistake(
-                lambda **g: adam_state(**g) / (4 * kept(**g)),
-                "A batch has a whole number of images.",
-                "Which is the first number that is large enough?",
-            ),
-            Mistake(
-                lambda **g: batch(4 * net_parameters(**g), 4 * kept(**g)),
-                "You compared with the parameters alone.",
-                "Their gradients and Adam's numbers count too.",
-            ),
-            Mistake(
-                lambda **g: batch(adam_state(**g), kept(**g)),
-                "You compared bytes with numbers.",
-                "How many bytes do the activations of one image take?",
-            ),
-        ),
+        },
+        "batch": {
+            batch(adam_state, 4 * kept): CORRECT,
+            batch(adam_state, 4 * kept) - 1: "With this batch the activations"
+            " still take less. The quotient lies between two whole numbers.",
+            adam_state / (4 * kept): "A batch has a whole number of images."
+            " Which is the first number that is large enough?",
+            batch(4 * net_parameters, 4 * kept): "You compared with the"
+            " parameters alone. Their gradients and Adam's numbers count too.",
+            batch(adam_state, kept): "You compared bytes with numbers. How"
+            " many bytes do the activations of one image take?",
+        },
     },
     NET,
     vary=NETS,
@@ -925,16 +607,12 @@ training_memory = Group(
 TOOL_LAYER = {"c_in": 16, "c": 32, "k": 3, "s": 2, "p": 1, "h": 24, "w": 40}
 UNITS = {
     "a": macs,
-    "b": lambda **g: 2 * macs(**g),
-    "c": lambda **g: macs(**g) + activations(**g),
-    "d": lambda **g: 2 * macs(**g) + activations(**g),
+    "b": 2 * macs,
+    "c": macs + activations,
+    "d": 2 * macs + activations,
     "e": parameters,
 }
 REPORTS = {"A": "b", "B": "c", "C": "a", "D": "d"}
-
-
-def report(tool):
-    return UNITS[REPORTS[tool]](**TOOL_LAYER)
 
 
 def fault_of_units(units):
@@ -1001,34 +679,23 @@ def same_macs(width):
     )
 
 
+(width,) = symbols("width")
+
 wider = Number(
     "Smaller maps, more channels",
     same_macs,
     {"width": 12},
     vary={"width": (8, 10, 14, 16, 18, 20)},
-    mistakes=[
-        Mistake(
-            lambda width: 4 * width,
-            "You let the MACs grow with the width.",
-            "If input and output channels double, how many weights does a"
-            " layer have?",
-        ),
-        Mistake(
-            lambda width: width,
-            "This is the width that the network had.",
-            "On smaller maps it takes fewer MACs.",
-        ),
-        Mistake(
-            lambda width: round(width * 2**0.5),
-            "You removed half of the positions.",
-            "Both sides are halved.",
-        ),
-        Mistake(
-            lambda width: width // 2,
-            "You made the network narrower.",
-            "On smaller maps there are MACs to spare.",
-        ),
-    ],
+    mistakes={
+        4 * width: "You let the MACs grow with the width. If input and output"
+        " channels double, how many weights does a layer have?",
+        width: "This is the width that the network had. On smaller maps it"
+        " takes fewer MACs.",
+        apply(round, width * 2**0.5): "You removed half of the positions."
+        " Both sides are halved.",
+        width // 2: "You made the network narrower. On smaller maps there are"
+        " MACs to spare.",
+    },
     hints=[
         "What share of the positions is left? So how many times as many"
         " weights may there be?",

@@ -33,6 +33,14 @@ def lenet() -> nn.Module:
     )
 
 
+def nin_block(i: int) -> Callable[[], nn.Module]:
+    return lambda: models.nin()[i]
+
+
+def linear(inputs: int, outputs: int) -> Callable[[], nn.Module]:
+    return lambda: nn.Sequential(nn.Linear(inputs, outputs))
+
+
 GREY, COLOUR, SMALL = (1, 224, 224), (3, 224, 224), (1, 28, 28)
 NETWORKS = [
     Network("NiN", models.nin, GREY),
@@ -50,7 +58,7 @@ NETWORKS = [
         COLOUR,
     ),
     *(
-        Network(f"NiN's {ordinal} block", lambda i=i: models.nin()[i], shape)
+        Network(f"NiN's {ordinal} block", nin_block(i), shape)
         for ordinal, i, shape in (
             ("first", 0, GREY),
             ("second", 2, (96, 26, 26)),
@@ -68,7 +76,7 @@ NETWORKS = [
     *(
         Network(
             f"the first fully connected layer of {name}",
-            lambda size=size: nn.Sequential(nn.Linear(*size)),
+            linear(*size),
             size[:1],
         )
         for name, size in (
@@ -194,7 +202,7 @@ def without_reductions(layers: Layers) -> Layers:
     Kernels after such a 1×1 then read what it has read. An Inception block
     does not project its pooling then, either.
     """
-    kept = []
+    kept: list[Layer] = []
     for layer in layers:
         if "branches.pool." in layer.name:
             continue

@@ -1,6 +1,7 @@
 """Checks of the exercises *Global average pooling*."""
 
 import math
+import operator
 
 import numpy
 import torch
@@ -8,22 +9,26 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onebyone.check.engine import (
+    CORRECT,
     Array,
     Choice,
     Custom,
     Function,
     Group,
-    Mistake,
     Module,
     Number,
     Results,
     Shape,
+    apply,
     guard,
     mistakes,
     notebook,
     part,
     require_function,
+    symbols,
 )
+
+c, n, h, w, classes = symbols("c n h w classes")
 
 # --- Two heads -------------------------------------------------------------
 
@@ -37,53 +42,31 @@ HEADS = {
 head_parameters = Group(
     "Parameters of two heads",
     {
-        "flatten": part(
-            lambda c, n, classes: classes * (c * n * n + 1),
-            mistakes.forgot_biases(
-                lambda c, n, classes: classes * c * n * n,
-                "A linear layer has one for each output.",
+        "flatten": {
+            classes * (c * n * n + 1): CORRECT,
+            classes * c * n * n: mistakes.forgot_biases.but(
+                "A linear layer has one for each output."
             ),
-            Mistake(
-                lambda c, n, classes: classes * (c + 1),
-                "You gave the linear layer one input for each map.",
-                "Flattening keeps every pixel of every map.",
+            classes * (c + 1): "You gave the linear layer one input for each"
+            " map. Flattening keeps every pixel of every map.",
+            classes * (c * n + 1): mistakes.counted_one_row,
+            c * n * n * (classes + 1): "You gave every input a bias. The"
+            " biases belong to the outputs.",
+            c * n * n: "This is the number of inputs. Each of them is"
+            " connected to every output.",
+        },
+        "average": {
+            classes * (c + 1): CORRECT,
+            classes * c: mistakes.forgot_biases.but(
+                "A linear layer has one for each output."
             ),
-            mistakes.counted_one_row(
-                lambda c, n, classes: classes * (c * n + 1)
-            ),
-            Mistake(
-                lambda c, n, classes: c * n * n * (classes + 1),
-                "You gave every input a bias.",
-                "The biases belong to the outputs.",
-            ),
-            Mistake(
-                lambda c, n, **_: c * n * n,
-                "This is the number of inputs.",
-                "Each of them is connected to every output.",
-            ),
-        ),
-        "average": part(
-            lambda c, n, classes: classes * (c + 1),
-            mistakes.forgot_biases(
-                lambda c, n, classes: classes * c,
-                "A linear layer has one for each output.",
-            ),
-            Mistake(
-                lambda c, n, classes: classes * (c * n * n + 1),
-                "You connected the linear layer to every pixel.",
-                "How many numbers does the average leave of a map?",
-            ),
-            Mistake(
-                lambda c, n, classes: classes * (c + 1) + c * n * n,
-                "You gave the average parameters.",
-                "Its weights are fixed; nobody trains them.",
-            ),
-            Mistake(
-                lambda **_: 0,
-                "The average has no parameters, but the linear layer does.",
-                "Count the layer after it.",
-            ),
-        ),
+            classes * (c * n * n + 1): "You connected the linear layer to"
+            " every pixel. How many numbers does the average leave of a map?",
+            classes * (c + 1) + c * n * n: "You gave the average parameters."
+            " Its weights are fixed; nobody trains them.",
+            0: "The average has no parameters, but the linear layer does."
+            " Count the layer after it.",
+        },
     },
     HEAD,
     vary=HEADS,
@@ -99,41 +82,26 @@ head_parameters = Group(
 head_macs = Group(
     "MACs of two orders",
     {
-        "average_first": part(
-            lambda c, n, classes: c * classes,
-            Mistake(
-                lambda c, n, classes: c * classes * n * n,
-                "You let the linear layer work at every place.",
-                "How many places does the average leave?",
-            ),
-            mistakes.flops_for_macs(),
-            mistakes.counted_biases_as_macs(
-                lambda c, n, classes: (c + 1) * classes
-            ),
-            Mistake(
-                lambda c, n, classes: c * n * n + c * classes,
-                "You counted the additions of the average.",
-                "Without a multiplication they are not MACs.",
-            ),
-        ),
-        "average_last": part(
-            lambda c, n, classes: c * classes * n * n,
-            Mistake(
-                lambda c, n, classes: c * classes,
-                "You let the 1×1 convolution work at a single place.",
-                "Here it comes before the average.",
-            ),
-            mistakes.flops_for_macs(),
-            mistakes.counted_biases_as_macs(
-                lambda c, n, classes: (c + 1) * classes * n * n
-            ),
-            Mistake(
-                lambda c, n, classes: (c + 1) * classes * n * n + classes,
-                "You counted the biases and the division of the average.",
-                "Only the convolution multiplies by weights.",
-            ),
-            mistakes.counted_one_row(lambda c, n, classes: c * classes * n),
-        ),
+        "average_first": {
+            c * classes: CORRECT,
+            c * classes * n * n: "You let the linear layer work at every"
+            " place. How many places does the average leave?",
+            2 * c * classes: mistakes.flops_for_macs,
+            (c + 1) * classes: mistakes.counted_biases_as_macs,
+            c * n * n + c * classes: "You counted the additions of the"
+            " average. Without a multiplication they are not MACs.",
+        },
+        "average_last": {
+            c * classes * n * n: CORRECT,
+            c * classes: "You let the 1×1 convolution work at a single place."
+            " Here it comes before the average.",
+            2 * c * classes * n * n: mistakes.flops_for_macs,
+            (c + 1) * classes * n * n: mistakes.counted_biases_as_macs,
+            (c + 1) * classes * n * n + classes: "You counted the biases and"
+            " the division of the average. Only the convolution multiplies by"
+            " weights.",
+            c * classes * n: mistakes.counted_one_row,
+        },
     },
     HEAD,
     vary=HEADS,
@@ -159,51 +127,27 @@ global_average = Function(
     "Write global average pooling",
     lambda X: X.mean(dim=(2, 3)),
     maps_of_any_size,
-    mistakes=[
-        mistakes.took_maximum(lambda X: X.amax(dim=(2, 3))),
-        mistakes.took_sum(lambda X: X.sum(dim=(2, 3))),
-        Mistake(
-            lambda X: X.mean(dim=(2, 3), keepdim=True),
-            "The averages are right, but height and width are still there,"
-            " with size one.",
-            "The result has the shape (B, C).",
-        ),
-        Mistake(
-            lambda X: X.mean(dim=1),
-            "You averaged over the channels.",
-            "The layout is (B, C, H, W): which axes are the places?",
-        ),
-        Mistake(
-            lambda X: X.mean(dim=(1, 2)),
-            "You averaged as if the channels came last.",
-            "The layout is (B, C, H, W): which axes are the places?",
-        ),
-        Mistake(
-            lambda X: X.mean(dim=(0, 2, 3)),
-            "You averaged over the images of the batch too.",
-            "Each image has its own averages.",
-        ),
-        Mistake(
-            lambda X: X.mean(),
-            "You averaged over everything.",
-            "Each map of each image has its own average.",
-        ),
-        Mistake(
-            lambda X: X.mean(dim=3),
-            "You averaged each row.",
-            "A place has two axes, and both must go.",
-        ),
-        Mistake(
-            lambda X: F.avg_pool2d(X, 2).flatten(1),
-            "Your window has 2×2 pixels.",
-            "Global means the whole map, whatever its size.",
-        ),
-        Mistake(
-            lambda X: X.sum(dim=(2, 3)) / X.shape[2] ** 2,
-            "You divide by the square of the height.",
-            "Maps need not be square.",
-        ),
-    ],
+    mistakes={
+        lambda X: X.amax(dim=(2, 3)): mistakes.took_maximum,
+        lambda X: X.sum(dim=(2, 3)): mistakes.took_sum,
+        lambda X: X.mean(dim=(2, 3), keepdim=True): "The averages are right,"
+        " but height and width are still there, with size one. The result has"
+        " the shape (B, C).",
+        lambda X: X.mean(dim=1): "You averaged over the channels. The layout"
+        " is (B, C, H, W): which axes are the places?",
+        lambda X: X.mean(dim=(1, 2)): "You averaged as if the channels came"
+        " last. The layout is (B, C, H, W): which axes are the places?",
+        lambda X: X.mean(dim=(0, 2, 3)): "You averaged over the images of the"
+        " batch too. Each image has its own averages.",
+        lambda X: X.mean(): "You averaged over everything. Each map of each"
+        " image has its own average.",
+        lambda X: X.mean(dim=3): "You averaged each row. A place has two"
+        " axes, and both must go.",
+        lambda X: F.avg_pool2d(X, 2).flatten(1): "Your window has 2×2 pixels."
+        " Global means the whole map, whatever its size.",
+        lambda X: X.sum(dim=(2, 3)) / X.shape[2] ** 2: "You divide by the"
+        " square of the height. Maps need not be square.",
+    },
     hints=[
         "X has the axes (B, C, H, W). Which of them should go?",
         "`Tensor.mean` takes a tuple of axes as `dim`.",
@@ -231,26 +175,17 @@ gap_head = Module(
     "A head with global average pooling",
     head_of(),
     cases=[((6, 4), (3, 6, 5, 7)), ((3, 5), (2, 3, 4, 4))],
-    mistakes=[
-        mistakes.took_maximum(head_of(pool=nn.AdaptiveMaxPool2d)),
-        mistakes.took_sum(head_of(pool=SumPool)),
-        Mistake(
-            head_of(behind=[nn.Softmax(dim=1)]),
-            "There is a softmax after the scores.",
-            "`CrossEntropyLoss` already contains it and expects logits.",
-        ),
-        mistakes.relu_on_scores(head_of(behind=[nn.ReLU()])),
-        Mistake(
-            head_of(nn.ReLU()),
-            "There is a ReLU before the linear layer.",
-            "The task asks for an average and a linear layer, nothing else.",
-        ),
-        Mistake(
-            head_of(bias=False),
-            "Your linear layer has no bias.",
-            "The head that it replaces had a bias for each class.",
-        ),
-    ],
+    mistakes={
+        head_of(pool=nn.AdaptiveMaxPool2d): mistakes.took_maximum,
+        head_of(pool=SumPool): mistakes.took_sum,
+        head_of(behind=[nn.Softmax(dim=1)]): "There is a softmax after the"
+        " scores. `CrossEntropyLoss` already contains it and expects logits.",
+        head_of(behind=[nn.ReLU()]): mistakes.relu_on_scores,
+        head_of(nn.ReLU()): "There is a ReLU before the linear layer. The"
+        " task asks for an average and a linear layer, nothing else.",
+        head_of(bias=False): "Your linear layer has no bias. The head that it"
+        " replaces had a bias for each class.",
+    },
     hints=[
         "Three layers: one that averages each map, one that drops the axes of"
         " size one, one that makes the scores.",
@@ -261,76 +196,47 @@ gap_head = Module(
 
 # --- A fixed matrix --------------------------------------------------------
 
-MATRIX = {"c": 10, "h": 3, "w": 4}
-MATRICES = {"c": (5, 7, 8, 12, 20), "h": (4, 5, 6), "w": (7, 8, 9)}
-
 matrix_facts = Group(
     "The matrix in numbers",
     {
         "shape": Shape(
             "shape",
-            lambda c, h, w: (c, c * h * w),
+            (c, c * h * w),
             axes=("rows", "columns"),
-            mistakes=[
-                mistakes.transposed(lambda c, h, w: (c * h * w, c)),
-                Mistake(
-                    lambda c, h, w: (c, h * w),
-                    "Your columns are the places of one map.",
-                    "The flattened input holds all maps.",
-                ),
-                Mistake(
-                    lambda c, h, w: (c * h * w, c * h * w),
-                    "Your matrix keeps all values.",
-                    "How many numbers should come out?",
-                ),
-            ],
+            mistakes={
+                (c * h * w, c): mistakes.transposed,
+                (c, h * w): "Your columns are the places of one map. The"
+                " flattened input holds all maps.",
+                (c * h * w, c * h * w): "Your matrix keeps all values. How"
+                " many numbers should come out?",
+            },
         ),
-        "not_zero": part(
-            lambda c, h, w: c * h * w,
-            Mistake(
-                lambda c, h, w: c * c * h * w,
-                "These are all entries.",
-                "A map's average does not look at other maps.",
-            ),
-            Mistake(
-                lambda c, h, w: h * w,
-                "This is one row.",
-                "There is a row for each map.",
-            ),
-            Mistake(
-                lambda c, **_: c,
-                "You have one entry in each row.",
-                "How many pixels take part in one average?",
-            ),
-            Mistake(
-                lambda c, h, w: c * c * h * w - c * h * w,
-                "These are the zeros.",
-                "The question is about the others.",
-            ),
-        ),
+        "not_zero": {
+            c * h * w: CORRECT,
+            c * c * h * w: "These are all entries. A map's average does not"
+            " look at other maps.",
+            h * w: "This is one row. There is a row for each map.",
+            c: "You have one entry in each row. How many pixels take part in"
+            " one average?",
+            c * c * h * w - c * h * w: "These are the zeros. The question is"
+            " about the others.",
+        },
         "entry": part(
-            lambda c, h, w: 1 / (h * w),
-            mistakes.took_sum(lambda **_: 1),
-            Mistake(
-                lambda c, h, w: 1 / (c * h * w),
-                "You divided by the pixels of all maps.",
-                "Each average is taken over one map.",
-            ),
-            Mistake(
-                lambda c, **_: 1 / c,
-                "You divided by the number of maps.",
-                "Over how many pixels is each average taken?",
-            ),
-            Mistake(
-                lambda c, h, w: h * w,
-                "This is the number of places.",
-                "An average divides by it.",
-            ),
+            {
+                1 / (h * w): CORRECT,
+                1: mistakes.took_sum,
+                1 / (c * h * w): "You divided by the pixels of all maps. Each"
+                " average is taken over one map.",
+                1 / c: "You divided by the number of maps. Over how many"
+                " pixels is each average taken?",
+                h * w: "This is the number of places. An average divides by"
+                " it.",
+            },
             tolerance=1e-3,
         ),
     },
-    MATRIX,
-    vary=MATRICES,
+    {"c": 10, "h": 3, "w": 4},
+    vary={"c": (5, 7, 8, 12, 20), "h": (4, 5, 6), "w": (7, 8, 9)},
     hints=[
         "Write down the first row: which columns belong to the first map?",
         "There is a row for each average and a column for each pixel. In a"
@@ -353,31 +259,21 @@ averaging_matrix = Function(
         "width": draw.integer(4, 6),
     },
     tolerance=1e-6,
-    mistakes=[
-        mistakes.transposed(),
-        mistakes.took_sum(lambda c, h, w: averaging(c, h, w) * h * w),
-        Mistake(
-            lambda c, h, w: torch.eye(c).repeat(1, h * w) / (h * w),
-            "Your matrix takes the channels in turn, as if they were the last"
-            " axis.",
-            "A flattened (C, H, W) has all pixels of the first map first.",
-        ),
-        Mistake(
-            lambda c, h, w: torch.full((c, c * h * w), 1 / (h * w)),
-            "Each of your averages looks at all maps.",
-            "Outside its own map a row holds zeros.",
-        ),
-        Mistake(
-            lambda c, h, w: torch.full((c, c * h * w), 1 / (c * h * w)),
-            "Each of your averages is the average of all maps.",
-            "Outside its own map a row holds zeros.",
-        ),
-        Mistake(
-            lambda c, h, w: averaging(c, h, w) / c,
-            "You divided by the number of channels too.",
-            "Each average is taken over one map.",
-        ),
-    ],
+    mistakes={
+        lambda *case: averaging(*case).T: mistakes.transposed,
+        lambda c, h, w: averaging(c, h, w) * h * w: mistakes.took_sum,
+        lambda c, h, w: torch.eye(c).repeat(1, h * w) / (h * w): "Your matrix"
+        " takes the channels in turn, as if they were the last axis. A"
+        " flattened (C, H, W) has all pixels of the first map first.",
+        lambda c, h, w: torch.full((c, c * h * w), 1 / (h * w)): "Each of"
+        " your averages looks at all maps. Outside its own map a row holds"
+        " zeros.",
+        lambda c, h, w: torch.full((c, c * h * w), 1 / (c * h * w)): "Each of"
+        " your averages is the average of all maps. Outside its own map a row"
+        " holds zeros.",
+        lambda c, h, w: averaging(c, h, w) / c: "You divided by the number of"
+        " channels too. Each average is taken over one map.",
+    },
     hints=[
         "For three maps of two pixels each, write the matrix on paper first.",
         "An identity matrix with each column repeated has the right pattern;"
@@ -387,80 +283,52 @@ averaging_matrix = Function(
 
 # --- Which sizes -----------------------------------------------------------
 
-FIRST = {"kernel": 11, "stride": 4}
-FIRSTS = {"kernel": (5, 6, 7, 9, 10, 12), "stride": (2, 3, 5)}
+kernel, stride = symbols("kernel stride")
 
 
-def needed(kernel, stride, last=1, pools=3):
+def needed(last=1, pools=3):
     """Return the smallest image with that many pixels in the last side."""
     for _ in range(pools):
         last = 2 * (last - 1) + 3
     return stride * (last - 1) + kernel
 
 
+smallest, smallest_double = needed(), needed(last=2)
+
 input_sizes = Group(
     "Which sizes NiN takes",
     {
-        "smallest": part(
-            needed,
-            Mistake(
-                lambda kernel, stride: needed(kernel, stride, pools=2),
-                "You went back through two pooling layers.",
-                "There are three.",
-            ),
-            Mistake(
-                lambda kernel, stride: needed(kernel, stride) + stride,
-                "You took a step for each position of the first kernel.",
-                "The first position needs no step.",
-            ),
-            Mistake(
-                lambda kernel, stride: stride * (2**3 - 1) + kernel,
-                "You assumed that the pooling layers halve the maps exactly.",
-                "Their windows have three pixels and a stride of two, so"
-                " each needs a map of three to make one pixel.",
-            ),
-            Mistake(
-                lambda stride, **_: 2**3 * stride,
-                "You multiplied the strides.",
-                "The kernels need room too.",
-            ),
-            Mistake(
-                lambda kernel, **_: kernel,
-                "The first kernel fits, but then its map has a single pixel.",
-                "What do the pooling layers need?",
-            ),
-            Mistake(
-                lambda kernel, stride: needed(kernel, stride) - 1,
-                "At this size a layer has nothing left to work on.",
-                "You are one pixel short.",
-            ),
-        ),
-        "largest_single": part(
-            lambda kernel, stride: needed(kernel, stride, last=2) - 1,
-            Mistake(
-                lambda kernel, stride: needed(kernel, stride, last=2),
-                "Here the last maps are two pixels wide for the first time.",
-                "The question is about the last size before that.",
-            ),
-            Mistake(
-                needed,
-                "This is the smallest size that runs.",
-                "Layers round down, so some larger sizes give the same.",
-            ),
-            Mistake(
-                lambda kernel, stride: needed(kernel, stride) + stride - 1,
-                "You looked at the rounding of the first layer alone.",
-                "The pooling layers round down as well.",
-            ),
-            Mistake(
-                lambda kernel, stride: needed(kernel, stride, last=2) - stride,
-                "You left out the remainder in the first layer.",
-                "It rounds down, so a few more pixels change nothing.",
-            ),
-        ),
+        "smallest": {
+            smallest: CORRECT,
+            needed(pools=2): "You went back through two pooling layers. There"
+            " are three.",
+            smallest + stride: "You took a step for each position of the"
+            " first kernel. The first position needs no step.",
+            7 * stride + kernel: "You assumed that the pooling layers halve"
+            " the maps exactly. Their windows have three pixels and a stride"
+            " of two, so each needs a map of three to make one pixel.",
+            8 * stride: "You multiplied the strides. The kernels need room"
+            " too.",
+            kernel: "The first kernel fits, but then its map has a single"
+            " pixel. What do the pooling layers need?",
+            smallest - 1: "At this size a layer has nothing left to work on."
+            " You are one pixel short.",
+        },
+        "largest_single": {
+            smallest_double - 1: CORRECT,
+            smallest_double: "Here the last maps are two pixels wide for the"
+            " first time. The question is about the last size before that.",
+            smallest: "This is the smallest size that runs. Layers round"
+            " down, so some larger sizes give the same.",
+            smallest + stride - 1: "You looked at the rounding of the first"
+            " layer alone. The pooling layers round down as well.",
+            smallest_double - stride: "You left out the remainder in the"
+            " first layer. It rounds down, so a few more pixels change"
+            " nothing.",
+        },
     },
-    FIRST,
-    vary=FIRSTS,
+    {"kernel": 11, "stride": 4},
+    vary={"kernel": (5, 6, 7, 9, 10, 12), "stride": (2, 3, 5)},
     hints=[
         "Go backwards. How large must a map be for a 3×3 window to fit once?"
         " And twice, with a stride of two?",
@@ -500,48 +368,34 @@ def maps_and_weights(draw):
     }
 
 
-def activation_maps(features, weight):
+def maps_of(features, weight):
     return torch.einsum("kc,bchw->bkhw", weight, features)
 
 
 cam = Function(
     "Write CAM",
-    activation_maps,
+    maps_of,
     maps_and_weights,
-    mistakes=[
-        Mistake(
-            lambda features, weight: features.mean(dim=(2, 3)) @ weight.T,
-            "These are the scores without their biases.",
-            "A map keeps its places: do not average.",
+    mistakes={
+        lambda X, weight: X.mean(dim=(2, 3)) @ weight.T: "These are the"
+        " scores without their biases. A map keeps its places: do not"
+        " average.",
+        lambda X, weight: (
+            maps_of(X, weight) / weight.shape[1]
+        ): "You averaged over the channels. CAM is a weighted sum over them.",
+        lambda *case: maps_of(*case).relu(): mistakes.cut_negatives.but(
+            "Places that speak against a class belong to its map. (Grad-CAM"
+            " as published does cut them off.)"
         ),
-        Mistake(
-            lambda features, weight: (
-                activation_maps(features, weight) / weight.shape[1]
-            ),
-            "You averaged over the channels.",
-            "CAM is a weighted sum over them.",
-        ),
-        mistakes.cut_negatives(
-            nudge="Places that speak against a class belong to its map."
-            " (Grad-CAM as published does cut them off.)"
-        ),
-        mistakes.applied_softmax(),
-        mistakes.swapped_sides(),
-        Mistake(
-            lambda features, weight: activation_maps(features.relu(), weight),
-            "You cut off the negative features.",
-            "The linear layer reads the maps as they are.",
-        ),
-        Mistake(
-            lambda features, weight: (
-                activation_maps(features, weight)
-                / (features.shape[2] * features.shape[3])
-            ),
-            "You divided by the number of places.",
-            "The *average* of the map is the score, so the map itself is not"
-            " divided.",
-        ),
-    ],
+        lambda *case: maps_of(*case).softmax(1): mistakes.applied_softmax,
+        lambda *case: maps_of(*case).mT: mistakes.swapped_sides,
+        lambda X, weight: maps_of(X.relu(), weight): "You cut off the"
+        " negative features. The linear layer reads the maps as they are.",
+        lambda X, weight: (
+            maps_of(X, weight) / X[0, 0].numel()
+        ): "You divided by the number of places. The *average* of the map is"
+        " the score, so the map itself is not divided.",
+    },
     hints=[
         "At each place, CAM applies the linear layer to the channels. Which"
         " convolution does that?",
@@ -565,30 +419,18 @@ def without_bias(net, X):
 class_maps = Array(
     "Class maps of the compact NiN",
     lambda net, X: until(net, X, -2),
-    mistakes=[
-        Mistake(
-            lambda net, X: until(net, X, -1),
-            "The average is already in it: these maps have one pixel.",
-            "Stop one layer earlier.",
-        ),
-        Mistake(
-            lambda net, X: until(net, X, len(net)),
-            "These are the logits.",
-            "Stop before the average.",
-        ),
-        Mistake(
-            lambda net, X: until(net, X, -3),
-            "These are the features that the last convolution reads.",
-            "Class maps have one channel for each class.",
-        ),
-        Mistake(
-            without_bias,
-            "The bias of the last convolution is missing.",
-            "In a NiN the maps are already there; nothing has to be computed.",
-        ),
-        mistakes.applied_softmax(),
-        mistakes.cut_negatives(),
-    ],
+    mistakes={
+        lambda net, X: until(net, X, -1): "The average is already in it:"
+        " these maps have one pixel. Stop one layer earlier.",
+        lambda net, X: until(net, X, len(net)): "These are the logits. Stop"
+        " before the average.",
+        lambda net, X: until(net, X, -3): "These are the features that the"
+        " last convolution reads. Class maps have one channel for each class.",
+        without_bias: "The bias of the last convolution is missing. In a NiN"
+        " the maps are already there; nothing has to be computed.",
+        lambda net, X: until(net, X, -2).softmax(1): mistakes.applied_softmax,
+        lambda net, X: until(net, X, -2).relu(): mistakes.cut_negatives,
+    },
     hints=[
         "Print the network. Which of its layers make the maps, and which turn"
         " them into ten numbers?",
@@ -666,77 +508,45 @@ drawing = Custom(
 
 # --- One step to ten -------------------------------------------------------
 
-STEP = {"c": 384, "n": 5, "classes": 10}
-STEPS = {
-    "c": (192, 256, 320, 512),
-    "n": (4, 6, 7, 8),
-    "classes": (20, 37, 47, 62),
-}
+common_weights = 9 * c * classes + 2 * classes * classes
+paper_weights = 9 * c * c + c * c + c * classes
 
 
-def common_weights(c, n, classes):
-    return 9 * c * classes + 2 * classes * classes
-
-
-def paper_weights(c, n, classes):
-    return 9 * c * c + c * c + c * classes
-
-
-def macs_of(weights):
-    other = paper_weights if weights is common_weights else common_weights
-    return part(
-        lambda c, n, classes: weights(c, n, classes) * n * n,
-        mistakes.weights_for_macs(weights),
-        mistakes.flops_for_macs(),
-        Mistake(
-            lambda c, n, classes: other(c, n, classes) * n * n,
-            "This is the other order.",
-            "In the common order the 3×3 reduces; in the paper's, the last"
-            " 1×1 does.",
-        ),
-        mistakes.maps_shrink(
-            lambda c, n, classes: weights(c, n, classes) * (n - 2) ** 2
-        ),
-    )
+def macs_of(weights, other):
+    return {
+        weights * n * n: CORRECT,
+        weights: mistakes.weights_for_macs,
+        2 * weights * n * n: mistakes.flops_for_macs,
+        other * n * n: "This is the other order. In the common order the 3×3"
+        " reduces; in the paper's, the last 1×1 does.",
+        weights * (n - 2) ** 2: mistakes.maps_shrink,
+    }
 
 
 orders = Group(
     "Two orders",
     {
-        "common": macs_of(common_weights),
-        "paper": macs_of(paper_weights),
-        "lost": part(
-            lambda c, n, classes: 9 * c - classes,
-            Mistake(
-                lambda c, n, classes: c - classes,
-                "You looked at one pixel.",
-                "A 3×3 convolution sees more pixels.",
-            ),
-            Mistake(
-                lambda classes, **_: classes,
-                "This is how many survive.",
-                "The question is how many do not.",
-            ),
-            Mistake(
-                lambda c, **_: 9 * c,
-                "This is all that it sees.",
-                "Some directions survive.",
-            ),
-            Mistake(
-                lambda c, **_: 9 * c - c,
-                "This is how many are lost in the paper's order.",
-                "To how many numbers does the common 3×3 reduce?",
-            ),
-            Mistake(
-                lambda c, n, classes: (c - classes) * n * n,
-                "You counted the values of whole maps.",
-                "The question is about one place: what goes in, what"
-                " comes out?",
-            ),
-        ),
+        "common": macs_of(common_weights, paper_weights),
+        "paper": macs_of(paper_weights, common_weights),
+        "lost": {
+            9 * c - classes: CORRECT,
+            c - classes: "You looked at one pixel. A 3×3 convolution sees"
+            " more pixels.",
+            classes: "This is how many survive. The question is how many do"
+            " not.",
+            9 * c: "This is all that it sees. Some directions survive.",
+            9 * c - c: "This is how many are lost in the paper's order. To"
+            " how many numbers does the common 3×3 reduce?",
+            (c - classes) * n * n: "You counted the values of whole maps. The"
+            " question is about one place: what goes in, what comes out?",
+        },
     },
-    STEP,
-    vary=STEPS,
+    {"c": 384, "n": 5, "classes": 10},
+    vary={
+        "c": (192, 256, 320, 512),
+        "n": (4, 6, 7, 8),
+        "classes": (20, 37, 47, 62),
+    },
     hints=[
         "Write down kernel, input and output channels of the three layers, in"
         " both orders.",
@@ -747,7 +557,7 @@ orders = Group(
 )
 
 
-def last_block(*plan, relus=(True, True, False)):
+def last_block(*plan, relus=(1, 1, 0)):
     """Return a builder; the plan has (wide in, wide out, kernel, padding)."""
 
     def build(in_channels, num_classes):
@@ -768,34 +578,28 @@ def last_block(*plan, relus=(True, True, False)):
 
 SPATIAL, MIDDLE, LAST = (1, 1, 3, 1), (1, 1, 1, 0), (1, 0, 1, 0)
 
+
+def paper_order(*relus):
+    return last_block(SPATIAL, MIDDLE, LAST, relus=relus)
+
+
 paper_block = Module(
     "The last block in the paper's order",
-    last_block(SPATIAL, MIDDLE, LAST),
+    paper_order(1, 1, 0),
     cases=[((6, 4), (2, 6, 5, 7)), ((5, 3), (2, 5, 4, 4))],
-    mistakes=[
-        Mistake(
-            last_block((1, 0, 3, 1), (0, 0, 1, 0), (0, 0, 1, 0)),
-            "Your 3×3 reduces to the classes at once.",
-            "In the paper's order only the last layer does.",
-        ),
-        Mistake(
-            last_block(SPATIAL, LAST, (0, 0, 1, 0)),
-            "Your first 1×1 already reduces.",
-            "It keeps the width; only the last layer gives it up.",
-        ),
-        mistakes.relu_on_scores(
-            last_block(SPATIAL, MIDDLE, LAST, relus=(True, True, True))
-        ),
-        mistakes.relu_missing(
-            last_block(SPATIAL, MIDDLE, LAST, relus=(False,) * 3)
-        ),
-        mistakes.relu_missing(
-            last_block(SPATIAL, MIDDLE, LAST, relus=(True, False, False))
-        ),
-        mistakes.maps_shrink(last_block((1, 1, 3, 0), MIDDLE, LAST)),
-        mistakes.maps_grow(last_block((1, 1, 3, 2), MIDDLE, LAST)),
-        mistakes.layer_missing(last_block(SPATIAL, LAST, relus=(True, False))),
-    ],
+    mistakes={
+        last_block((1, 0, 3, 1), (0, 0, 1, 0), (0, 0, 1, 0)): "Your 3×3"
+        " reduces to the classes at once. In the paper's order only the last"
+        " layer does.",
+        last_block(SPATIAL, LAST, (0, 0, 1, 0)): "Your first 1×1 already"
+        " reduces. It keeps the width; only the last layer gives it up.",
+        paper_order(1, 1, 1): mistakes.relu_on_scores,
+        paper_order(0, 0, 0): mistakes.relu_missing,
+        paper_order(1, 0, 0): mistakes.relu_missing,
+        last_block((1, 1, 3, 0), MIDDLE, LAST): mistakes.maps_shrink,
+        last_block((1, 1, 3, 2), MIDDLE, LAST): mistakes.maps_grow,
+        last_block(SPATIAL, LAST, relus=(1, 0)): mistakes.layer_missing,
+    },
     hints=[
         "Three convolutions. Which of them change the number of channels?",
         "The first two keep it, with a ReLU after each. The last 1×1 goes to"
@@ -858,66 +662,42 @@ is_average = Custom(
     ],
 )
 
-GRADIENT = {"n": 7, "classes": 10}
-
 gradients = Group(
     "Where the gradient goes",
     {
-        "average": part(
-            lambda n, classes: classes * n * n,
-            mistakes.counted_one_map(
-                lambda n, **_: n * n, "Every class has its own map."
+        "average": {
+            classes * n * n: CORRECT,
+            n * n: mistakes.counted_one_map.but(
+                "Every class has its own map."
             ),
-            Mistake(
-                lambda n, classes: classes,
-                "These are the places that a maximum reaches.",
-                "In an average, every place has its share.",
-            ),
-            mistakes.counted_one_row(lambda n, classes: classes * n),
-        ),
-        "maximum": part(
-            lambda n, classes: classes,
-            Mistake(
-                lambda n, classes: classes * n * n,
-                "These are all places.",
-                "Move a pixel that is not the largest of its map a"
-                " little: does the maximum change?",
-            ),
-            mistakes.counted_one_map(
-                lambda **_: 1, "Every class has its own map."
-            ),
-            Mistake(
-                lambda n, **_: n * n,
-                "You counted the places of one map.",
-                "How many of them are the maximum of a map?",
-            ),
-        ),
+            classes: "These are the places that a maximum reaches. In an"
+            " average, every place has its share.",
+            classes * n: mistakes.counted_one_row,
+        },
+        "maximum": {
+            classes: CORRECT,
+            classes * n * n: "These are all places. Move a pixel that is not"
+            " the largest of its map a little: does the maximum change?",
+            1: mistakes.counted_one_map.but("Every class has its own map."),
+            n * n: "You counted the places of one map. How many of them are"
+            " the maximum of a map?",
+        },
         "share": part(
-            lambda n, **_: 1 / (n * n),
-            Mistake(
-                lambda **_: 1,
-                "This is the share of a place under the maximum.",
-                "How much does the average grow if one pixel grows by one?",
-            ),
-            Mistake(
-                lambda n, **_: 1 / n,
-                "You divided by one side of the map.",
-                "The map has a height and a width.",
-            ),
-            Mistake(
-                lambda n, classes: 1 / (classes * n * n),
-                "You divided by the number of classes too.",
-                "Each score is the average of one map.",
-            ),
-            Mistake(
-                lambda n, **_: n * n,
-                "This is the number of places.",
-                "How much does the average grow if one pixel grows by one?",
-            ),
+            {
+                1 / (n * n): CORRECT,
+                1: "This is the share of a place under the maximum. How much"
+                " does the average grow if one pixel grows by one?",
+                1 / n: "You divided by one side of the map. The map has a"
+                " height and a width.",
+                1 / (classes * n * n): "You divided by the number of classes"
+                " too. Each score is the average of one map.",
+                n * n: "This is the number of places. How much does the"
+                " average grow if one pixel grows by one?",
+            },
             tolerance=1e-3,
         ),
     },
-    GRADIENT,
+    {"n": 7, "classes": 10},
     vary={"n": (5, 6, 8, 9, 12, 13), "classes": (17, 20, 37, 47, 62)},
     hints=[
         "Let one pixel grow by a little. Which scores change, and by how"
@@ -958,12 +738,14 @@ heads = Results(
     when_correct="One seed and few images: a sign, not a proof.",
 )
 
-STRIDES = {"strides": (4, 2, 2, 2)}
+(strides,) = symbols("strides")
+product = apply(math.prod, strides)
+first, last = (apply(operator.itemgetter(i), strides) for i in (0, -1))
 
 still = Number(
     "A shift that changes nothing",
-    lambda strides: math.prod(strides),
-    STRIDES,
+    product,
+    {"strides": (4, 2, 2, 2)},
     vary={
         "strides": (
             (3, 2, 2, 2),
@@ -975,41 +757,20 @@ still = Number(
             (5, 2, 3),
         )
     },
-    mistakes=[
-        Mistake(
-            lambda **_: 1,
-            "This holds for the average, but not for the trunk.",
-            "A layer with a stride samples its input on a grid.",
-        ),
-        Mistake(
-            lambda strides: sum(strides),
-            "You added the strides.",
-            "A step of a later layer is as many steps of the layers before"
-            " it.",
-        ),
-        Mistake(
-            lambda strides: strides[0],
-            "This is enough for the first layer.",
-            "The layers after it have strides too.",
-        ),
-        Mistake(
-            lambda strides: math.prod(strides[1:]),
-            "You left out the first layer.",
-            "It has a stride too.",
-        ),
-        Mistake(
-            lambda strides: math.prod(strides[:-1]),
-            "You left out the last pooling layer.",
-            "It has a stride too.",
-        ),
-        Mistake(
-            lambda strides: 2 * math.prod(strides),
-            "So large a shift changes nothing, but neither does a smaller"
-            " one.",
-            "By how much must an image move for the last maps to move by a"
-            " single pixel?",
-        ),
-    ],
+    mistakes={
+        1: "This holds for the average, but not for the trunk. A layer with a"
+        " stride samples its input on a grid.",
+        apply(sum, strides): "You added the strides. A step of a later layer"
+        " is as many steps of the layers before it.",
+        first: "This is enough for the first layer. The layers after it have"
+        " strides too.",
+        product // first: "You left out the first layer. It has a stride too.",
+        product // last: "You left out the last pooling layer. It has a"
+        " stride too.",
+        2 * product: "So large a shift changes nothing, but neither does a"
+        " smaller one. By how much must an image move for the last maps to"
+        " move by a single pixel?",
+    },
     hints=[
         "By how many pixels must the image move for the first map to move by"
         " one whole pixel?",

@@ -1,6 +1,7 @@
 """Checks of the exercises *Inception*."""
 
 import copy
+import math
 
 import torch
 import torchvision
@@ -9,29 +10,36 @@ from torch.nn import functional as F
 
 from onebyone import cost, models
 from onebyone.check.engine import (
+    CORRECT,
     Choice,
     Custom,
     Draw,
     Function,
     Group,
-    Mistake,
     Module,
     Number,
     Results,
     Shape,
+    apply,
     mistakes,
     notebook,
     part,
+    symbols,
 )
 from onebyone.check.engine.guard import Raised, outcome, show
 from onebyone.check.engine.tasks import number
 from onebyone.models.inception import InceptionBlock, conv_relu
 
+batch, made, reduced, side, h, w = symbols("batch made reduced side h w")
+c_in, c_out, c, r, m, o, k = symbols("c_in c_out c r m o k")
+
 # --- Joining branches ------------------------------------------------------
+
+joined = apply(sum, made)
 
 joined_shape = Shape(
     "The shape of four branches, joined",
-    lambda batch, made, h, w, **_: (batch, sum(made), h, w),
+    (batch, joined, h, w),
     {
         "batch": 8,
         "c_in": 128,
@@ -47,48 +55,23 @@ joined_shape = Shape(
         "w": (19, 22, 25),
     },
     axes=("batch", "channels", "height", "width"),
-    mistakes=[
-        Mistake(
-            lambda batch, c_in, h, w, **_: (batch, c_in, h, w),
-            "You kept the channels of the input.",
-            "The block passes on what its branches make.",
-        ),
-        Mistake(
-            lambda batch, made, h, w, **_: (batch, max(made), h, w),
-            "You took the channels of the widest branch alone.",
-            "No branch is picked: all of them are passed on.",
-        ),
-        Mistake(
-            lambda batch, c_in, made, h, w, **_: (
-                (batch, c_in + sum(made), h, w)
-            ),
-            "You passed on the input as well as the branches.",
-            "The projection after the pooling has read it; only what the"
-            " branches end with is joined.",
-        ),
-        Mistake(
-            lambda batch, made, reduced, h, w, **_: (
-                (batch, sum(made + reduced), h, w)
-            ),
-            "You counted the channels between the layers of a branch too.",
-            "Only what comes at the end of a branch is joined.",
-        ),
-        Mistake(
-            lambda batch, made, h, w, **_: (4 * batch, sum(made), h, w),
-            "You let the batch grow.",
-            "The branches are four views of the same images, joined along"
-            " the channels.",
-        ),
-        mistakes.maps_shrink(
-            lambda batch, made, h, w, **_: (batch, sum(made), h - 4, w - 4)
-        ),
-        mistakes.swapped_sides(
-            lambda batch, made, h, w, **_: (batch, sum(made), w, h)
-        ),
-        mistakes.channels_last(
-            lambda batch, made, h, w, **_: (batch, h, w, sum(made))
-        ),
-    ],
+    mistakes={
+        (batch, c_in, h, w): "You kept the channels of the input. The block"
+        " passes on what its branches make.",
+        (batch, apply(max, made), h, w): "You took the channels of the widest"
+        " branch alone. No branch is picked: all of them are passed on.",
+        (batch, c_in + joined, h, w): "You passed on the input as well as the"
+        " branches. The projection after the pooling has read it; only what"
+        " the branches end with is joined.",
+        (batch, joined + apply(sum, reduced), h, w): "You counted the"
+        " channels between the layers of a branch too. Only what comes at the"
+        " end of a branch is joined.",
+        (4 * batch, joined, h, w): "You let the batch grow. The branches are"
+        " four views of the same images, joined along the channels.",
+        (batch, joined, h - 4, w - 4): mistakes.maps_shrink,
+        (batch, joined, w, h): mistakes.swapped_sides,
+        (batch, h, w, joined): mistakes.channels_last,
+    },
     hints=[
         "Concatenating along the channels stacks the maps: what grows, and"
         " what stays?",
@@ -117,63 +100,41 @@ must_match = Choice(
 )
 
 
-def flat(side, made, shrink=4, pools=2, pixels=lambda n: n * n):
+def flat(side, shrink=4, pools=2):
+    """Return how many pixels of each map are flattened."""
     for _ in range(2):
         side -= shrink
         if pools:
             side //= 2
-    return sum(made) * pixels(side)
+    return side**2
 
 
 flat_features = Number(
     "How many features are flattened",
-    lambda side, made: flat(side, made),
+    joined * flat(side),
     {"side": 40, "made": (16, 24, 32, 24)},
     vary={
         "side": (36, 44, 48, 52, 56, 60),
         "made": ((16, 24, 24, 32), (8, 24, 24, 16), (24, 32, 32, 24)),
     },
-    mistakes=[
-        Mistake(
-            lambda **_: flat(28, (16, 24, 24, 24)),
-            "This is the chapter's number.",
-            "Here the images are larger and the branches wider.",
-        ),
-        Mistake(
-            lambda made, **_: flat(28, made),
-            "This is the count for 28×28 images.",
-            "Follow a larger image through the layers: what arrives at the"
-            " last module?",
-        ),
-        Mistake(
-            lambda side, made: flat(side, made, shrink=0),
-            "You kept the size in the two 5×5 convolutions.",
-            "They have no padding: how many pixels does each take off?",
-        ),
-        Mistake(
-            lambda side, made: flat(side, made, shrink=2),
-            "You took off two pixels in each 5×5 convolution.",
-            "A 5×5 loses as many on *each* side of the map.",
-        ),
-        Mistake(
-            lambda side, made: flat(side, made, pools=0),
-            "You left out the two poolings.",
-            "Each of them halves the side of the map.",
-        ),
-        mistakes.counted_one_row(
-            lambda side, made: flat(side, made, pixels=lambda n: n)
-        ),
-        Mistake(
-            lambda made, **_: sum(made),
-            "These are the channels.",
-            "Flattening keeps every pixel of every channel.",
-        ),
-        Mistake(
-            lambda side, made: 20 * flat(side, made) // sum(made),
-            "You flattened what goes *into* the last module.",
-            "The module makes other channels of it.",
-        ),
-    ],
+    mistakes={
+        88 * flat(28): "This is the chapter's number. Here the images are"
+        " larger and the branches wider.",
+        joined * flat(28): "This is the count for 28×28 images. Follow a"
+        " larger image through the layers: what arrives at the last module?",
+        joined * flat(side, shrink=0): "You kept the size in the two 5×5"
+        " convolutions. They have no padding: how many pixels does each take"
+        " off?",
+        joined * flat(side, shrink=2): "You took off two pixels in each 5×5"
+        " convolution. A 5×5 loses as many on *each* side of the map.",
+        joined * flat(side, pools=0): "You left out the two poolings. Each of"
+        " them halves the side of the map.",
+        joined * apply(math.isqrt, flat(side)): mistakes.counted_one_row,
+        joined: "These are the channels. Flattening keeps every pixel of"
+        " every channel.",
+        20 * flat(side): "You flattened what goes *into* the last module. The"
+        " module makes other channels of it.",
+    },
     hints=[
         "Channels times pixels. The channels are those that the last module"
         " passes on.",
@@ -184,109 +145,55 @@ flat_features = Number(
 
 # --- Reduce first ----------------------------------------------------------
 
-ROW = {"c": 256, "c1": 128, "r3": 128, "c3": 192, "r5": 32, "c5": 96, "p": 64}
-ROWS = {
-    "c": (320, 480, 512, 528),
-    "c1": (112, 144, 160, 192),
-    "r3": (80, 96, 104, 176),
-    "c3": (208, 224, 240, 288),
-    "r5": (16, 24, 40, 48),
-    "p": (32, 56, 72),
-}
-
-
-def naive_weights(c, c1, r3, c3, r5, c5, p):
-    return c * (c1 + 9 * c3 + 25 * c5)
-
-
-def reduced_weights(c, c1, r3, c3, r5, c5, p):
-    return c * (c1 + r3 + r5 + p) + 9 * r3 * c3 + 25 * r5 * c5
-
+c1, r3, c3, r5, c5, p = symbols("c1 r3 c3 r5 c5 p")
+kernels = 9 * r3 * c3 + 25 * r5 * c5  # the weights of the 3×3 and the 5×5
+row_kernels = 3 * r3 * c3 + 5 * r5 * c5  # if they had a single row
+widths = c1 + r3 + c3 + r5 + c5 + p
+naive_weights = c * (c1 + 9 * c3 + 25 * c5)
+reduced_weights = c * (c1 + r3 + r5 + p) + kernels
 
 reduction = Group(
     "A block, naive and reduced",
     {
-        "naive": part(
-            naive_weights,
-            mistakes.forgot_to_square(
-                lambda c, c1, c3, c5, **_: c * (c1 + 3 * c3 + 5 * c5)
-            ),
-            mistakes.counted_projection(
-                lambda c, p, **g: naive_weights(c=c, p=p, **g) + c * p
-            ),
-            Mistake(
-                lambda c, **g: naive_weights(c=c, **g) + 9 * c * c,
-                "You gave the pooling weights.",
-                "It takes the largest of nine values and learns nothing.",
-            ),
-            Mistake(
-                lambda c, c1, r3, c3, r5, c5, p: (
-                    c * c1 + 9 * r3 * c3 + 25 * r5 * c5
-                ),
-                "Your 3×3 and 5×5 read reduced channels.",
-                "In the naive form they read the block's input.",
-            ),
-            mistakes.counted_biases(
-                lambda c1, c3, c5, **g: (
-                    naive_weights(c1=c1, c3=c3, c5=c5, **g) + c1 + c3 + c5
-                )
-            ),
-        ),
-        "reduced": part(
-            reduced_weights,
-            mistakes.forgot_1x1s(
-                lambda c, c1, r3, c3, r5, c5, p: (
-                    c * (c1 + p) + 9 * r3 * c3 + 25 * r5 * c5
-                )
-            ),
-            Mistake(
-                lambda c, c1, r3, c3, r5, c5, p: (
-                    c * (c1 + r3 + r5) + 9 * r3 * c3 + 25 * r5 * c5
-                ),
-                "You left out the projection.",
-                "How many layers of the block read its input?",
-            ),
-            mistakes.reads_first_input(
-                lambda c, c1, r3, c3, r5, c5, p: (
-                    c * (c1 + r3 + r5 + p) + c * (9 * c3 + 25 * c5)
-                )
-            ),
-            mistakes.forgot_to_square(
-                lambda c, c1, r3, c3, r5, c5, p: (
-                    c * (c1 + r3 + r5 + p) + 3 * r3 * c3 + 5 * r5 * c5
-                )
-            ),
-            mistakes.counted_biases(
-                lambda c, c1, r3, c3, r5, c5, p: (
-                    reduced_weights(c, c1, r3, c3, r5, c5, p)
-                    + (c1 + r3 + c3 + r5 + c5 + p)
-                )
-            ),
-        ),
-        "maps": part(
-            lambda c, c1, c3, c5, **_: c + c1 + c3 + c5,
-            Mistake(
-                lambda c1, c3, c5, **_: c1 + c3 + c5,
-                "You left out what the pooling passes on.",
-                "It has no weights, but it has channels.",
-            ),
-            Mistake(
-                lambda c1, c3, c5, p, **_: c1 + c3 + c5 + p,
-                "That is what the *reduced* block passes on.",
-                "Without a projection, how many channels leave the pooling?",
-            ),
-            mistakes.counted_projection(
-                lambda c, c1, c3, c5, p, **_: c + c1 + c3 + c5 + p
-            ),
-            Mistake(
-                lambda c, **_: c,
-                "You kept the channels of the input.",
-                "They leave through the pooling; what do the others add?",
-            ),
-        ),
+        "naive": {
+            naive_weights: CORRECT,
+            c * (c1 + 3 * c3 + 5 * c5): mistakes.forgot_to_square,
+            naive_weights + c * p: mistakes.counted_projection,
+            naive_weights + 9 * c * c: "You gave the pooling weights. It"
+            " takes the largest of nine values and learns nothing.",
+            c * c1 + kernels: "Your 3×3 and 5×5 read reduced channels. In the"
+            " naive form they read the block's input.",
+            naive_weights + c1 + c3 + c5: mistakes.counted_biases,
+        },
+        "reduced": {
+            reduced_weights: CORRECT,
+            c * (c1 + p) + kernels: mistakes.forgot_1x1s,
+            reduced_weights - c * p: "You left out the projection. How many"
+            " layers of the block read its input?",
+            naive_weights + c * (r3 + r5 + p): mistakes.reads_first_input,
+            reduced_weights - kernels + row_kernels: mistakes.forgot_to_square,
+            reduced_weights + widths: mistakes.counted_biases,
+        },
+        "maps": {
+            c + c1 + c3 + c5: CORRECT,
+            c1 + c3 + c5: "You left out what the pooling passes on. It has no"
+            " weights, but it has channels.",
+            c1 + c3 + c5 + p: "That is what the *reduced* block passes on."
+            " Without a projection, how many channels leave the pooling?",
+            c + c1 + c3 + c5 + p: mistakes.counted_projection,
+            c: "You kept the channels of the input. They leave through the"
+            " pooling; what do the others add?",
+        },
     },
-    ROW,
-    vary=ROWS,
+    {"c": 256, "c1": 128, "r3": 128, "c3": 192, "r5": 32, "c5": 96, "p": 64},
+    vary={
+        "c": (320, 480, 512, 528),
+        "c1": (112, 144, 160, 192),
+        "r3": (80, 96, 104, 176),
+        "c3": (208, 224, 240, 288),
+        "r5": (16, 24, 40, 48),
+        "p": (32, 56, 72),
+    },
     hints=[
         "Go through the branches one by one: which channels does each layer"
         " read, which does it make, and how many positions does its kernel"
@@ -297,59 +204,38 @@ reduction = Group(
     ],
 )
 
-NECK = {"c": 192, "r": 16, "c_out": 64, "k": 3}
-
-
-def neck_after(c, r, c_out, k):
-    return c * r + k * k * r * c_out
-
+neck_after = c * r + k * k * r * c_out
 
 bottleneck = Group(
     "What a bottleneck saves",
     {
-        "before": part(
-            lambda c, r, c_out, k: k * k * c * c_out,
-            Mistake(
-                lambda c, c_out, **_: c * c_out,
-                "You counted a 1×1 kernel.",
-                "How many positions does a 3×3 have?",
-            ),
-            mistakes.forgot_to_square(lambda c, r, c_out, k: k * c * c_out),
-            mistakes.counted_biases(
-                lambda c, r, c_out, k: (k * k * c + 1) * c_out
-            ),
-        ),
-        "after": part(
-            neck_after,
-            mistakes.forgot_1x1(lambda c, r, c_out, k: k * k * r * c_out),
-            mistakes.counted_1x1_alone(lambda c, r, **_: c * r),
-            mistakes.reads_first_input(
-                lambda c, r, c_out, k: c * r + k * k * c * c_out
-            ),
-            mistakes.counted_biases(
-                lambda c, r, c_out, k: neck_after(c, r, c_out, k) + r + c_out
-            ),
-        ),
+        "before": {
+            k * k * c * c_out: CORRECT,
+            c * c_out: "You counted a 1×1 kernel. How many positions does a"
+            " 3×3 have?",
+            k * c * c_out: mistakes.forgot_to_square,
+            (k * k * c + 1) * c_out: mistakes.counted_biases,
+        },
+        "after": {
+            neck_after: CORRECT,
+            k * k * r * c_out: mistakes.forgot_1x1,
+            c * r: mistakes.counted_1x1_alone,
+            c * r + k * k * c * c_out: mistakes.reads_first_input,
+            neck_after + r + c_out: mistakes.counted_biases,
+        },
         "factor": part(
-            lambda c, r, c_out, k: (
-                k * k * c * c_out / neck_after(c, r, c_out, k)
-            ),
-            mistakes.forgot_1x1(lambda c, r, **_: c / r),
-            mistakes.turned_around(),
-            Mistake(
-                lambda c, r, c_out, k: (
-                    1 - neck_after(c, r, c_out, k) / (k * k * c * c_out)
-                ),
-                "This is the share that is saved.",
-                "How many times cheaper is it?",
-            ),
-            mistakes.counted_1x1_alone(
-                lambda c, r, c_out, k: k * k * c_out / r
-            ),
-            tolerance=0.006,
+            {
+                k * k * c * c_out / neck_after: CORRECT,
+                c / r: mistakes.forgot_1x1,
+                neck_after / (k * k * c * c_out): mistakes.turned_around,
+                1 - neck_after / (k * k * c * c_out): "This is the share that"
+                " is saved. How many times cheaper is it?",
+                k * k * c_out / r: mistakes.counted_1x1_alone,
+            },
+            tolerance=6e-3,
         ),
     },
-    NECK,
+    {"c": 192, "r": 16, "c_out": 64, "k": 3},
     vary={"c": (160, 256, 320, 384), "r": (20, 24, 32), "c_out": (48, 80, 96)},
     hints=[
         "Two layers replace one. Count the weights of both.",
@@ -361,21 +247,16 @@ bottleneck = Group(
 # --- Folding ---------------------------------------------------------------
 
 
-def folded_kernel(W1, W5):
+def kernel(W1, W5):
     return torch.einsum("omij,mc->ocij", W5, W1[:, :, 0, 0])
 
 
-def folded_bias(b1, W5, b5):
+def bias(b1, W5, b5):
     return b5 + torch.einsum("omij,m->o", W5, b1)
 
 
-def right_fold(W1, b1, W5, b5):
-    return folded_kernel(W1, W5), folded_bias(b1, W5, b5)
-
-
-def centre_bias(W1, b1, W5, b5):
-    centre = W5[:, :, W5.shape[2] // 2, W5.shape[3] // 2]
-    return folded_kernel(W1, W5), b5 + centre @ b1
+def centre(W):
+    return W[:, :, W.shape[2] // 2, W.shape[3] // 2]
 
 
 def fold_inputs(draw: Draw):
@@ -391,49 +272,29 @@ def fold_inputs(draw: Draw):
 
 fold = Function(
     "Fold a 1×1 and a 5×5 into one kernel",
-    right_fold,
+    lambda W1, b1, W5, b5: (kernel(W1, W5), bias(b1, W5, b5)),
     fold_inputs,
-    mistakes=[
-        Mistake(
-            lambda W1, b1, W5, b5: (folded_kernel(W1, W5), b5),
-            "You left out the bias of the 1×1.",
-            "It is there at each position that the second kernel reads.",
-        ),
-        Mistake(
-            centre_bias,
-            "You let the bias of the 1×1 through only in the middle of the"
-            " second kernel.",
-            "It is there at each position that the kernel reads.",
-        ),
-        Mistake(
-            lambda W1, b1, W5, b5: (
-                folded_kernel(W1, W5),
-                folded_bias(b1, W5, 0 * b5),
-            ),
-            "You left out the bias of the second layer.",
-            "It is added last, as always.",
-        ),
-        Mistake(
-            lambda W1, b1, W5, b5: (
-                folded_kernel(W1, W5).flip(2, 3),
-                folded_bias(b1, W5, b5),
-            ),
-            "Your kernel is upside down.",
-            "A 1×1 has no neighbours, so the positions of the second kernel"
-            " stay where they are.",
-        ),
-        mistakes.swapped_channels(
-            lambda W1, b1, W5, b5: (
-                folded_kernel(W1, W5).transpose(0, 1),
-                folded_bias(b1, W5, b5),
-            )
-        ),
-        Mistake(
-            lambda W1, b1, W5, b5: folded_kernel(W1, W5),
-            "You returned only a kernel.",
-            "Return the bias as well.",
-        ),
-    ],
+    mistakes={
+        lambda W1, b1, W5, b5: (kernel(W1, W5), b5): "You left out the bias"
+        " of the 1×1. It is there at each position that the second kernel"
+        " reads.",
+        lambda W1, b1, W5, b5: (kernel(W1, W5), b5 + centre(W5) @ b1): "You"
+        " let the bias of the 1×1 through only in the middle of the second"
+        " kernel. It is there at each position that the kernel reads.",
+        lambda W1, b1, W5, b5: (kernel(W1, W5), bias(b1, W5, 0)): "You left"
+        " out the bias of the second layer. It is added last, as always.",
+        lambda W1, b1, W5, b5: (
+            kernel(W1, W5).flip(2, 3),
+            bias(b1, W5, b5),
+        ): "Your kernel is upside down. A 1×1 has no neighbours, so the"
+        " positions of the second kernel stay where they are.",
+        lambda W1, b1, W5, b5: (
+            kernel(W1, W5).transpose(0, 1),
+            bias(b1, W5, b5),
+        ): mistakes.swapped_channels,
+        lambda W1, b1, W5, b5: kernel(W1, W5): "You returned only a kernel."
+        " Return the bias as well.",
+    },
     hints=[
         "An output channel reaches an input channel through each of the"
         " channels m between them. What happens to m?",
@@ -447,37 +308,22 @@ fold = Function(
 
 channel_rank = Number(
     "The rank of the folded kernel",
-    lambda c, m, o, k: min(c, m, o * k * k),
+    apply(min, c, m, o * k * k),
     {"c": 24, "m": 10, "o": 48, "k": 5},
     vary={"c": (20, 28, 32), "m": (6, 8, 12), "o": (40, 56, 64)},
-    mistakes=[
-        Mistake(
-            lambda c, m, o, k: min(c, o * k * k),
-            "This is the rank of a 5×5 that was not folded.",
-            "Everything passes through the layer in the middle.",
-        ),
-        Mistake(
-            lambda o, **_: o,
-            "These are the output channels.",
-            "How many numbers are left of a pixel in the middle?",
-        ),
-        Mistake(
-            lambda k, **_: k * k,
-            "These are the positions of the kernel.",
-            "How many numbers are left of a pixel in the middle?",
-        ),
-        Mistake(
-            lambda m, k, **_: m * k * k,
-            "You multiplied by the positions of the kernel.",
-            "The matrix has a row for each *input channel*, so its rank cannot"
-            " be larger than their number.",
-        ),
-        Mistake(
-            lambda **_: 1,
-            "A rank of 1 would mean that there is one channel in the middle.",
-            "How many do?",
-        ),
-    ],
+    mistakes={
+        apply(min, c, o * k * k): "This is the rank of a 5×5 that was not"
+        " folded. Everything passes through the layer in the middle.",
+        o: "These are the output channels. How many numbers are left of a"
+        " pixel in the middle?",
+        k * k: "These are the positions of the kernel. How many numbers are"
+        " left of a pixel in the middle?",
+        m * k * k: "You multiplied by the positions of the kernel. The matrix"
+        " has a row for each *input channel*, so its rank cannot be larger"
+        " than their number.",
+        1: "A rank of 1 would mean that there is one channel in the middle."
+        " How many do?",
+    },
     hints=[
         "The matrix has a row for each input channel, and a column for each"
         " output channel and position.",
@@ -633,15 +479,20 @@ def block_with(third, pool=nn.MaxPool2d, order=(0, 1, 2, 3)):
     return build
 
 
-def two_3x3(r, c):
-    return conv_relu(r, c, 3) + conv_relu(c, c, 3)
+def two_3x3(r, c, middle=None):
+    middle = middle or c
+    return conv_relu(r, middle, 3) + conv_relu(middle, c, 3)
 
 
-def without_reduction_relu(in_channels, c1, c3, c5, p):
-    block = block_with(two_3x3)(in_channels, c1, c3, c5, p)
+def without_relu(layers):
+    first, _, *rest = layers
+    return [first, *rest]
+
+
+def without_reduction_relu(*arguments):
+    block = block_with(two_3x3)(*arguments)
     for i in (1, 2):
-        first, _, *rest = block.branches[i]
-        block.branches[i] = nn.Sequential(first, *rest)
+        block.branches[i] = nn.Sequential(*without_relu(block.branches[i]))
     return block
 
 
@@ -652,38 +503,24 @@ factored_block = Module(
         ((6, 2, (3, 4), (5, 7), 8), (2, 6, 9, 8)),
         ((4, 5, (2, 6), (3, 8), 7), (1, 4, 7, 10)),
     ],
-    mistakes=[
-        Mistake(
-            block_with(lambda r, c: conv_relu(r, c, 5)),
-            "The 5×5 is still there.",
-            "Two 3×3 convolutions should take its place.",
-        ),
-        Mistake(
-            block_with(lambda r, c: conv_relu(r, c, 3)),
-            "One 3×3 has replaced the 5×5, and sees no more than the branch"
-            " beside it.",
-            "How many 3×3 convolutions see as far as a 5×5?",
-        ),
-        mistakes.relu_missing(
-            block_with(lambda r, c: conv_relu(r, c, 3)[:1] + two_3x3(c, c)[2:])
-        ),
-        Mistake(
-            block_with(lambda r, c: conv_relu(r, r, 3) + conv_relu(r, c, 3)),
-            "Your second 3×3 widens the branch.",
-            "Here the first one should do it.",
-        ),
-        Mistake(
-            block_with(two_3x3, pool=nn.AvgPool2d),
-            "Your pooling takes the average.",
-            "GoogLeNet's block takes the largest value.",
-        ),
-        mistakes.relu_missing(without_reduction_relu),
-        Mistake(
-            block_with(two_3x3, order=(3, 0, 1, 2)),
-            "Your branches are joined in another order.",
-            "Keep the order of the arguments: 1×1, 3×3, 5×5, pooling.",
-        ),
-    ],
+    mistakes={
+        block_with(lambda r, c: conv_relu(r, c, 5)): "The 5×5 is still there."
+        " Two 3×3 convolutions should take its place.",
+        block_with(lambda r, c: conv_relu(r, c, 3)): "One 3×3 has replaced"
+        " the 5×5, and sees no more than the branch beside it. How many 3×3"
+        " convolutions see as far as a 5×5?",
+        block_with(
+            lambda r, c: without_relu(two_3x3(r, c))
+        ): mistakes.relu_missing,
+        block_with(lambda r, c: two_3x3(r, c, r)): "Your second 3×3 widens"
+        " the branch. Here the first one should do it.",
+        block_with(two_3x3, pool=nn.AvgPool2d): "Your pooling takes the"
+        " average. GoogLeNet's block takes the largest value.",
+        without_reduction_relu: mistakes.relu_missing,
+        block_with(two_3x3, order=(3, 0, 1, 2)): "Your branches are joined in"
+        " another order. Keep the order of the arguments: 1×1, 3×3, 5×5,"
+        " pooling.",
+    },
     hints=[
         "Take the chapter's `InceptionBlock` and change one branch.",
         "The third branch is a 1×1 from in_channels to c5[0], a 3×3 from"
@@ -699,28 +536,18 @@ def front(c, m, c_out, k):
 
 behind = Number(
     "The 1×1 behind the 5×5",
-    lambda c, m, c_out, k: k * k * c * m + m * c_out,
+    k * k * c * m + m * c_out,
     {"c": 192, "m": 16, "c_out": 32, "k": 5},
     vary={"c": (160, 256, 480), "m": (20, 24, 28), "c_out": (48, 64, 96)},
-    mistakes=[
-        Mistake(
-            front,
-            "This is the count with the 1×1 first.",
-            "How many channels does the 5×5 read now?",
-        ),
-        Mistake(
-            lambda c, m, c_out, k: k * k * c * c_out + c_out * c_out,
-            "Your 5×5 makes all the channels itself.",
-            "It makes those in the middle, and the 1×1 makes the rest.",
-        ),
-        mistakes.forgot_1x1(lambda c, m, k, **_: k * k * c * m),
-        mistakes.reads_first_input(
-            lambda c, m, c_out, k: k * k * c * m + c * c_out
-        ),
-        mistakes.counted_biases(
-            lambda c, m, c_out, k: k * k * c * m + m * c_out + m + c_out
-        ),
-    ],
+    mistakes={
+        front: "This is the count with the 1×1 first. How many channels does"
+        " the 5×5 read now?",
+        k * k * c * c_out + c_out * c_out: "Your 5×5 makes all the channels"
+        " itself. It makes those in the middle, and the 1×1 makes the rest.",
+        k * k * c * m: mistakes.forgot_1x1,
+        k * k * c * m + c * c_out: mistakes.reads_first_input,
+        k * k * c * m + m * c_out + m + c_out: mistakes.counted_biases,
+    },
     hints=[
         "Which layer reads the many channels of the input now?",
         "The 5×5 goes from the input's channels to those in the middle, the"
@@ -849,33 +676,18 @@ def smallest(**how):
 smallest_image = Number(
     "The smallest image",
     smallest,
-    mistakes=[
-        Mistake(
-            lambda: 2**5,
-            "You halved five times down to one pixel.",
-            "An odd side is rounded up, so a little less will do.",
-        ),
-        Mistake(
-            lambda: smallest(up=False),
-            "You rounded down in the poolings.",
-            "With `ceil_mode=True` a remainder makes one more position.",
-        ),
-        Mistake(
-            lambda: smallest(conv=False),
-            "You left out the stride of the first convolution.",
-            "It halves the side before any pooling does.",
-        ),
-        Mistake(
-            lambda: smallest(poolings=3),
-            "You stopped before the last pooling.",
-            "The network has four poolings with stride 2.",
-        ),
-        Mistake(
-            lambda: 7,
-            "This is the side of the first kernel.",
-            "What must be left for the poolings after it?",
-        ),
-    ],
+    mistakes={
+        2**5: "You halved five times down to one pixel. An odd side is"
+        " rounded up, so a little less will do.",
+        smallest(up=False): "You rounded down in the poolings. With"
+        " `ceil_mode=True` a remainder makes one more position.",
+        smallest(conv=False): "You left out the stride of the first"
+        " convolution. It halves the side before any pooling does.",
+        smallest(poolings=3): "You stopped before the last pooling. The"
+        " network has four poolings with stride 2.",
+        7: "This is the side of the first kernel. What must be left for the"
+        " poolings after it?",
+    },
     hints=[
         "Only the first convolution and the four poolings with stride 2"
         " change the size. Go backwards: what must arrive at the last"
@@ -966,12 +778,7 @@ small = Custom(
 # --- Nobody picks ----------------------------------------------------------
 
 
-def right_shares(joined, weight, widths):
-    size = sizes_alone(joined, weight, widths)
-    return size / size.sum(dim=1, keepdim=True)
-
-
-def sizes_alone(joined, weight, widths):
+def sizes(joined, weight, widths):
     pieces = zip(joined.split(widths, dim=1), weight.split(widths, dim=1))
     sums = [F.conv2d(Y, W) for Y, W in pieces]
     return torch.stack([Y.flatten(1).norm(dim=1) for Y in sums], dim=1)
@@ -979,28 +786,20 @@ def sizes_alone(joined, weight, widths):
 
 def unweighted(joined, weight, widths):
     parts = joined.split(widths, dim=1)
-    size = torch.stack([Y.flatten(1).norm(dim=1) for Y in parts], dim=1)
-    return size / size.sum(dim=1, keepdim=True)
+    return torch.stack([Y.flatten(1).norm(dim=1) for Y in parts], dim=1)
 
 
-def over_images(joined, weight, widths):
-    size = sizes_alone(joined, weight, widths)
-    return size / size.sum(dim=0, keepdim=True)
+def parts_of_one(size, dim=1):
+    return size / size.sum(dim=dim, keepdim=True)
+
+
+def right_shares(*case):
+    return parts_of_one(sizes(*case))
 
 
 def picked(joined, weight, widths):
-    shares = right_shares(joined, weight, widths)
-    winner = F.one_hot(shares.argmax(dim=1), len(widths))
-    return winner.to(joined.dtype)
-
-
-def mean_shares(joined, weight, widths):
-    return right_shares(joined, weight, widths).mean(dim=0)
-
-
-def squared(joined, weight, widths):
-    size = sizes_alone(joined, weight, widths) ** 2
-    return size / size.sum(dim=1, keepdim=True)
+    winner = right_shares(joined, weight, widths).argmax(dim=1)
+    return F.one_hot(winner, len(widths)).to(joined.dtype)
 
 
 def shares_inputs(draw: Draw):
@@ -1017,39 +816,22 @@ shares = Function(
     "How loud each branch is",
     right_shares,
     shares_inputs,
-    mistakes=[
-        Mistake(
-            unweighted,
-            "You measured the branches before the next layer has weighted"
-            " them.",
-            "Multiply each by its own piece of the weights first.",
-        ),
-        Mistake(
-            over_images,
-            "You divided by the sum over the images.",
-            "For each image the shares of its *branches* add up to one.",
-        ),
-        Mistake(
-            sizes_alone,
-            "These are sizes.",
-            "A share is a size divided by the sum of all the sizes.",
-        ),
-        Mistake(
-            picked,
-            "You let the loudest branch take it all.",
-            "The next layer adds the contributions and picks none.",
-        ),
-        Mistake(
-            mean_shares,
-            "You averaged over the images.",
-            "The question is about each image on its own.",
-        ),
-        Mistake(
-            squared,
-            "You compared squares.",
-            "The norm is the square root of a sum of squares.",
-        ),
-    ],
+    mistakes={
+        lambda *case: parts_of_one(unweighted(*case)): "You measured the"
+        " branches before the next layer has weighted them. Multiply each by"
+        " its own piece of the weights first.",
+        lambda *case: parts_of_one(sizes(*case), dim=0): "You divided by the"
+        " sum over the images. For each image the shares of its *branches*"
+        " add up to one.",
+        sizes: "These are sizes. A share is a size divided by the sum of all"
+        " the sizes.",
+        picked: "You let the loudest branch take it all. The next layer adds"
+        " the contributions and picks none.",
+        lambda *case: right_shares(*case).mean(dim=0): "You averaged over the"
+        " images. The question is about each image on its own.",
+        lambda *case: parts_of_one(sizes(*case) ** 2): "You compared squares."
+        " The norm is the square root of a sum of squares.",
+    },
     hints=[
         "Cut both `joined` and `weight` along axis 1 into pieces of the given"
         " widths; `split` does it.",

@@ -2,22 +2,24 @@
 
 import math
 
-import torch
 from torch import nn
 
 from onebyone import cost, models
 from onebyone.check.engine import (
+    CORRECT,
     Choice,
     Custom,
     Group,
-    Mistake,
     Module,
     Number,
     Results,
+    apply,
     mistakes,
     notebook,
-    part,
+    symbols,
 )
+
+c_in, c, k, n, classes = symbols("c_in c k n classes")
 
 # --- One block -------------------------------------------------------------
 
@@ -29,56 +31,28 @@ BLOCKS = {
     "n": (14, 18, 24, 30),
 }
 
-
-def weights(c_in, c, k, n=None):
-    return k * k * c_in * c + 2 * c * c
-
-
-def block_count(c_in, c, k, n):
-    return weights(c_in, c, k) + 3 * c
-
-
-def macs_of_block(c_in, c, k, n):
-    return weights(c_in, c, k) * n * n
-
-
-def macs_with_biases(c_in, c, k, n):
-    return block_count(c_in, c, k, n) * n * n
-
-
-def without_1x1_biases(c_in, c, k, n):
-    return weights(c_in, c, k) + c
-
-
-def spatial_macs(c_in, c, k, n):
-    return k * k * c_in * c * n * n
-
+first_weights = k * k * c_in * c
+weights = first_weights + 2 * c * c
+block_count = weights + 3 * c
+macs_of_block = weights * n * n
+macs_with_biases = block_count * n * n
+without_1x1_biases = weights + c
 
 block_parameters = Number(
     "Parameters of a block",
     block_count,
     BLOCK,
     vary=BLOCKS,
-    mistakes=[
-        mistakes.forgot_1x1_biases(without_1x1_biases),
-        mistakes.forgot_biases(weights),
-        mistakes.counted_first_alone(
-            lambda c_in, c, k, n: c * (k * k * c_in + 1)
-        ),
-        mistakes.counted_one_1x1(
-            lambda c_in, c, k, n: c * (k * k * c_in + 1) + c * (c + 1)
-        ),
-        mistakes.reads_first_input(
-            lambda c_in, c, k, n: c * (k * k * c_in + 1) + 2 * c * (c_in + 1)
-        ),
-        mistakes.enlarged_1x1(
-            lambda c_in, c, k, n: (
-                c * (k * k * c_in + 1) + 2 * c * (k * k * c + 1)
-            )
-        ),
-        mistakes.activations_for_parameters(lambda c, n, **_: 3 * c * n * n),
-        mistakes.multiplied_by_positions(macs_with_biases),
-    ],
+    mistakes={
+        without_1x1_biases: mistakes.forgot_1x1_biases,
+        weights: mistakes.forgot_biases,
+        first_weights + c: mistakes.counted_first_alone,
+        first_weights + c + c * (c + 1): mistakes.counted_one_1x1,
+        first_weights + c + 2 * c * (c_in + 1): mistakes.reads_first_input,
+        first_weights + c + 2 * c * (k * k * c + 1): mistakes.enlarged_1x1,
+        3 * c * n * n: mistakes.activations_for_parameters,
+        macs_with_biases: mistakes.multiplied_by_positions,
+    },
     hints=[
         "A block is three convolutions. Count each on its own.",
         "A k×k convolution has k·k·C_in weights and one bias for each output"
@@ -91,24 +65,16 @@ block_macs = Number(
     macs_of_block,
     BLOCK,
     vary=BLOCKS,
-    mistakes=[
-        mistakes.flops_for_macs(),
-        mistakes.counted_depth_twice(
-            lambda c, k, n, **_: n * n * (k * k * c + 2 * c**3)
-        ),
-        mistakes.counted_depth_twice(
-            lambda c_in, c, k, n: n * n * (k * k * c_in * c + 2 * c**3)
-        ),
-        mistakes.counted_biases_as_macs(macs_with_biases),
-        mistakes.weights_for_macs(weights),
-        mistakes.counted_first_alone(spatial_macs),
-        mistakes.counted_one_row(
-            lambda c_in, c, k, n: weights(c_in, c, k) * n
-        ),
-        mistakes.maps_shrink(
-            lambda c_in, c, k, n: weights(c_in, c, k) * (n - k + 1) ** 2
-        ),
-    ],
+    mistakes={
+        2 * macs_of_block: mistakes.flops_for_macs,
+        n * n * (k * k * c + 2 * c**3): mistakes.counted_depth_twice,
+        n * n * (first_weights + 2 * c**3): mistakes.counted_depth_twice,
+        macs_with_biases: mistakes.counted_biases_as_macs,
+        weights: mistakes.weights_for_macs,
+        first_weights * n * n: mistakes.counted_first_alone,
+        weights * n: mistakes.counted_one_row,
+        weights * (n - k + 1) ** 2: mistakes.maps_shrink,
+    },
     hints=[
         "Each weight is used once at each position. How many positions are"
         " there?",
@@ -117,40 +83,28 @@ block_macs = Number(
     ],
 )
 
-
-def most_at_once(c_in, c, k, n):
-    return 4 * n * n * max(c_in + c, 2 * c)
-
+most_at_once = 4 * n * n * apply(max, c_in + c, 2 * c)
 
 block_memory = Group(
     "Memory of the same block",
     {
-        "inference": part(
-            most_at_once,
-            mistakes.numbers_for_bytes(),
-            mistakes.counted_one_stack(lambda c, n, **_: 4 * c * n * n),
-            mistakes.took_another_moment(
-                lambda c_in, c, k, n: 4 * (c_in + c) * n * n
-            ),
-            mistakes.kept_everything(lambda c, n, **_: 4 * 3 * c * n * n),
-            mistakes.parameters_for_maps(
-                lambda c_in, c, k, n: 4 * block_count(c_in, c, k, n)
-            ),
-        ),
-        "training": part(
-            lambda c_in, c, k, n: 4 * (c_in + 3 * c) * n * n,
-            mistakes.numbers_for_bytes(),
-            mistakes.forgot_to_keep_input(lambda c, n, **_: 4 * 3 * c * n * n),
-            mistakes.kept_before_relus(
-                lambda c_in, c, k, n: 4 * (c_in + 6 * c) * n * n
-            ),
-            mistakes.inference_for_training(most_at_once),
-            Mistake(
-                lambda c_in, c, k, n: 4 * (c_in + 2 * c) * n * n,
-                "You left out what the last ReLU writes.",
-                "A ReLU needs to know where it was positive.",
-            ),
-        ),
+        "inference": {
+            most_at_once: CORRECT,
+            most_at_once // 4: mistakes.numbers_for_bytes,
+            4 * c * n * n: mistakes.counted_one_stack,
+            4 * (c_in + c) * n * n: mistakes.took_another_moment,
+            12 * c * n * n: mistakes.kept_everything,
+            4 * block_count: mistakes.parameters_for_maps,
+        },
+        "training": {
+            4 * (c_in + 3 * c) * n * n: CORRECT,
+            (c_in + 3 * c) * n * n: mistakes.numbers_for_bytes,
+            12 * c * n * n: mistakes.forgot_to_keep_input,
+            4 * (c_in + 6 * c) * n * n: mistakes.kept_before_relus,
+            most_at_once: mistakes.inference_for_training,
+            4 * (c_in + 2 * c) * n * n: "You left out what the last ReLU"
+            " writes. A ReLU needs to know where it was positive.",
+        },
     },
     BLOCK,
     vary=BLOCKS,
@@ -168,63 +122,43 @@ NIN = {"c_in": 3, "classes": 100}
 NINS = {"c_in": (2, 3, 4, 6), "classes": (20, 37, 47, 62, 101, 200)}
 
 
-def rows(c_in, classes):
-    """Return channels in and out, kernel and map side of the four blocks."""
-    return [
-        (c_in, 96, 11, 54),
-        (96, 256, 5, 26),
-        (256, 384, 3, 12),
-        (384, classes, 3, 5),
-    ]
-
-
-def total(count, **given):
-    return sum(count(*row) for row in rows(**given))
-
-
-def whole(count, **changed):
-    """Return a count of the network, maybe of one that is changed."""
-    return lambda **given: total(count, **(given | changed))
+def total(count, c_in=c_in, classes=classes):
+    """Return a count of the network, as the sum over its four blocks."""
+    blocks = (
+        {"c_in": c_in, "c": 96, "k": 11, "n": 54},
+        {"c_in": 96, "c": 256, "k": 5, "n": 26},
+        {"c_in": 256, "c": 384, "k": 3, "n": 12},
+        {"c_in": 384, "c": classes, "k": 3, "n": 5},
+    )
+    return sum(count(**block) for block in blocks)
 
 
 nin_costs = Group(
     "NiN for colour images and more classes",
     {
-        "parameters": part(
-            whole(block_count),
-            mistakes.took_grey_image(whole(block_count, c_in=1)),
-            Mistake(
-                whole(block_count, classes=10),
-                "Your network still has ten classes.",
-                "Which layers depend on the number of classes?",
-            ),
-            Mistake(
-                lambda c_in, classes: (
-                    total(block_count, c_in=c_in, classes=10)
-                    + (classes - 10) * (9 * 384 + 1)
-                ),
-                "In the last block you changed the 3×3 alone.",
-                "Its 1×1 convolutions have as many channels as there are"
-                " classes.",
-            ),
-            mistakes.forgot_1x1_biases(whole(without_1x1_biases)),
-            mistakes.forgot_biases(whole(weights)),
-        ),
-        "macs": part(
-            whole(macs_of_block),
-            mistakes.flops_for_macs(),
-            mistakes.counted_biases_as_macs(whole(macs_with_biases)),
-            mistakes.forgot_1x1s(whole(spatial_macs)),
-            mistakes.took_grey_image(whole(macs_of_block, c_in=1)),
-            Mistake(
-                lambda c_in, classes: (
-                    total(macs_of_block, c_in=c_in, classes=classes)
-                    + weights(c_in, 96, 11) * (55 * 55 - 54 * 54)
-                ),
-                "Your first maps are a pixel too large.",
-                "A division that leaves a remainder is rounded down.",
-            ),
-        ),
+        "parameters": {
+            total(block_count): CORRECT,
+            total(block_count, c_in=1): mistakes.took_grey_image,
+            total(block_count, classes=10): "Your network still has ten"
+            " classes. Which layers depend on the number of classes?",
+            total(block_count, classes=10)
+            + (classes - 10) * (9 * 384 + 1): "In the last block you changed"
+            " the 3×3 alone. Its 1×1 convolutions have as many channels as"
+            " there are classes.",
+            total(without_1x1_biases): mistakes.forgot_1x1_biases,
+            total(weights): mistakes.forgot_biases,
+        },
+        "macs": {
+            total(macs_of_block): CORRECT,
+            2 * total(macs_of_block): mistakes.flops_for_macs,
+            total(macs_with_biases): mistakes.counted_biases_as_macs,
+            total(first_weights * n * n): mistakes.forgot_1x1s,
+            total(macs_of_block, c_in=1): mistakes.took_grey_image,
+            total(macs_of_block)
+            + (121 * c_in * 96 + 2 * 96 * 96) * (55**2 - 54**2): "Your first"
+            " maps are a pixel too large. A division that leaves a remainder"
+            " is rounded down.",
+        },
     },
     NIN,
     vary=NINS,
@@ -236,62 +170,43 @@ nin_costs = Group(
     ],
 )
 
-
 IMAGE_SIDE = 224
 POOLED = 96 * 26**2 + 256 * 12**2 + 384 * 5**2  # what the poolings write
 
 
-def block_maps(c_in, c, k, n):
-    """Return how many numbers the three layers of a block write."""
-    return 3 * c * n * n
-
-
-def kept(c_in, classes, image=1, relus=1, pooled=1, index=8):
+def kept(image=1, relus=1, pooled=1, index=8):
     """Return what training keeps, in bytes; arguments say what counts."""
-    written = relus * total(block_maps, c_in=c_in, classes=classes)
+    written = relus * total(3 * c * n * n)
     numbers = image * c_in * IMAGE_SIDE**2 + written + pooled * POOLED
     return 4 * numbers + index * POOLED
 
 
-def largest_moment(c_in, classes):
-    first, maps = c_in * IMAGE_SIDE**2, 96 * 54**2
-    return 4 * (maps + max(first, maps))
-
+FIRST_MAPS = 96 * 54**2
+largest_moment = 4 * (
+    FIRST_MAPS + apply(max, c_in * IMAGE_SIDE**2, FIRST_MAPS)
+)
 
 nin_memory = Group(
     "Memory of the same network",
     {
-        "inference": part(
-            largest_moment,
-            mistakes.numbers_for_bytes(),
-            mistakes.counted_one_stack(lambda **_: 4 * 96 * 54**2),
-            mistakes.kept_everything(
-                lambda c_in, classes: kept(c_in, classes, index=0)
-            ),
-            mistakes.parameters_for_maps(
-                lambda **g: 4 * total(block_count, **g)
-            ),
-            mistakes.took_another_moment(
-                lambda **_: 4 * (96 * 54**2 + 96 * 26**2)
-            ),
-        ),
-        "training": part(
-            kept,
-            Mistake(
-                lambda **g: kept(**g, index=0),
-                "You left out the indices.",
-                "A pooling must remember which value was the largest.",
-            ),
-            Mistake(
-                lambda **g: kept(**g, pooled=0),
-                "You counted eight bytes for each number that a pooling"
-                " writes.",
-                "There are the number itself and its index.",
-            ),
-            mistakes.forgot_to_keep_input(lambda **g: kept(**g, image=0)),
-            mistakes.kept_before_relus(lambda **g: kept(**g, relus=2)),
-            mistakes.inference_for_training(largest_moment),
-        ),
+        "inference": {
+            largest_moment: CORRECT,
+            largest_moment // 4: mistakes.numbers_for_bytes,
+            4 * FIRST_MAPS: mistakes.counted_one_stack,
+            kept(index=0): mistakes.kept_everything,
+            4 * total(block_count): mistakes.parameters_for_maps,
+            4 * (FIRST_MAPS + 96 * 26**2): mistakes.took_another_moment,
+        },
+        "training": {
+            kept(): CORRECT,
+            kept(index=0): "You left out the indices. A pooling must remember"
+            " which value was the largest.",
+            kept(pooled=0): "You counted eight bytes for each number that a"
+            " pooling writes. There are the number itself and its index.",
+            kept(image=0): mistakes.forgot_to_keep_input,
+            kept(relus=2): mistakes.kept_before_relus,
+            largest_moment: mistakes.inference_for_training,
+        },
     },
     NIN,
     vary=NINS,
@@ -304,11 +219,6 @@ nin_memory = Group(
     ],
     when_correct="The maps grow with the batch; the weights do not.",
 )
-
-
-def paper_nin(num_1x1=2):
-    with torch.device("meta"):  # to be counted, not run
-        return models.nin(num_1x1=num_1x1)
 
 
 # --- 3×3 in place of 1×1 ---------------------------------------------------
@@ -357,33 +267,20 @@ wide_block = Module(
         ((3, 5, 3, 2, 1), (1, 3, 11, 9)),
         ((4, 3, 7, 1, 0), (1, 4, 12, 12)),
     ],
-    mistakes=[
-        mistakes.maps_shrink(block_of((3, 0), (3, 0))),
-        mistakes.maps_grow(block_of((3, 2), (3, 2))),
-        Mistake(
-            block_of((1, 0), (1, 0)),
-            "These are still 1×1 convolutions.",
-            "Change the kernel of the two layers after the first.",
-        ),
-        mistakes.layer_missing(block_of((3, 1))),
-        mistakes.relu_missing(block_of((3, 1), (3, 1), relus=False)),
-        Mistake(
-            without_last_relu,
-            "The ReLU after the last convolution is missing.",
-            "Every convolution of the block has one.",
-        ),
-        Mistake(
-            shared_layer,
-            "You used the same layer twice.",
-            "Two layers that share their weights are one layer; make each of"
-            " them anew.",
-        ),
-        Mistake(
-            same_stride,
-            "You gave the stride to all three convolutions.",
-            "It belongs to the first one.",
-        ),
-    ],
+    mistakes={
+        block_of((3, 0), (3, 0)): mistakes.maps_shrink,
+        block_of((3, 2), (3, 2)): mistakes.maps_grow,
+        block_of((1, 0), (1, 0)): "These are still 1×1 convolutions. Change"
+        " the kernel of the two layers after the first.",
+        block_of((3, 1)): mistakes.layer_missing,
+        block_of((3, 1), (3, 1), relus=False): mistakes.relu_missing,
+        without_last_relu: "The ReLU after the last convolution is missing."
+        " Every convolution of the block has one.",
+        shared_layer: "You used the same layer twice. Two layers that share"
+        " their weights are one layer; make each of them anew.",
+        same_stride: "You gave the stride to all three convolutions. It"
+        " belongs to the first one.",
+    },
     hints=[
         "Start from `nin_block` of the chapter. Only the line with the 1×1"
         " convolutions changes.",
@@ -393,67 +290,40 @@ wide_block = Module(
 )
 
 
-def cost_3x3(count, factor=9):
-    return total(
-        lambda c_in, c, k, n: count(k * k * c_in * c, factor * c * c, c, n),
-        c_in=1,
-        classes=10,
-    )
+def of_paper(count):
+    """Return a count of the chapter's network, for grey images."""
+    return total(count, c_in=1, classes=10)
 
+
+weights_3x3 = first_weights + 18 * c * c
+one_3x3 = first_weights + 10 * c * c
 
 nin_3x3 = Group(
     "What the 3×3 convolutions cost",
     {
-        "parameters": part(
-            lambda: (
-                cost_3x3(lambda first, other, c, n: first + 2 * other)
-                + 3 * (96 + 256 + 384 + 10)
+        "parameters": {
+            of_paper(weights_3x3 + 3 * c): CORRECT,
+            of_paper(weights_3x3): mistakes.forgot_biases.but(
+                "Their number does not change, but they are still there."
             ),
-            mistakes.forgot_biases(
-                lambda: cost_3x3(lambda f, other, c, n: f + 2 * other),
-                "Their number does not change, but they are still there.",
+            of_paper(one_3x3 + 3 * c): "You replaced one 1×1 convolution of"
+            " each block. Replace both.",
+            9 * of_paper(block_count): "You multiplied the whole network by"
+            " nine. Which of its layers had a 1×1 kernel?",
+            of_paper(weights_3x3 + 19 * c): "You multiplied the biases too. A"
+            " larger kernel has no more biases than a small one.",
+        },
+        "macs": {
+            of_paper(weights_3x3 * n * n): CORRECT,
+            2 * of_paper(weights_3x3 * n * n): mistakes.flops_for_macs,
+            of_paper(one_3x3 * n * n): "You replaced one 1×1 convolution of"
+            " each block. Replace both.",
+            9 * of_paper(macs_of_block): "You multiplied the whole network by"
+            " nine. Which of its layers had a 1×1 kernel?",
+            of_paper(n * n * (weights_3x3 + 3 * c)): (
+                mistakes.counted_biases_as_macs
             ),
-            Mistake(
-                lambda: cost_3x3(
-                    lambda f, other, c, n: f + other + c * c + 3 * c
-                ),
-                "You replaced one 1×1 convolution of each block.",
-                "Replace both.",
-            ),
-            Mistake(
-                lambda: 9 * cost.parameters(paper_nin()),
-                "You multiplied the whole network by nine.",
-                "Which of its layers had a 1×1 kernel?",
-            ),
-            Mistake(
-                lambda: cost_3x3(
-                    lambda f, other, c, n: f + c + 18 * c * (c + 1)
-                ),
-                "You multiplied the biases too.",
-                "A larger kernel has no more biases than a small one.",
-            ),
-        ),
-        "macs": part(
-            lambda: cost_3x3(lambda f, other, c, n: (f + 2 * other) * n * n),
-            mistakes.flops_for_macs(),
-            Mistake(
-                lambda: cost_3x3(
-                    lambda f, other, c, n: (f + other + c * c) * n * n
-                ),
-                "You replaced one 1×1 convolution of each block.",
-                "Replace both.",
-            ),
-            Mistake(
-                lambda: 9 * cost.macs(paper_nin(), (1, 224, 224)),
-                "You multiplied the whole network by nine.",
-                "Which of its layers had a 1×1 kernel?",
-            ),
-            mistakes.counted_biases_as_macs(
-                lambda: cost_3x3(
-                    lambda f, other, c, n: (f + 2 * other + 3 * c) * n * n
-                )
-            ),
-        ),
+        },
     },
     hints=[
         "Each 1×1 layer gets nine times as many weights; nothing else"
@@ -465,33 +335,23 @@ nin_3x3 = Group(
 
 # --- The last step and the first layer -------------------------------------
 
-LAST = {"c_in": 384, "classes": 10}
+reduced_at_once = block_count(c_in=c_in, c=classes, k=3)
+not_reduced = block_count(c_in=c_in, c=c_in, k=3)
+
 last_step = Number(
     "The paper's last block",
-    lambda c_in, classes: (
-        9 * c_in * c_in + c_in * c_in + c_in * classes + 2 * c_in + classes
-    ),
-    LAST,
+    10 * c_in * c_in + c_in * classes + 2 * c_in + classes,
+    {"c_in": 384, "classes": 10},
     vary={"c_in": (192, 256, 320, 512), "classes": (20, 47, 62, 100)},
-    mistakes=[
-        Mistake(
-            lambda c_in, classes: block_count(c_in, classes, 3, 5),
-            "This is the block that reduces to the classes at once.",
-            "In the paper's order the 3×3 keeps all channels, and the last"
-            " 1×1 makes the class maps.",
-        ),
-        mistakes.forgot_biases(
-            lambda c_in, classes: 10 * c_in * c_in + c_in * classes
-        ),
-        Mistake(
-            lambda c_in, **_: block_count(c_in, c_in, 3, 5),
-            "Your last layer still makes all the channels.",
-            "It makes one map for each class.",
-        ),
-        mistakes.layer_missing(
-            lambda c_in, classes: 9 * c_in * c_in + c_in + classes * (c_in + 1)
-        ),
-    ],
+    mistakes={
+        reduced_at_once: "This is the block that reduces to the classes at"
+        " once. In the paper's order the 3×3 keeps all channels, and the last"
+        " 1×1 makes the class maps.",
+        10 * c_in * c_in + c_in * classes: mistakes.forgot_biases,
+        not_reduced: "Your last layer still makes all the channels. It makes"
+        " one map for each class.",
+        9 * c_in * c_in + c_in + classes * (c_in + 1): mistakes.layer_missing,
+    },
     hints=[
         "Write down input and output channels of the three convolutions.",
         "The 3×3 and the first 1×1 keep the number of channels; the last 1×1"
@@ -562,46 +422,28 @@ first_layer = Custom(
 
 # --- Taking layers out -----------------------------------------------------
 
-WIDTHS = (96, 256, 384, 10)
-
 fewer_parameters = Number(
     "How many parameters go",
-    lambda: (
-        cost.parameters(paper_nin()) - cost.parameters(paper_nin(num_1x1=1))
-    ),
-    mistakes=[
-        mistakes.forgot_biases(
-            lambda: sum(c * c for c in WIDTHS),
-            "A layer that goes takes its biases with it.",
+    of_paper(c * (c + 1)),
+    mistakes={
+        of_paper(c * c): mistakes.forgot_biases.but(
+            "A layer that goes takes its biases with it."
         ),
-        Mistake(
-            lambda: 2 * sum(c * (c + 1) for c in WIDTHS),
-            "You took out both 1×1 layers.",
-            "One stays in each block.",
-        ),
-        Mistake(
-            lambda: sum(c * (c + 1) for c in WIDTHS[:3]),
-            "You left out the last block.",
-            "It is a NiN block like the others.",
-        ),
-        Mistake(
-            lambda: cost.parameters(paper_nin(num_1x1=1)),
-            "This is what the smaller network still has.",
-            "The question is how many fewer parameters it has.",
-        ),
-        Mistake(
-            lambda: 0,
-            "A layer with parameters is gone.",
-            "So the network has fewer of them.",
-        ),
-    ],
+        2 * of_paper(c * (c + 1)): "You took out both 1×1 layers. One stays"
+        " in each block.",
+        of_paper(c * (c + 1)) - 10 * 11: "You left out the last block. It is"
+        " a NiN block like the others.",
+        of_paper(weights - c * c + 2 * c): "This is what the smaller network"
+        " still has. The question is how many fewer parameters it has.",
+        0: "A layer with parameters is gone. So the network has fewer of"
+        " them.",
+    },
     hints=[
         "One 1×1 layer goes from each of the four blocks.",
         "A 1×1 layer from c to c channels has c·c weights and c biases. Which"
         " c do the four blocks have?",
     ],
 )
-
 
 runs = Results(
     "Take out, put in, run",
@@ -704,9 +546,11 @@ tuning = Choice(
 
 # --- Reading a log ---------------------------------------------------------
 
+summed, images, batch = symbols("total images batch")
+
 mean_loss = Number(
     "The mean loss",
-    lambda total, images, batch: total / math.ceil(images / batch),
+    summed / apply(math.ceil, images / batch),
     {"total": 1036.49, "images": 60_000, "batch": 128},
     vary={
         "total": (871.2, 918.6, 1104.5, 1187.3),
@@ -714,33 +558,17 @@ mean_loss = Number(
         "batch": (64, 112, 224, 256),
     },
     tolerance=2e-4,
-    mistakes=[
-        Mistake(
-            lambda total, **_: total,
-            "This is still the sum.",
-            "How many batches have been added up?",
-        ),
-        Mistake(
-            lambda total, images, **_: total / images,
-            "You divided by the number of images.",
-            "Each term of the sum is already the mean of a batch.",
-        ),
-        Mistake(
-            lambda total, batch, **_: total / batch,
-            "You divided by the size of a batch.",
-            "How many batches have been added up?",
-        ),
-        Mistake(
-            lambda total, images, batch: total / (images // batch),
-            "You left out the last batch.",
-            "It is smaller than the others, but it has a loss too.",
-        ),
-        Mistake(
-            lambda total, images, batch: total * batch / images,
-            "Your number of batches is not a whole number.",
-            "What happens to the images that do not fill a batch?",
-        ),
-    ],
+    mistakes={
+        summed: "This is still the sum. How many batches have been added up?",
+        summed / images: "You divided by the number of images. Each term of"
+        " the sum is already the mean of a batch.",
+        summed / batch: "You divided by the size of a batch. How many batches"
+        " have been added up?",
+        summed / (images // batch): "You left out the last batch. It is"
+        " smaller than the others, but it has a loss too.",
+        summed * batch / images: "Your number of batches is not a whole"
+        " number. What happens to the images that do not fill a batch?",
+    },
     hints=[
         "The log adds up one number for each batch.",
         "Divide by the number of batches; the last one is not full.",

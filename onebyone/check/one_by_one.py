@@ -5,21 +5,25 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onebyone.check.engine import (
+    CORRECT,
     Choice,
     Custom,
     Draw,
     Function,
     Group,
-    Mistake,
     Number,
     Results,
     Shape,
+    apply,
     guard,
     mistakes,
     notebook,
     part,
     require_function,
+    symbols,
 )
+
+a, b, c, c_in, r, k, s, n, h, w = symbols("a b c c_in r k s n h w")
 
 # --- Grey ------------------------------------------------------------------
 
@@ -43,45 +47,25 @@ to_grey = Function(
         "X": draw.tensor(draw.integer(1, 3), 3, 3, draw.integer(4, 7)),
         "weights": draw.tensor(3),
     },
-    mistakes=[
-        Mistake(
-            lambda X, weights: X.mean(dim=1, keepdim=True),
-            "You took the mean of the three channels.",
-            "Each channel counts with its own weight.",
-        ),
-        Mistake(
-            lambda X, weights: to_grey_right(X, weights)[:, 0],
-            "The channel axis is gone.",
-            "A batch of grey images still has four axes, and its channel axis"
-            " has length one.",
-        ),
-        Mistake(
-            lambda X, weights: to_grey_right(X, weights.flip(0)),
-            "Red and blue are swapped.",
-            "The first weight belongs to the first channel.",
-        ),
-        Mistake(
-            lambda X, weights: X * weights.reshape(1, 3, 1, 1),
-            "You weighted the channels but did not add them up.",
-            "How many channels does a grey image have?",
-        ),
-        Mistake(
-            lambda X, weights: to_grey_right(X, weights) / weights.sum(),
-            "You divided by the sum of the weights.",
-            "The weights may be used as they are.",
-        ),
-        Mistake(
-            grey_of_last_axis,
-            "You summed over the last axis, which is the width.",
-            "The layout is (B, C, H, W).",
-        ),
-        Mistake(
-            grey_of_rows,
-            "You summed over the rows of the image.",
-            "The layout is (B, C, H, W).",
-        ),
-        mistakes.swapped_sides(),
-    ],
+    mistakes={
+        lambda X, weights: X.mean(dim=1, keepdim=True): "You took the mean of"
+        " the three channels. Each channel counts with its own weight.",
+        lambda X, weights: to_grey_right(X, weights)[:, 0]: "The channel axis"
+        " is gone. A batch of grey images still has four axes, and its"
+        " channel axis has length one.",
+        lambda X, weights: to_grey_right(X, weights.flip(0)): "Red and blue"
+        " are swapped. The first weight belongs to the first channel.",
+        lambda X, weights: X * weights.reshape(1, 3, 1, 1): "You weighted the"
+        " channels but did not add them up. How many channels does a grey"
+        " image have?",
+        lambda X, w: to_grey_right(X, w) / w.sum(): "You divided by the sum"
+        " of the weights. The weights may be used as they are.",
+        grey_of_last_axis: "You summed over the last axis, which is the"
+        " width. The layout is (B, C, H, W).",
+        grey_of_rows: "You summed over the rows of the image. The layout is"
+        " (B, C, H, W).",
+        lambda *case: to_grey_right(*case).mT: mistakes.swapped_sides,
+    },
     hints=[
         "This is a 1×1 convolution with three inputs and one output. Which"
         " shape does `F.conv2d` want for its weights?",
@@ -93,7 +77,7 @@ to_grey = Function(
 # --- A matrix product ------------------------------------------------------
 
 
-def as_conv2d(X: Tensor, W: Tensor, b: Tensor) -> Tensor:
+def as_conv2d(X: Tensor, W: Tensor, b: Tensor | None) -> Tensor:
     return F.conv2d(X, W[:, :, None, None], b)
 
 
@@ -128,34 +112,21 @@ conv1x1 = Function(
     "A 1×1 convolution as a matrix product",
     as_conv2d,
     pixels_and_matrix,
-    mistakes=[
-        mistakes.forgot_biases(lambda X, W, b: as_conv2d(X, W, None)),
-        Mistake(
-            rows_reshaped,
-            "Your rows are not pixels.",
-            "`reshape` takes the numbers as they lie in memory. The channels"
-            " must come first or last before you line up pixels.",
-        ),
-        Mistake(
-            reshaped_back,
-            "Your product is right, but the way back is not.",
-            "Axes that `permute` has moved must be moved back; `reshape`"
-            " moves nothing.",
-        ),
-        Mistake(
-            batch_behind,
-            "The images of the batch are mixed.",
-            "After the product the channels come before the batch. `reshape`"
-            " does not swap them.",
-        ),
-        mistakes.channels_last(),
-        mistakes.swapped_sides(),
-        Mistake(
-            lambda X, W, b: as_conv2d(X, W, b).flatten(2),
-            "Your pixels are still in one line.",
-            "Give the map its height and width back.",
-        ),
-    ],
+    mistakes={
+        lambda X, W, b: as_conv2d(X, W, None): mistakes.forgot_biases,
+        rows_reshaped: "Your rows are not pixels. `reshape` takes the numbers"
+        " as they lie in memory. The channels must come first or last before"
+        " you line up pixels.",
+        reshaped_back: "Your product is right, but the way back is not. Axes"
+        " that `permute` has moved must be moved back; `reshape` moves"
+        " nothing.",
+        batch_behind: "The images of the batch are mixed. After the product"
+        " the channels come before the batch. `reshape` does not swap them.",
+        lambda *case: as_conv2d(*case).movedim(1, 3): mistakes.channels_last,
+        lambda *case: as_conv2d(*case).mT: mistakes.swapped_sides,
+        lambda X, W, b: as_conv2d(X, W, b).flatten(2): "Your pixels are still"
+        " in one line. Give the map its height and width back.",
+    },
     hints=[
         "Line the pixels up: `X.flatten(2)` has the shape (B, C_in, H·W). On"
         " which side of it is W?",
@@ -168,13 +139,9 @@ conv1x1 = Function(
 # --- A linear layer at every pixel -----------------------------------------
 
 
-def channels_last(b, c, h, w):
-    return (b, h, w, c)
-
-
 pixel_rows = Shape(
     "What `nn.Linear` wants",
-    channels_last,
+    (b, h, w, c),
     {"b": 8, "c": 64, "h": 20, "w": 30},
     vary={
         "b": (4, 16, 32),
@@ -182,24 +149,15 @@ pixel_rows = Shape(
         "h": (10, 14, 24),
         "w": (12, 18, 28),
     },
-    mistakes=[
-        mistakes.swapped_sides(lambda b, c, h, w: (b, w, h, c)),
-        Mistake(
-            lambda b, c, h, w: (b, c, h, w),
-            "This is the tensor as it was.",
-            "`nn.Linear` works on the last axis. Which axis should be there?",
-        ),
-        Mistake(
-            lambda b, c, h, w: (b, c * h * w),
-            "This is a flattened image.",
-            "The layer should see one pixel at a time.",
-        ),
-        Mistake(
-            lambda b, c, h, w: (c, b, h, w),
-            "You put the channels first.",
-            "`nn.Linear` works on the last axis.",
-        ),
-    ],
+    mistakes={
+        (b, w, h, c): mistakes.swapped_sides,
+        (b, c, h, w): "This is the tensor as it was. `nn.Linear` works on the"
+        " last axis. Which axis should be there?",
+        (b, c * h * w): "This is a flattened image. The layer should see one"
+        " pixel at a time.",
+        (c, b, h, w): "You put the channels first. `nn.Linear` works on the"
+        " last axis.",
+    },
     axes=("batch", "height", "width", "channels"),
     hints=[
         "`nn.Linear(in, out)` takes the last axis as the features.",
@@ -277,60 +235,43 @@ as_conv = Custom(
 
 # --- What it costs ---------------------------------------------------------
 
-BOTTLENECK = {"c_in": 288, "r": 24, "c": 96, "k": 3, "n": 20}
-
-
-def wide(c_in, r, c, k, n):
-    return k * k * c_in * c
-
-
-def narrow(c_in, r, c, k, n):
-    return c_in * r + k * k * r * c
-
+wide = k * k * c_in * c
+narrow = c_in * r + k * k * r * c
 
 bottleneck = Group(
     "The bottleneck",
     {
-        "weights": part(
-            narrow,
-            mistakes.forgot_1x1(lambda r, c, k, **_: k * k * r * c),
-            mistakes.counted_1x1_alone(lambda c_in, r, **_: c_in * r),
-            mistakes.enlarged_1x1(
-                lambda c_in, r, c, k, n: k * k * r * (c_in + c)
+        "weights": {
+            narrow: CORRECT,
+            k * k * r * c: mistakes.forgot_1x1,
+            c_in * r: mistakes.counted_1x1_alone,
+            k * k * r * (c_in + c): mistakes.enlarged_1x1,
+            c_in * r + k * k * c_in * c: mistakes.reads_first_input,
+            narrow + r + c: mistakes.counted_biases,
+        },
+        "macs": {
+            narrow * n**2: CORRECT,
+            2 * narrow * n**2: mistakes.flops_for_macs,
+            k * k * r * c * n * n: mistakes.forgot_1x1,
+            n * n * (c_in * r * r + k * k * r * c * c): (
+                mistakes.counted_depth_twice
             ),
-            mistakes.reads_first_input(
-                lambda c_in, r, c, k, n: c_in * r + k * k * c_in * c
-            ),
-            mistakes.counted_biases(lambda **g: narrow(**g) + g["r"] + g["c"]),
-        ),
-        "macs": part(
-            lambda **g: narrow(**g) * g["n"] ** 2,
-            mistakes.flops_for_macs(),
-            mistakes.forgot_1x1(lambda r, c, k, n, **_: k * k * r * c * n * n),
-            mistakes.counted_depth_twice(
-                lambda c_in, r, c, k, n: (
-                    (c_in * r * r + k * k * r * c * c) * n * n
-                )
-            ),
-            Mistake(
-                lambda **g: wide(**g) * g["n"] ** 2,
-                "These are the MACs without the bottleneck.",
-                "Add up the two layers that replace it.",
-            ),
-            mistakes.counted_one_row(lambda **g: narrow(**g) * g["n"]),
-        ),
+            wide * n**2: "These are the MACs without the bottleneck. Add up"
+            " the two layers that replace it.",
+            narrow * n: mistakes.counted_one_row,
+        },
         "factor": part(
-            lambda **g: wide(**g) / narrow(**g),
-            mistakes.forgot_1x1(lambda c_in, r, **_: c_in / r),
-            mistakes.turned_around(),
-            mistakes.counted_1x1_alone(lambda r, c, k, **_: k * k * c / r),
-            mistakes.enlarged_1x1(
-                lambda c_in, r, c, **_: c_in * c / (r * (c_in + c))
-            ),
+            {
+                wide / narrow: CORRECT,
+                c_in / r: mistakes.forgot_1x1,
+                narrow / wide: mistakes.turned_around,
+                k * k * c / r: mistakes.counted_1x1_alone,
+                c_in * c / (r * (c_in + c)): mistakes.enlarged_1x1,
+            },
             tolerance=1e-3,
         ),
     },
-    BOTTLENECK,
+    {"c_in": 288, "r": 24, "c": 96, "k": 3, "n": 20},
     vary={
         "c_in": (240, 256, 320, 480),
         "r": (16, 32, 40),
@@ -349,30 +290,21 @@ bottleneck = Group(
 
 added_parameters = Number(
     "One layer more",
-    lambda c, n: c * (c + 1),
+    c * (c + 1),
     {"c": 112, "n": 20},
     vary={"c": (48, 80, 144, 160), "n": (10, 16, 24, 30)},
-    mistakes=[
-        Mistake(
-            lambda c, n: -c * (c + 1),
-            "An additional layer does not take parameters away.",
-            "What saves parameters is what a narrow layer makes possible after"
-            " it.",
-        ),
-        Mistake(
-            lambda **_: 0,
-            "A layer with weights adds parameters.",
-            "How large is the matrix that it applies at every pixel?",
-        ),
-        mistakes.forgot_biases(lambda c, n: c * c),
-        mistakes.activations_for_parameters(lambda c, n: c * n * n),
-        Mistake(
-            lambda c, n: 2 * c,
-            "You gave each channel a weight and a bias.",
-            "A 1×1 convolution mixes every channel with every other.",
-        ),
-        mistakes.enlarged_1x1(lambda c, n: c * (9 * c + 1)),
-    ],
+    mistakes={
+        -c * (c + 1): "An additional layer does not take parameters away."
+        " What saves parameters is what a narrow layer makes possible after"
+        " it.",
+        0: "A layer with weights adds parameters. How large is the matrix"
+        " that it applies at every pixel?",
+        c * c: mistakes.forgot_biases,
+        c * n * n: mistakes.activations_for_parameters,
+        2 * c: "You gave each channel a weight and a bias. A 1×1 convolution"
+        " mixes every channel with every other.",
+        c * (9 * c + 1): mistakes.enlarged_1x1,
+    },
     hints=[
         "Is the layer free, does it save something, or does it cost"
         " something?",
@@ -406,51 +338,27 @@ fold = Function(
     folded,
     layers_to_fold,
     cases=10,
-    mistakes=[
-        Mistake(
-            lambda W1, b1, W2, b2: (W1 @ W2, W2 @ b1 + b2),
-            "Your matrices are in the wrong order.",
-            "Which of them meets the pixel first?",
-        ),
-        Mistake(
-            lambda W1, b1, W2, b2: (W1 @ W2, W1 @ b2 + b1),
-            "You applied the second layer first.",
-            "The layer that meets the pixel first is on the right.",
-        ),
-        Mistake(
-            lambda W1, b1, W2, b2: (W1 @ W2, b1 + b2),
-            "Your matrices are in the wrong order, and biases do not simply"
-            " add up.",
-            "Which layer meets the pixel first, and what does the other do"
-            " with its bias?",
-        ),
-        Mistake(
-            lambda W1, b1, W2, b2: (W2 @ W1, b1 + b2),
-            "You added the biases.",
-            "The second layer multiplies whatever comes out of the first, its"
-            " bias too.",
-        ),
-        Mistake(
-            lambda W1, b1, W2, b2: (W2 @ W1, b2),
-            "The bias of the first layer is lost.",
-            "What does the second layer do with it?",
-        ),
-        Mistake(
-            lambda W1, b1, W2, b2: (W2 @ W1, W2 @ b1),
-            "The bias of the second layer is lost.",
-            "It is added last, as it is.",
-        ),
-        Mistake(
-            lambda W1, b1, W2, b2: ((W2 @ W1).T, W2 @ b1 + b2),
-            "Your weight matrix is transposed.",
-            "It has a row for each output channel.",
-        ),
-        Mistake(
-            lambda W1, b1, W2, b2: (W2 + W1, b2 + b1),
-            "You added the layers.",
-            "One follows the other; they are not side by side.",
-        ),
-    ],
+    mistakes={
+        lambda W1, b1, W2, b2: (W1 @ W2, W2 @ b1 + b2): "Your matrices are in"
+        " the wrong order. Which of them meets the pixel first?",
+        lambda W1, b1, W2, b2: (W1 @ W2, W1 @ b2 + b1): "You applied the"
+        " second layer first. The layer that meets the pixel first is on the"
+        " right.",
+        lambda W1, b1, W2, b2: (W1 @ W2, b1 + b2): "Your matrices are in the"
+        " wrong order, and biases do not simply add up. Which layer meets the"
+        " pixel first, and what does the other do with its bias?",
+        lambda W1, b1, W2, b2: (W2 @ W1, b1 + b2): "You added the biases. The"
+        " second layer multiplies whatever comes out of the first, its bias"
+        " too.",
+        lambda W1, b1, W2, b2: (W2 @ W1, b2): "The bias of the first layer is"
+        " lost. What does the second layer do with it?",
+        lambda W1, b1, W2, b2: (W2 @ W1, W2 @ b1): "The bias of the second"
+        " layer is lost. It is added last, as it is.",
+        lambda W1, b1, W2, b2: ((W2 @ W1).T, W2 @ b1 + b2): "Your weight"
+        " matrix is transposed. It has a row for each output channel.",
+        lambda W1, b1, W2, b2: (W2 + W1, b2 + b1): "You added the layers. One"
+        " follows the other; they are not side by side.",
+    },
     hints=[
         "Write the second layer's formula, and put the first layer's in the"
         " place of its input.",
@@ -484,48 +392,30 @@ between = Choice(
 middle = Group(
     "Through a narrow middle",
     {
-        "pair": part(
-            lambda c_in, r, c: r * (c_in + c),
-            mistakes.counted_biases(lambda c_in, r, c: r * (c_in + c) + r + c),
-            Mistake(
-                lambda c_in, r, c: c_in * c,
-                "These are the weights of the folded layer.",
-                "Count the two layers before they are folded.",
-            ),
-            mistakes.multiplied_layers(lambda c_in, r, c: c_in * r * r * c),
-        ),
-        "single": part(
-            lambda c_in, r, c: c_in * c,
-            Mistake(
-                lambda c_in, r, c: r * (c_in + c),
-                "These are the weights of the pair.",
-                "The folded layer is one matrix. What is its shape?",
-            ),
-            mistakes.counted_biases(lambda c_in, r, c: c * (c_in + 1)),
-            Mistake(
-                lambda c_in, r, c: c_in * r * c,
-                "The channels in the middle still count in your layer.",
-                "After folding, what are its inputs and outputs?",
-            ),
-        ),
-        "rank": part(
-            lambda c_in, r, c: min(c_in, r, c),
-            Mistake(
-                lambda c_in, **_: c_in,
-                "You let all input channels through.",
-                "Through how many channels does everything pass?",
-            ),
-            Mistake(
-                lambda c, **_: c,
-                "The rank of a matrix is at most its smaller side.",
-                "And through how many channels does everything pass?",
-            ),
-            Mistake(
-                lambda r, **_: 2 * r,
-                "You added the ranks of the two matrices.",
-                "Through how many channels does everything pass?",
-            ),
-        ),
+        "pair": {
+            r * (c_in + c): CORRECT,
+            r * (c_in + c) + r + c: mistakes.counted_biases,
+            c_in * c: "These are the weights of the folded layer. Count the"
+            " two layers before they are folded.",
+            c_in * r * r * c: mistakes.multiplied_layers,
+        },
+        "single": {
+            c_in * c: CORRECT,
+            r * (c_in + c): "These are the weights of the pair. The folded"
+            " layer is one matrix. What is its shape?",
+            c * (c_in + 1): mistakes.counted_biases,
+            c_in * r * c: "The channels in the middle still count in your"
+            " layer. After folding, what are its inputs and outputs?",
+        },
+        "rank": {
+            apply(min, c_in, r, c): CORRECT,
+            c_in: "You let all input channels through. Through how many"
+            " channels does everything pass?",
+            c: "The rank of a matrix is at most its smaller side. And through"
+            " how many channels does everything pass?",
+            2 * r: "You added the ranks of the two matrices. Through how many"
+            " channels does everything pass?",
+        },
     },
     {"c_in": 64, "r": 24, "c": 96},
     vary={
@@ -542,31 +432,22 @@ middle = Group(
 
 # --- Composing larger kernels ----------------------------------------------
 
+first, second, third = symbols("first second third")
+
 composed_side = Number(
     "The size of composed kernels",
-    lambda first, second, third: first + second + third - 2,
+    first + second + third - 2,
     {"first": 5, "second": 4, "third": 1},
     vary={"first": (5, 6, 7, 9), "second": (3, 4, 5)},
-    mistakes=[
-        Mistake(
-            lambda first, second, third: first + second + third,
-            "You added the sizes.",
-            "Two kernels in a row share a pixel.",
-        ),
-        Mistake(
-            lambda first, second, third: first + second + third - 1,
-            "You took off one pixel for three kernels.",
-            "How many pixels does each kernel add to the first?",
-        ),
-        Mistake(
-            lambda first, second, third: first * second * third,
-            "You multiplied the sizes.",
-            "By how many pixels does each further kernel widen the view?",
-        ),
-        mistakes.took_largest_kernel(
-            lambda first, second, third: max(first, second, third)
-        ),
-    ],
+    mistakes={
+        first + second + third: "You added the sizes. Two kernels in a row"
+        " share a pixel.",
+        first + second + third - 1: "You took off one pixel for three"
+        " kernels. How many pixels does each kernel add to the first?",
+        first * second * third: "You multiplied the sizes. By how many pixels"
+        " does each further kernel widen the view?",
+        apply(max, first, second, third): mistakes.took_largest_kernel,
+    },
     hints=[
         "Begin with one output pixel, and go backwards: how many pixels does"
         " it read, and how many do these read?",
@@ -588,10 +469,6 @@ def same_size(first, second):
     return F.conv2d(first[None, None], second[None, None])[0, 0]
 
 
-def unflipped(first, second):
-    return composed(first, second.flip(0, 1))
-
-
 compose = Function(
     "Compose two kernels",
     composed,
@@ -599,41 +476,26 @@ compose = Function(
         "first": draw.tensor(*[draw.integer(3, 5)] * 2),
         "second": draw.tensor(*[draw.integer(2, 3)] * 2),
     },
-    mistakes=[
-        Mistake(
-            unflipped,
-            "One of your kernels is not flipped.",
-            "A convolution layer does not flip its kernel. Try kernels that"
-            " are zero except for one pixel: where is the product?",
-        ),
-        Mistake(
-            same_size,
-            "Your composed kernel is smaller than the first one.",
-            "It must see what both see together. Which padding does that"
-            " take?",
-        ),
-        Mistake(
-            lambda first, second: same_size(first, second.flip(0, 1)),
-            "You cut off the border of the composed kernel.",
-            "It must see what both see together. Which padding does that"
-            " take?",
-        ),
-        Mistake(
-            lambda first, second: composed(first, second).flip(0, 1),
-            "Your composed kernel is upside down.",
-            "Which of your kernels did you flip once too often?",
-        ),
-        Mistake(
-            lambda first, second: composed(first, second).T,
-            "Rows and columns are swapped.",
-            "Which axis of a kernel is its height?",
-        ),
-        Mistake(
-            lambda first, second: composed(first, second)[None, None],
-            "You left two axes of length one in front.",
-            "A kernel here has two axes, rows and columns.",
-        ),
-    ],
+    mistakes={
+        lambda first, second: composed(
+            first, second.flip(0, 1)
+        ): "One of your kernels is not flipped. A convolution layer does not"
+        " flip its kernel. Try kernels that are zero except for one pixel:"
+        " where is the product?",
+        same_size: "Your composed kernel is smaller than the first one. It"
+        " must see what both see together. Which padding does that take?",
+        lambda first, second: same_size(first, second.flip(0, 1)): "You cut"
+        " off the border of the composed kernel. It must see what both see"
+        " together. Which padding does that take?",
+        lambda first, second: composed(first, second).flip(0, 1): "Your"
+        " composed kernel is upside down. Which of your kernels did you flip"
+        " once too often?",
+        lambda first, second: composed(first, second).T: "Rows and columns"
+        " are swapped. Which axis of a kernel is its height?",
+        lambda first, second: composed(first, second)[None, None]: "You left"
+        " two axes of length one in front. A kernel here has two axes, rows"
+        " and columns.",
+    },
     hints=[
         "A pixel of the first kernel and one of the second together shift by"
         " the sum of both shifts. So every product first[i, j]·second[u, v]"
@@ -646,55 +508,32 @@ compose = Function(
 freedom = Group(
     "Two small kernels against a large one",
     {
-        "weights": part(
-            lambda k: 2 * k * k,
-            mistakes.counted_one_kernel(lambda k: k * k),
-            mistakes.multiplied_layers(lambda k: k**4),
-            Mistake(
-                lambda k: (2 * k - 1) ** 2,
-                "These are the weights of the large kernel.",
-                "Count the two small ones.",
-            ),
-        ),
-        "freedom": part(
-            lambda k: 2 * k * k - 1,
-            Mistake(
-                lambda k: 2 * k * k,
-                "You took the weights for degrees of freedom.",
-                "What happens if you double the first kernel and halve"
-                " the second?",
-            ),
-            Mistake(
-                lambda k: 2 * k * k - 2,
-                "You took off one for each kernel.",
-                "How many factors can be moved between the two without a"
-                " change?",
-            ),
-            Mistake(
-                lambda k: (2 * k - 1) ** 2,
-                "Two small kernels cannot make every large one.",
-                "They have fewer numbers to choose than it has weights.",
-            ),
-            mistakes.counted_one_kernel(lambda k: k * k),
-        ),
-        "needed": part(
-            lambda k: (2 * k - 1) ** 2,
-            Mistake(
-                lambda k: 4 * k * k,
-                "Your large kernel is a pixel too large.",
-                "Two kernels in a row share a pixel.",
-            ),
-            Mistake(
-                lambda k: 2 * k - 1,
-                "This is its side.",
-                "It has as many weights as it has pixels.",
-            ),
-            Mistake(
-                lambda k: 2 * k * k,
-                "These are the weights of the two small kernels.",
-                "Count those of the single one.",
-            ),
-        ),
+        "weights": {
+            2 * k * k: CORRECT,
+            k * k: mistakes.counted_one_kernel,
+            k**4: mistakes.multiplied_layers,
+            (2 * k - 1) ** 2: "These are the weights of the large kernel."
+            " Count the two small ones.",
+        },
+        "freedom": {
+            2 * k * k - 1: CORRECT,
+            2 * k * k: "You took the weights for degrees of freedom. What"
+            " happens if you double the first kernel and halve the second?",
+            2 * k * k - 2: "You took off one for each kernel. How many"
+            " factors can be moved between the two without a change?",
+            (2 * k - 1) ** 2: "Two small kernels cannot make every large one."
+            " They have fewer numbers to choose than it has weights.",
+            k * k: mistakes.counted_one_kernel,
+        },
+        "needed": {
+            (2 * k - 1) ** 2: CORRECT,
+            4 * k * k: "Your large kernel is a pixel too large. Two kernels"
+            " in a row share a pixel.",
+            2 * k - 1: "This is its side. It has as many weights as it has"
+            " pixels.",
+            2 * k * k: "These are the weights of the two small kernels. Count"
+            " those of the single one.",
+        },
     },
     {"k": 2},
     vary={"k": (3, 4, 5, 6, 7)},
@@ -728,53 +567,26 @@ can_do = Choice(
     ],
 )
 
-
-def field(kernels, s):
-    first, second, third = kernels
-    return first + (second - 1) + s * (third - 1)
-
-
-def with_kernels(count):
-    return lambda a, b, c, s: count((a, b, c), s)
-
+field = a + b - 1 + s * (c - 1)
 
 receptive_field = Number(
     "How far it sees",
-    with_kernels(field),
+    field,
     {"a": 3, "b": 3, "c": 5, "s": 3},
     vary={"a": (3, 5, 7), "b": (3, 5), "c": (3, 5, 7), "s": (3, 4)},
-    mistakes=[
-        Mistake(
-            with_kernels(lambda kernels, s: sum(kernels) + 2),
-            "You added up the kernels.",
-            "The first gives its size. By how much does each of the others"
-            " widen the view, and the 1×1 among them?",
-        ),
-        Mistake(
-            with_kernels(lambda kernels, s: field(kernels, 1)),
-            "You left out the stride.",
-            "After it, neighbouring pixels of the map are farther apart in the"
-            " image.",
-        ),
-        Mistake(
-            lambda a, b, c, s: a + s * (b - 1) + s * (c - 1),
-            "You let the stride act in its own layer.",
-            "It widens the steps of later layers only.",
-        ),
-        Mistake(
-            with_kernels(lambda kernels, s: field(kernels, s) + 2),
-            "Your 1×1 convolutions widen the view.",
-            "How many neighbours does a 1×1 see?",
-        ),
-        mistakes.took_largest_kernel(
-            with_kernels(lambda kernels, s: max(kernels))
-        ),
-        Mistake(
-            lambda a, b, c, s: field((a, b, c), s) ** 2,
-            "This is the area.",
-            "The question is about the side.",
-        ),
-    ],
+    mistakes={
+        a + b + c + 2: "You added up the kernels. The first gives its size."
+        " By how much does each of the others widen the view, and the 1×1"
+        " among them?",
+        a + b + c - 2: "You left out the stride. After it, neighbouring"
+        " pixels of the map are farther apart in the image.",
+        a + s * (b - 1) + s * (c - 1): "You let the stride act in its own"
+        " layer. It widens the steps of later layers only.",
+        field + 2: "Your 1×1 convolutions widen the view. How many neighbours"
+        " does a 1×1 see?",
+        apply(max, a, b, c): mistakes.took_largest_kernel,
+        field**2: "This is the area. The question is about the side.",
+    },
     hints=[
         "Begin with one output pixel and go backwards, layer by layer. How"
         " many pixels on one axis does it read?",

@@ -7,117 +7,76 @@ from torch import nn
 from torch.nn import functional as F
 
 from onebyone.check.engine import (
+    CORRECT,
     Array,
     Choice,
     Custom,
     Function,
     Group,
-    Mistake,
     Module,
     Results,
+    apply,
     guard,
     mistakes,
     notebook,
     part,
     require_function,
+    symbols,
 )
 from onebyone.models import ResidualBlock
 from onebyone.models.residual import PreActivationBlock
 
+c, c_in, k, m, n = symbols("c c_in k m n")
+
 # --- A block with a projection ---------------------------------------------
 
-BLOCK = {"c_in": 48, "c": 80, "n": 28}
-BLOCKS = {
-    "c_in": (16, 24, 32, 64, 96),
-    "c": (40, 56, 72, 112, 128),
-    "n": (12, 16, 20, 32, 56),
-}
-
-
-def branch_weights(c_in, c):
-    return 9 * c_in * c + 9 * c * c
-
-
-def block_weights(c_in, c, n=None):
-    return branch_weights(c_in, c) + c_in * c
-
-
-def places(n):
-    return (n // 2) ** 2
-
+branch_weights = 9 * c_in * c + 9 * c * c
+block_weights = branch_weights + c_in * c
+places = (n // 2) ** 2
 
 block_cost = Group(
     "Cost of a block with a projection",
     {
-        "weights": part(
-            block_weights,
-            mistakes.forgot_projection(
-                lambda c_in, c, n: branch_weights(c_in, c)
+        "weights": {
+            block_weights: CORRECT,
+            branch_weights: mistakes.forgot_projection,
+            18 * c_in * c + c_in * c: mistakes.reads_first_input,
+            branch_weights + 9 * c_in * c: mistakes.projected_with_3x3,
+            branch_weights + c * c: "Your projection reads the output of the"
+            " branch. The shortcut starts at the input of the block.",
+            block_weights + 3 * c: mistakes.counted_biases.but(
+                "With batch norm after them, these convolutions have none."
             ),
-            mistakes.reads_first_input(
-                lambda c_in, c, n: 18 * c_in * c + c_in * c
-            ),
-            mistakes.projected_with_3x3(
-                lambda c_in, c, n: branch_weights(c_in, c) + 9 * c_in * c
-            ),
-            Mistake(
-                lambda c_in, c, n: branch_weights(c_in, c) + c * c,
-                "Your projection reads the output of the branch.",
-                "The shortcut starts at the input of the block.",
-            ),
-            mistakes.counted_biases(
-                lambda c_in, c, n: block_weights(c_in, c) + 3 * c,
-                "With batch norm after them, these convolutions have none.",
-            ),
-        ),
-        "parameters": part(
-            lambda c_in, c, n: block_weights(c_in, c) + 6 * c,
-            Mistake(
-                block_weights,
-                "You left out batch norm.",
-                "It learns a scale and a shift for each channel.",
-            ),
-            Mistake(
-                lambda c_in, c, n: block_weights(c_in, c) + 4 * c,
-                "You counted the batch norms of the branch alone.",
-                "The projection has one too.",
-            ),
-            Mistake(
-                lambda c_in, c, n: block_weights(c_in, c) + 3 * c,
-                "You gave each batch norm one number per channel.",
-                "It learns a scale *and* a shift.",
-            ),
-            Mistake(
-                lambda c_in, c, n: block_weights(c_in, c) + 12 * c,
-                "You counted the running mean and variance too.",
-                "They are kept, but not learnt.",
-            ),
-            Mistake(
-                lambda c_in, c, n: block_weights(c_in, c) + 9 * c,
-                "You gave the convolutions biases as well as batch norm.",
-                "Its shift does what a bias would do.",
-            ),
-        ),
-        "macs": part(
-            lambda c_in, c, n: block_weights(c_in, c) * places(n),
-            mistakes.took_input_positions(
-                lambda c_in, c, n: block_weights(c_in, c) * n * n
-            ),
-            Mistake(
-                lambda c_in, c, n: (
-                    9 * c_in * c * n * n + (9 * c * c + c_in * c) * places(n)
-                ),
-                "Your first convolution works at every pixel of its input.",
-                "It has a stride of two: count the positions of its output.",
-            ),
-            mistakes.flops_for_macs(),
-            mistakes.forgot_projection(
-                lambda c_in, c, n: branch_weights(c_in, c) * places(n)
-            ),
-        ),
+        },
+        "parameters": {
+            block_weights + 6 * c: CORRECT,
+            block_weights: "You left out batch norm. It learns a scale and a"
+            " shift for each channel.",
+            block_weights + 4 * c: "You counted the batch norms of the branch"
+            " alone. The projection has one too.",
+            block_weights + 3 * c: "You gave each batch norm one number per"
+            " channel. It learns a scale *and* a shift.",
+            block_weights + 12 * c: "You counted the running mean and"
+            " variance too. They are kept, but not learnt.",
+            block_weights + 9 * c: "You gave the convolutions biases as well"
+            " as batch norm. Its shift does what a bias would do.",
+        },
+        "macs": {
+            block_weights * places: CORRECT,
+            block_weights * n * n: mistakes.took_input_positions,
+            9 * c_in * c * n * n + (9 * c * c + c_in * c) * places: "Your"
+            " first convolution works at every pixel of its input. It has a"
+            " stride of two: count the positions of its output.",
+            2 * block_weights * places: mistakes.flops_for_macs,
+            branch_weights * places: mistakes.forgot_projection,
+        },
     },
-    BLOCK,
-    vary=BLOCKS,
+    {"c_in": 48, "c": 80, "n": 28},
+    vary={
+        "c_in": (16, 24, 32, 64, 96),
+        "c": (40, 56, 72, 112, 128),
+        "n": (12, 16, 20, 32, 56),
+    },
     hints=[
         "There are three convolutions: two 3×3 and a 1×1. Write down the"
         " channels that each reads and writes.",
@@ -174,30 +133,22 @@ residual_block = Module(
         ((5, 5, 1), (2, 5, 6, 7)),
         ((3, 5, 1), (2, 3, 6, 7)),
     ],
-    mistakes=[
-        mistakes.relu_before_sum(block_like(join=lambda Y, X: F.relu(Y) + X)),
-        mistakes.relu_after_sum_missing(block_like(join=lambda Y, X: Y + X)),
-        mistakes.shortcut_missing(block_like(join=lambda Y, X: F.relu(Y))),
-        mistakes.relu_missing(block_like(middle=False)),
-        Mistake(
-            block_like(last_norm=False),
-            "The batch norm after the second convolution is missing.",
-            "Every convolution of the block has one.",
-        ),
-        Mistake(
-            block_like(shortcut={"kernel": 1, "padding": 0, "norm": False}),
-            "Your projection has no batch norm.",
-            "It is a convolution like the others of the block.",
-        ),
-        Mistake(
-            block_like(always=True),
-            "You project although the shapes agree.",
-            "Where nothing changes, the shortcut is the identity.",
-        ),
-        mistakes.projected_with_3x3(
-            block_like(shortcut={"kernel": 3, "padding": 1})
-        ),
-    ],
+    mistakes={
+        block_like(join=lambda Y, X: F.relu(Y) + X): mistakes.relu_before_sum,
+        block_like(join=lambda Y, X: Y + X): mistakes.relu_after_sum_missing,
+        block_like(join=lambda Y, X: F.relu(Y)): mistakes.shortcut_missing,
+        block_like(middle=False): mistakes.relu_missing,
+        block_like(last_norm=False): "The batch norm after the second"
+        " convolution is missing. Every convolution of the block has one.",
+        block_like(shortcut={"kernel": 1, "padding": 0, "norm": False}): "Your"
+        " projection has no batch norm. It is a convolution like the others"
+        " of the block.",
+        block_like(always=True): "You project although the shapes agree."
+        " Where nothing changes, the shortcut is the identity.",
+        block_like(
+            shortcut={"kernel": 3, "padding": 1}
+        ): mistakes.projected_with_3x3,
+    },
     hints=[
         "The branch is convolution, batch norm, ReLU, convolution, batch norm."
         " What is on the shortcut, and when?",
@@ -209,72 +160,48 @@ residual_block = Module(
 
 # --- The bottleneck --------------------------------------------------------
 
-NECK = {"c": 256, "m": 64}
-NECKS = {"c": (128, 192, 320, 384, 512), "m": (24, 32, 48, 80, 96)}
-
-
-def neck(c, m):
-    return 2 * c * m + 9 * m * m
-
+neck = 2 * c * m + 9 * m * m
 
 bottleneck = Group(
     "Bottleneck arithmetic",
     {
-        "wide": part(
-            lambda c, m: 18 * c * c,
-            Mistake(
-                lambda c, m: 9 * c * c,
-                "You counted one 3×3 convolution.",
-                "The block has two.",
+        "wide": {
+            18 * c * c: CORRECT,
+            9 * c * c: "You counted one 3×3 convolution. The block has two.",
+            18 * c * c + 2 * c: mistakes.counted_biases.but(
+                "With batch norm after them, these convolutions have none."
             ),
-            mistakes.counted_biases(
-                lambda c, m: 18 * c * c + 2 * c,
-                "With batch norm after them, these convolutions have none.",
+            18 * c: mistakes.forgot_output_channels,
+            2 * c * c: "These are two 1×1 convolutions. A 3×3 has nine"
+            " weights for each pair of channels.",
+        },
+        "narrow": {
+            neck: CORRECT,
+            9 * m * m: mistakes.forgot_1x1s,
+            c * m + 9 * m * m: mistakes.counted_one_1x1,
+            2 * c * m + 9 * c * m: mistakes.reads_first_input,
+            neck + 2 * m + c: mistakes.counted_biases.but(
+                "With batch norm after them, these convolutions have none."
             ),
-            mistakes.forgot_output_channels(lambda c, m: 18 * c),
-            Mistake(
-                lambda c, m: 2 * c * c,
-                "These are two 1×1 convolutions.",
-                "A 3×3 has nine weights for each pair of channels.",
-            ),
-        ),
-        "narrow": part(
-            neck,
-            mistakes.forgot_1x1s(lambda c, m: 9 * m * m),
-            mistakes.counted_one_1x1(lambda c, m: c * m + 9 * m * m),
-            mistakes.reads_first_input(lambda c, m: 2 * c * m + 9 * c * m),
-            mistakes.counted_biases(
-                lambda c, m: neck(c, m) + 2 * m + c,
-                "With batch norm after them, these convolutions have none.",
-            ),
-            Mistake(
-                lambda c, m: 2 * c * m + 18 * m * m,
-                "You kept two 3×3 convolutions.",
-                "A bottleneck has one.",
-            ),
-        ),
+            2 * c * m + 18 * m * m: "You kept two 3×3 convolutions. A"
+            " bottleneck has one.",
+        },
         "ratio": part(
-            lambda c, m: 18 * c * c / neck(c, m),
-            mistakes.forgot_1x1s(lambda c, m: 2 * (c / m) ** 2),
-            Mistake(
-                lambda c, m: (c / m) ** 2,
-                "You compared a 3×3 with a 3×3.",
-                "Compare the blocks: how many layers does each have?",
-            ),
-            mistakes.counted_one_1x1(
-                lambda c, m: 18 * c * c / (c * m + 9 * m * m)
-            ),
-            mistakes.turned_around(),
-            Mistake(
-                lambda c, m: c / m,
-                "This is the ratio of the channels.",
-                "The question is about weights.",
-            ),
+            {
+                18 * c * c / neck: CORRECT,
+                2 * (c / m) ** 2: mistakes.forgot_1x1s,
+                (c / m) ** 2: "You compared a 3×3 with a 3×3. Compare the"
+                " blocks: how many layers does each have?",
+                18 * c * c / (c * m + 9 * m * m): mistakes.counted_one_1x1,
+                neck / (18 * c * c): mistakes.turned_around,
+                c / m: "This is the ratio of the channels. The question is"
+                " about weights.",
+            },
             tolerance=3e-3,
         ),
     },
-    NECK,
-    vary=NECKS,
+    {"c": 256, "m": 64},
+    vary={"c": (128, 192, 320, 384, 512), "m": (24, 32, 48, 80, 96)},
     hints=[
         "Weights of a convolution: kernel area times input channels times"
         " output channels. Do it for all five layers.",
@@ -308,45 +235,34 @@ def small_block(draw):
     }
 
 
+def without_inner(W1, W2, x):
+    outer, _, one = masks(W1, W2, x)
+    return outer @ (one + W2 @ W1)
+
+
 block_jacobian = Function(
     "The Jacobian of a block",
     of_masks(lambda D, J_F, one: D @ (one + J_F)),
     small_block,
-    mistakes=[
-        Mistake(
-            of_masks(lambda D, J_F, one: one + J_F),
-            "You left out the mask of the last ReLU.",
-            "Where it is closed, neither branch nor shortcut passes.",
+    mistakes={
+        of_masks(lambda D, J_F, one: one + J_F): "You left out the mask of"
+        " the last ReLU. Where it is closed, neither branch nor shortcut"
+        " passes.",
+        of_masks(lambda D, J_F, one: D @ J_F): mistakes.shortcut_missing.but(
+            "What is the derivative of x itself?"
         ),
-        mistakes.shortcut_missing(
-            of_masks(lambda D, J_F, one: D @ J_F),
-            "What is the derivative of x itself?",
-        ),
-        Mistake(
-            of_masks(lambda D, J_F, one: D @ J_F + one),
-            "Your identity escapes the last ReLU.",
-            "The ReLU takes the sum, so it closes both ways at once.",
-        ),
-        Mistake(
-            of_masks(lambda D, J_F, one: D + J_F),
-            "You masked the shortcut but not the branch.",
-            "The ReLU takes the sum, so it closes both ways at once.",
-        ),
-        Mistake(
-            lambda W1, W2, x: (
-                masks(W1, W2, x)[0]
-                @ (torch.eye(len(x), dtype=x.dtype) + W2 @ W1)
-            ),
-            "You left out the ReLU inside the branch.",
-            "It has a mask of its own, between the two matrices.",
-        ),
-        Mistake(
-            of_masks(lambda D, J_F, one: (one + J_F) @ D),
-            "Your last mask works on the columns.",
-            "It closes outputs, which are the rows.",
-        ),
-        mistakes.transposed(),
-    ],
+        of_masks(lambda D, J_F, one: D @ J_F + one): "Your identity escapes"
+        " the last ReLU. The ReLU takes the sum, so it closes both ways at"
+        " once.",
+        of_masks(lambda D, J_F, one: D + J_F): "You masked the shortcut but"
+        " not the branch. The ReLU takes the sum, so it closes both ways at"
+        " once.",
+        without_inner: "You left out the ReLU inside the branch. It has a"
+        " mask of its own, between the two matrices.",
+        of_masks(lambda D, J_F, one: (one + J_F) @ D): "Your last mask works"
+        " on the columns. It closes outputs, which are the rows.",
+        of_masks(lambda D, J_F, one: (D @ (one + J_F)).T): mistakes.transposed,
+    },
     hints=[
         "Work from outside to inside: the last ReLU, then the sum, then the"
         " branch with a ReLU of its own.",
@@ -358,30 +274,18 @@ block_jacobian = Function(
 cancelling = Array(
     "A branch that cancels its shortcut",
     lambda: -torch.eye(2),
-    mistakes=[
-        Mistake(
-            lambda: torch.zeros(2, 2),
-            "With zeros the branch adds nothing, and the shortcut passes"
-            " everything on.",
-            "Nothing should be left of the sum.",
-        ),
-        Mistake(
-            lambda: torch.eye(2),
-            "With this branch the signal doubles.",
-            "Nothing should be left of the sum.",
-        ),
-        Mistake(
-            lambda: -2 * torch.eye(2),
-            "The sum is then −x: a last ReLU would close, but the sum itself"
-            " still carries everything.",
-            "Without that ReLU, what must F(x) be?",
-        ),
-        Mistake(
-            lambda: torch.full((2, 2), -1.0),
-            "Your branch subtracts the sum of both entries from each.",
-            "Each entry should cancel itself.",
-        ),
-    ],
+    mistakes={
+        lambda: torch.zeros(2, 2): "With zeros the branch adds nothing, and"
+        " the shortcut passes everything on. Nothing should be left of the"
+        " sum.",
+        lambda: torch.eye(2): "With this branch the signal doubles. Nothing"
+        " should be left of the sum.",
+        lambda: -2 * torch.eye(2): "The sum is then −x: a last ReLU would"
+        " close, but the sum itself still carries everything. Without that"
+        " ReLU, what must F(x) be?",
+        lambda: torch.full((2, 2), -1.0): "Your branch subtracts the sum of"
+        " both entries from each. Each entry should cancel itself.",
+    },
     hints=[
         "For positive x the ReLU within the branch changes nothing, so F(x) ="
         " W2·x.",
@@ -562,39 +466,21 @@ pre_activation = Module(
     "A pre-activation block",
     PreActivationBlock,
     cases=[((4,), (2, 4, 6, 7)), ((3,), (3, 3, 5, 4))],
-    mistakes=[
-        Mistake(
-            pre_like(join=relu_of_sum),
-            "A ReLU still follows the sum.",
-            "In this block nothing may interrupt the shortcut.",
-        ),
-        Mistake(
-            pre_like("cnrcn", relu_of_sum),
-            "This is the block with the activation last.",
-            "Batch norm and ReLU come before each convolution.",
-        ),
-        Mistake(
-            pre_like("cnrcn"),
-            "You only left out the last ReLU.",
-            "Batch norm and ReLU come before each convolution.",
-        ),
-        Mistake(
-            pre_like("rncrnc"),
-            "Your ReLU comes before batch norm.",
-            "Normalise first, then activate, then convolve.",
-        ),
-        Mistake(
-            pre_like("nrcnc"),
-            "There is no ReLU before the second convolution.",
-            "Batch norm and ReLU come before each convolution.",
-        ),
-        mistakes.shortcut_missing(pre_like("nrcnrc", lambda Y, X: Y)),
-        Mistake(
-            pre_like("nrcrc"),
-            "There is no batch norm before the second convolution.",
-            "Batch norm and ReLU come before each convolution.",
-        ),
-    ],
+    mistakes={
+        pre_like(join=relu_of_sum): "A ReLU still follows the sum. In this"
+        " block nothing may interrupt the shortcut.",
+        pre_like("cnrcn", relu_of_sum): "This is the block with the"
+        " activation last. Batch norm and ReLU come before each convolution.",
+        pre_like("cnrcn"): "You only left out the last ReLU. Batch norm and"
+        " ReLU come before each convolution.",
+        pre_like("rncrnc"): "Your ReLU comes before batch norm. Normalise"
+        " first, then activate, then convolve.",
+        pre_like("nrcnc"): "There is no ReLU before the second convolution."
+        " Batch norm and ReLU come before each convolution.",
+        pre_like("nrcnrc", lambda Y, X: Y): mistakes.shortcut_missing,
+        pre_like("nrcrc"): "There is no batch norm before the second"
+        " convolution. Batch norm and ReLU come before each convolution.",
+    },
     hints=[
         "Write the order of the six layers of the branch first. With which"
         " does it begin?",
@@ -702,24 +588,18 @@ mended = Module(
         ((3, 5), (2, 3, 6, 10)),
         ((4, 4), (2, 4, 8, 6)),
     ],
-    mistakes=[
-        mistakes.channels_last(channels_last),
-        mistakes.channels_last(channels_last_conv),
-        mistakes.relu_before_sum(halving(join=lambda Y, X: F.relu(Y) + X)),
-        mistakes.took_maximum(halving(pool=nn.MaxPool2d)),
-        Mistake(
-            halving(padding=0),
-            "The padding of your 3×3 convolutions is missing.",
-            "Where the branch leaves one pixel, the sum silently stretches it"
-            " over the whole map.",
-        ),
-        Mistake(
-            halving(shared=True),
-            "One batch norm follows both convolutions.",
-            "An instance that appears twice is one layer; make two.",
-        ),
-        mistakes.relu_after_sum_missing(halving(join=lambda Y, X: Y + X)),
-    ],
+    mistakes={
+        channels_last: mistakes.channels_last,
+        channels_last_conv: mistakes.channels_last,
+        halving(join=lambda Y, X: F.relu(Y) + X): mistakes.relu_before_sum,
+        halving(pool=nn.MaxPool2d): mistakes.took_maximum,
+        halving(padding=0): "The padding of your 3×3 convolutions is missing."
+        " Where the branch leaves one pixel, the sum silently stretches it"
+        " over the whole map.",
+        halving(shared=True): "One batch norm follows both convolutions. An"
+        " instance that appears twice is one layer; make two.",
+        halving(join=lambda Y, X: Y + X): mistakes.relu_after_sum_missing,
+    },
     hints=[
         "Take any of the five and undo its bug; the other four show you that"
         " the rest is right.",
@@ -731,72 +611,38 @@ mended = Module(
 
 # --- Inception and residual ------------------------------------------------
 
-JOIN = {"c": 96}
-
 joins = Group(
     "Join by sum or by concatenation",
     {
-        "after_sum": part(
-            lambda c: c,
-            Mistake(
-                lambda c: 2 * c,
-                "This is a concatenation.",
-                "A sum is taken entry by entry.",
+        "after_sum": {
+            c: CORRECT,
+            2 * c: "This is a concatenation. A sum is taken entry by entry.",
+            c * c: "You multiplied. A sum is taken entry by entry.",
+            1: "A sum over the channels would leave one. Here two tensors are"
+            " added, entry by entry.",
+        },
+        "after_concatenation": {
+            2 * c: CORRECT,
+            c: "This is a sum, or just one of the two. A concatenation keeps"
+            " all channels of both.",
+            c * c: "You multiplied. The channels are put side by side.",
+            4 * c: "You counted four branches. Here there are two.",
+        },
+        "mixing_weights": {
+            2 * c * c: CORRECT,
+            c * c: "Your 1×1 reads one of the two tensors. It reads all"
+            " channels of the concatenation.",
+            4 * c * c: "Your 1×1 keeps all channels. It brings them back to"
+            " as many as the sum has.",
+            2 * c: "You counted only the weights that are not zero in a sum."
+            " A learnt 1×1 has a weight for each pair of channels.",
+            2 * c * c + c: mistakes.counted_biases.but(
+                "The task asks for a convolution without them."
             ),
-            Mistake(
-                lambda c: c * c,
-                "You multiplied.",
-                "A sum is taken entry by entry.",
-            ),
-            Mistake(
-                lambda c: 1,
-                "A sum over the channels would leave one.",
-                "Here two tensors are added, entry by entry.",
-            ),
-        ),
-        "after_concatenation": part(
-            lambda c: 2 * c,
-            Mistake(
-                lambda c: c,
-                "This is a sum, or just one of the two.",
-                "A concatenation keeps all channels of both.",
-            ),
-            Mistake(
-                lambda c: c * c,
-                "You multiplied.",
-                "The channels are put side by side.",
-            ),
-            Mistake(
-                lambda c: 4 * c,
-                "You counted four branches.",
-                "Here there are two.",
-            ),
-        ),
-        "mixing_weights": part(
-            lambda c: 2 * c * c,
-            Mistake(
-                lambda c: c * c,
-                "Your 1×1 reads one of the two tensors.",
-                "It reads all channels of the concatenation.",
-            ),
-            Mistake(
-                lambda c: 4 * c * c,
-                "Your 1×1 keeps all channels.",
-                "It brings them back to as many as the sum has.",
-            ),
-            Mistake(
-                lambda c: 2 * c,
-                "You counted only the weights that are not zero in a sum.",
-                "A learnt 1×1 has a weight for each pair of channels.",
-            ),
-            mistakes.counted_biases(
-                lambda c: 2 * c * c + c,
-                "The task asks for a convolution without them.",
-            ),
-            mistakes.enlarged_1x1(lambda c: 18 * c * c),
-        ),
+            18 * c * c: mistakes.enlarged_1x1,
+        },
     },
-    JOIN,
+    {"c": 96},
     vary={"c": (48, 64, 80, 128, 160, 192)},
     hints=[
         "What happens to the channel axis in `Y + X`, and what in"
@@ -812,48 +658,32 @@ def pair(channels, first=1.0, second=1.0):
     return torch.cat([first * one, second * one], dim=1)[:, :, None, None]
 
 
+def neighbours(channels):
+    return torch.eye(channels).repeat_interleave(2, dim=1)[:, :, None, None]
+
+
 mixing = Function(
     "A sum as a concatenation",
     pair,
     lambda draw: {"channels": draw.integer(3, 7)},
     tolerance=1e-6,
-    mistakes=[
-        Mistake(
-            lambda channels: pair(channels, 0.5, 0.5),
-            "This makes the mean of the two.",
-            "Both are added with their full weight.",
-        ),
-        Mistake(
-            lambda channels: pair(channels, 1, 0),
-            "This takes the branch and forgets the shortcut.",
-            "Both halves of the channels take part.",
-        ),
-        Mistake(
-            lambda channels: pair(channels, 0, 1),
-            "This takes the shortcut and forgets the branch.",
-            "Both halves of the channels take part.",
-        ),
-        Mistake(
-            lambda channels: torch.eye(channels).repeat_interleave(2, dim=1)[
-                :, :, None, None
-            ],
-            "Your weights add neighbouring channels.",
-            "A concatenation has all channels of Y first, then those of X.",
-        ),
-        Mistake(
-            lambda channels: pair(channels)[:, :, 0, 0],
-            "The matrix is right, but a convolution's weight has four axes.",
-            "What are the last two of a 1×1 kernel?",
-        ),
-        mistakes.swapped_channels(
-            lambda channels: pair(channels).transpose(0, 1)
-        ),
-        Mistake(
-            lambda channels: torch.ones(channels, 2 * channels, 1, 1),
-            "Each of your outputs sums over all channels.",
-            "Output k needs only two inputs.",
-        ),
-    ],
+    mistakes={
+        lambda channels: pair(channels, 0.5, 0.5): "This makes the mean of"
+        " the two. Both are added with their full weight.",
+        lambda channels: pair(channels, 1, 0): "This takes the branch and"
+        " forgets the shortcut. Both halves of the channels take part.",
+        lambda channels: pair(channels, 0, 1): "This takes the shortcut and"
+        " forgets the branch. Both halves of the channels take part.",
+        neighbours: "Your weights add neighbouring channels. A concatenation"
+        " has all channels of Y first, then those of X.",
+        lambda channels: pair(channels)[:, :, 0, 0]: "The matrix is right,"
+        " but a convolution's weight has four axes. What are the last two of"
+        " a 1×1 kernel?",
+        lambda c: pair(c).transpose(0, 1): mistakes.swapped_channels,
+        lambda channels: torch.ones(channels, 2 * channels, 1, 1): "Each of"
+        " your outputs sums over all channels. Output k needs only two"
+        " inputs.",
+    },
     hints=[
         "Output channel k should be channel k of Y plus channel k of X. Where"
         " in the concatenation are these?",
@@ -901,43 +731,22 @@ deeper = Array(
     "Read the study",
     change,
     tolerance=6e-4,
-    mistakes=[
-        Mistake(
-            lambda runs: change(runs, "test_error"),
-            "These are test errors.",
-            "Degradation is about the error on the training images.",
-        ),
-        Mistake(
-            lambda runs: change(runs, batch_norm=False),
-            "These are the networks without batch norm.",
-            "The column `batch_norm` tells them apart.",
-        ),
-        Mistake(
-            lambda runs: -change(runs),
-            "Your sign says what changes when layers are taken away.",
-            "Subtract the error of the shallower networks.",
-        ),
-        Mistake(
-            lambda runs: change(runs, shallow=8),
-            "You started from 8 layers.",
-            "The question is about the step from 20 layers on.",
-        ),
-        Mistake(
-            lambda runs: 100 * change(runs),
-            "These are percentage points.",
-            "The record holds fractions; leave the errors as they are.",
-        ),
-        Mistake(
-            lambda runs: change(runs).flip(0),
-            "Plain and residual are swapped.",
-            "Give the plain networks first.",
-        ),
-        Mistake(
-            lambda runs: change(runs, "train_loss"),
-            "These are losses.",
-            "The question is about the error, the share of wrong answers.",
-        ),
-    ],
+    mistakes={
+        lambda runs: change(runs, "test_error"): "These are test errors."
+        " Degradation is about the error on the training images.",
+        lambda runs: change(runs, batch_norm=False): "These are the networks"
+        " without batch norm. The column `batch_norm` tells them apart.",
+        lambda runs: -change(runs): "Your sign says what changes when layers"
+        " are taken away. Subtract the error of the shallower networks.",
+        lambda runs: change(runs, shallow=8): "You started from 8 layers. The"
+        " question is about the step from 20 layers on.",
+        lambda runs: 100 * change(runs): "These are percentage points. The"
+        " record holds fractions; leave the errors as they are.",
+        lambda runs: change(runs).flip(0): "Plain and residual are swapped."
+        " Give the plain networks first.",
+        lambda runs: change(runs, "train_loss"): "These are losses. The"
+        " question is about the error, the share of wrong answers.",
+    },
     hints=[
         "Choose the rows with batch norm, group them by network and layers,"
         " and take the mean of `train_error`.",
@@ -965,92 +774,52 @@ degradation = Choice(
     ],
 )
 
-PATHS = {"n": 12, "k": 3}
+
+def up_to(n, k):
+    return sum(math.comb(n, i) for i in range(k + 1))
+
 
 paths = Group(
     "Count the paths",
     {
-        "total": part(
-            lambda n, k: 2**n,
-            Mistake(
-                lambda n, k: 2 * n,
-                "You added the choices.",
-                "Every choice can be combined with every other.",
-            ),
-            Mistake(
-                lambda n, k: n * n,
-                "You took the square.",
-                "Each further block doubles the number of paths.",
-            ),
-            Mistake(
-                lambda n, k: 2**n - 1,
-                "You left out a path.",
-                "There is one that goes around every block.",
-            ),
-            Mistake(
-                lambda n, k: n + 1,
-                "You counted the lengths that a path can have.",
-                "Many paths have the same length.",
-            ),
-            Mistake(
-                lambda n, k: math.factorial(n),
-                "You counted orders.",
-                "The order of the blocks is fixed; only the choices vary.",
-            ),
-        ),
-        "without_one": part(
-            lambda n, k: 2 ** (n - 1),
-            Mistake(
-                lambda n, k: 2**n - 1,
-                "You took away one path.",
-                "Every path that goes through the block is gone.",
-            ),
-            Mistake(
-                lambda n, k: 2**n,
-                "You left the number as it was.",
-                "At a deleted block there is no choice any more.",
-            ),
-            Mistake(
-                lambda n, k: n - 1,
-                "You counted blocks.",
-                "The question is about paths.",
-            ),
-            Mistake(
-                lambda **_: 0,
-                "In a plain network all of them would be gone.",
-                "Here the shortcut leads around the missing block.",
-            ),
-        ),
-        "of_length_k": part(
-            lambda n, k: math.comb(n, k),
-            Mistake(
-                lambda n, k: math.perm(n, k),
-                "You counted each choice of blocks in every order.",
-                "The order of the blocks is fixed.",
-            ),
-            Mistake(
-                lambda n, k: n**k,
-                "Your paths can use the same branch again.",
-                "Each block is passed once, through the branch or around it.",
-            ),
-            Mistake(
-                lambda n, k: 2**k,
-                "These are the paths through only so many blocks.",
-                "Which of all the blocks have their branch on the path?",
-            ),
-            Mistake(
-                lambda n, k: sum(math.comb(n, i) for i in range(k + 1)),
-                "You counted the shorter paths too.",
-                "The question is about one length.",
-            ),
-            Mistake(
-                lambda n, k: n * k,
-                "You multiplied.",
-                "In how many ways can the branches be chosen?",
-            ),
-        ),
+        "total": {
+            2**n: CORRECT,
+            2 * n: "You added the choices. Every choice can be combined with"
+            " every other.",
+            n * n: "You took the square. Each further block doubles the"
+            " number of paths.",
+            2**n - 1: "You left out a path. There is one that goes around"
+            " every block.",
+            n + 1: "You counted the lengths that a path can have. Many paths"
+            " have the same length.",
+            apply(math.factorial, n): "You counted orders. The order of the"
+            " blocks is fixed; only the choices vary.",
+        },
+        "without_one": {
+            2 ** (n - 1): CORRECT,
+            2**n - 1: "You took away one path. Every path that goes through"
+            " the block is gone.",
+            2**n: "You left the number as it was. At a deleted block there is"
+            " no choice any more.",
+            n - 1: "You counted blocks. The question is about paths.",
+            0: "In a plain network all of them would be gone. Here the"
+            " shortcut leads around the missing block.",
+        },
+        "of_length_k": {
+            apply(math.comb, n, k): CORRECT,
+            apply(math.perm, n, k): "You counted each choice of blocks in"
+            " every order. The order of the blocks is fixed.",
+            n**k: "Your paths can use the same branch again. Each block is"
+            " passed once, through the branch or around it.",
+            2**k: "These are the paths through only so many blocks. Which of"
+            " all the blocks have their branch on the path?",
+            apply(up_to, n, k): "You counted the shorter paths too. The"
+            " question is about one length.",
+            n * k: "You multiplied. In how many ways can the branches be"
+            " chosen?",
+        },
     },
-    PATHS,
+    {"n": 12, "k": 3},
     vary={"n": (8, 9, 10, 11, 14, 15), "k": (4, 5)},
     hints=[
         "At each block a path goes through the branch or around it. With one"

@@ -36,7 +36,7 @@ def find(name: str, read: Callable[[bytes], Content | None]) -> Content | None:
 
 def store(name: str, content: bytes) -> None:
     """Keep a file in the first folder that takes it, or warn."""
-    obstacle = "there is no folder for it"
+    obstacle: str | OSError = "there is no folder for it"
     for folder in _folders():
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

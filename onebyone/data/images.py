@@ -3,14 +3,15 @@
 import math
 from collections.abc import Callable, Iterator
 from numbers import Integral, Real
+from typing import Any
 
 import torch
 from d2l import torch as d2l
 from torch import Tensor
 from torch.nn import functional as F
 
-# train images, train labels, test images, test labels
-Splits = tuple[Tensor, Tensor, Tensor, Tensor]
+# four: train images, train labels, test images, test labels
+Splits = tuple[Tensor, ...]
 
 
 class ImageData(d2l.DataModule):
@@ -186,7 +187,7 @@ def best_device() -> torch.device:
     return torch.device("cpu")
 
 
-def _whole(option: str, value: object, at_least: int) -> int:
+def _whole(option: str, value: Any, at_least: int) -> int:
     whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not whole or value < at_least:
         raise ValueError(
@@ -196,7 +197,7 @@ def _whole(option: str, value: object, at_least: int) -> int:
     return int(value)
 
 
-def _check_fraction(fraction: object) -> None:
+def _check_fraction(fraction: float) -> None:
     if not isinstance(fraction, Real) or not 0 < fraction <= 1:
         raise ValueError(
             f"fraction must be above 0 and at most 1, not {fraction!r}"

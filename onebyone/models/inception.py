@@ -13,7 +13,7 @@ from onebyone.models.nin import with_batch_norm
 def conv_relu(
     in_channels: int, out_channels: int, kernel_size: int, stride: int = 1
 ) -> list[nn.Module]:
-    """A convolution that keeps the size of the map, and a ReLU.
+    """Return a convolution that keeps the size of the map, and a ReLU.
 
     Shapes: (B, in_channels, H, W) -> (B, out_channels, H', W') with
     H' = H and W' = W for stride 1, H' = ceil(H / 2) for stride 2.
@@ -66,7 +66,8 @@ class InceptionBlock(nn.Module):
             "5x5": conv_relu(in_channels, c5[0], 1) + conv_relu(*c5, 5),
             "pool": [nn.MaxPool2d(3, 1, 1), *conv_relu(in_channels, pool, 1)],
         }
-        self.branches = nn.ModuleDict(
+        # PyTorch knows no dictionary of one type of module
+        self.branches: dict[str, nn.Sequential] = nn.ModuleDict(  # type: ignore[assignment]
             {name: nn.Sequential(*layers) for name, layers in branches.items()}
         )
 
@@ -77,7 +78,7 @@ class InceptionBlock(nn.Module):
 
 
 def googlenet(in_channels: int = 3, num_classes: int = 1000) -> nn.Sequential:
-    """The paper-size GoogLeNet, with the paper's 5×5 kernels.
+    """Return the paper-size GoogLeNet, with the paper's 5×5 kernels.
 
     Table 1 of arXiv 1409.4842, with biases; without the two auxiliary
     heads, which serve training only, and without the two local response
@@ -113,7 +114,7 @@ def googlenet(in_channels: int = 3, num_classes: int = 1000) -> nn.Sequential:
 
 
 def batch_norm_branches(block: InceptionBlock) -> InceptionBlock:
-    """The same block, with batch norm behind each of its convolutions."""
+    """Put batch norm behind each convolution; return the same block."""
     for name, branch in block.branches.items():
         block.branches[name] = with_batch_norm(branch)
     return block
@@ -122,7 +123,7 @@ def batch_norm_branches(block: InceptionBlock) -> InceptionBlock:
 def compact_inception(
     in_channels: int = 1, num_classes: int = 10
 ) -> nn.Sequential:
-    """A GoogLeNet in small, for 28×28 images and a laptop's CPU.
+    """Return a GoogLeNet in small, for 28×28 images and a laptop's CPU.
 
     Three Inception blocks with batch norm, behind a convolution that
     halves the size of the image.

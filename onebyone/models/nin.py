@@ -5,6 +5,7 @@ arXiv 1312.4400; the paper-size network follows the widespread variant
 for 224×224 images with AlexNet's kernel sizes.
 """
 
+from collections.abc import Iterable
 from importlib import resources
 
 import torch
@@ -20,7 +21,7 @@ def nin_block(
     padding: int,
     num_1x1: int = 2,
 ) -> nn.Sequential:
-    """A k×k convolution followed by a small network at every pixel.
+    """Return a k×k convolution followed by a small network at every pixel.
 
     Shapes: (B, in_channels, H, W) -> (B, out_channels, H', W') with
     H' = floor((H + 2·padding - kernel_size) / stride) + 1, likewise W'.
@@ -47,7 +48,7 @@ def nin_block(
 def nin(
     in_channels: int = 1, num_classes: int = 10, num_1x1: int = 2
 ) -> nn.Sequential:
-    """The paper-size NiN, without a fully connected layer.
+    """Return the paper-size NiN, without a fully connected layer.
 
     Shapes: (B, in_channels, 224, 224) -> (B, num_classes) logits. The
     smallest input that runs is 67×67. The last block ends in a ReLU, as
@@ -67,8 +68,8 @@ def nin(
     )
 
 
-def with_batch_norm(block: nn.Sequential) -> nn.Sequential:
-    """The block's own layers, with batch norm behind each convolution."""
+def with_batch_norm(block: Iterable[nn.Module]) -> nn.Sequential:
+    """Return the same layers, with batch norm behind each convolution."""
     layers = []
     for layer in block:
         layers.append(layer)
@@ -80,7 +81,7 @@ def with_batch_norm(block: nn.Sequential) -> nn.Sequential:
 def compact_nin(
     in_channels: int = 1, num_classes: int = 10, num_1x1: int = 2
 ) -> nn.Sequential:
-    """A NiN for 28×28 images that trains on a laptop's CPU.
+    """Return a NiN for 28×28 images that trains on a laptop's CPU.
 
     Shapes: (B, in_channels, 28, 28) -> (B, num_classes) logits; 105,898
     parameters with the default arguments. The last 1×1 convolution makes
@@ -123,12 +124,13 @@ def initialise(net: nn.Module, how: str) -> nn.Module:
             layer.reset_parameters()
             if draw is not None:
                 draw(layer.weight)
-                nn.init.zeros_(layer.bias)
+                # those that are taught have biases
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     return net
 
 
 def load_compact_nin(data_name: str = "fashion-mnist") -> nn.Sequential:
-    """The compact NiN with the trained weights that the package carries.
+    """Return the compact NiN, trained; the package carries the weights.
 
     Args:
         data_name: the ``name`` of the data set that it was trained on,

@@ -30,7 +30,7 @@ class BareResidualBlock(nn.Module):
 
 
 def two_block_net(in_channels: int = 1, num_classes: int = 10) -> nn.Module:
-    """The small residual network of many courses, for 28×28 images.
+    """Return the small residual network of many courses, for 28×28 images.
 
     Shapes: (B, in_channels, 28, 28) -> (B, num_classes) logits. The linear
     layer reads 32 maps of 4×4 pixels, 512 values.
@@ -176,7 +176,9 @@ class PreActivationBlock(nn.Module):
         return self.branch(X) + X  # (B, C, H, W)
 
 
-RESNETS = {  # depth: block, blocks in each of the four stages
+_Block = ResidualBlock | BottleneckBlock
+RESNETS: dict[int, tuple[type[_Block], tuple[int, ...]]] = {
+    # depth: block, blocks in each of the four stages
     18: (ResidualBlock, (2, 2, 2, 2)),
     34: (ResidualBlock, (3, 4, 6, 3)),
     50: (BottleneckBlock, (3, 4, 6, 3)),
@@ -188,7 +190,7 @@ RESNETS = {  # depth: block, blocks in each of the four stages
 def resnet(
     depth: int, in_channels: int = 3, num_classes: int = 1000
 ) -> nn.Sequential:
-    """ResNet-18, 34, 50, 101 or 152 for 224×224 images.
+    """Return ResNet-18, 34, 50, 101 or 152 for 224×224 images.
 
     Shapes: (B, in_channels, 224, 224) -> (B, num_classes) logits; other
     sizes work too. From 50 layers on it is version 1.5.
@@ -222,8 +224,9 @@ def as_version_1(net: nn.Module) -> nn.Module:
     for block in net.modules():
         if isinstance(block, BottleneckBlock):
             first, spatial = block.branch[0], block.branch[3]
-            stride = max(first.stride, spatial.stride)
-            first.stride, spatial.stride = stride, (1, 1)
+            # two convolutions, but a Sequential holds any layers
+            stride = max(first.stride, spatial.stride)  # type: ignore[type-var]
+            first.stride, spatial.stride = stride, (1, 1)  # type: ignore[assignment]
     return net
 
 
@@ -233,7 +236,7 @@ def compact_resnet(
     blocks: int = 1,
     shortcut: Shortcut = projection,
 ) -> nn.Sequential:
-    """A residual network of 6·blocks + 2 layers for small images.
+    """Return a residual network of 6·blocks + 2 layers for small images.
 
     Shapes: (B, in_channels, 28, 28) -> (B, num_classes) logits; other
     sizes work too. With three input channels, ``blocks=3`` and
@@ -272,5 +275,6 @@ def start_as_identity(net: nn.Module) -> nn.Module:
     """
     for block in net.modules():
         if hasattr(block, "branch"):
-            block.branch[-1].weight.zero_()
+            # a Sequential, as in the blocks above
+            block.branch[-1].weight.zero_()  # type: ignore[index, union-attr]
     return net

@@ -11,6 +11,7 @@ Every function returns a figure that pyplot knows: end the cell with
 
 from onebyone.plots.architectures import architecture
 from onebyone.plots.charts import confusion, curves, feature_maps, images
+from onebyone.plots.comparisons import forest, front
 from onebyone.plots.style import COLORS, SMALL, WIDTH, use_style
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "confusion",
     "curves",
     "feature_maps",
+    "forest",
+    "front",
     "images",
     "use_style",
 ]

@@ -6,6 +6,7 @@ from functools import cached_property
 from itertools import groupby, pairwise
 from math import log2, sqrt
 from textwrap import wrap
+from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -270,8 +271,7 @@ def _bar(layer: nn.Module, shape: Shape, inside: bool = False) -> _Bar:
 
 def _block(layers: list[nn.Module]) -> str:
     kernels = [m.kernel_size for m in layers if isinstance(m, nn.Conv2d)]
-    first, *others = kernels or [None]
-    if others and first != (1, 1) and set(others) == {(1, 1)}:
+    if kernels and kernels[0] != (1, 1) and set(kernels[1:]) == {(1, 1)}:
         return "NiN block"
     return "conv block" if kernels else "block"
 
@@ -312,7 +312,7 @@ def _type(layer: nn.Module) -> str:
     return "other"
 
 
-def _is_global(pool: nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d) -> bool:
+def _is_global(pool: nn.Module) -> bool:
     return pool.output_size in (1, (1, 1))
 
 
@@ -352,7 +352,7 @@ def _class_name(layer: nn.Module) -> str:
     return " ".join([first, *map(str.lower, others)])
 
 
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+def _pair(value: Any) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else value
 
 
@@ -393,7 +393,7 @@ def _rows(stages: list[_Stage]) -> list[list[_Stage]]:
 
 
 def _fill_rows(stages: list[_Stage], room: float) -> list[list[_Stage]]:
-    rows = [[]]
+    rows: list[list[_Stage]] = [[]]
     for stage in stages:
         if rows[-1] and _row_width([*rows[-1], stage]) > room:
             rows.append([])
@@ -412,10 +412,10 @@ def _draw_row(
     spare = WIDTH - 2 * _MARGIN - _row_width(row) - goes_on * _ARROW
     arrow = min(_ARROW + spare / arrows, _LONGEST_ARROW)
     x = (WIDTH - _row_width(row, arrow) - goes_on * arrow) / 2
-    end_of_last = None
+    end_of_last = x
     for stage in row:
         box = x + (stage.width - stage.box_width) / 2
-        if end_of_last is not None:
+        if stage is not row[0]:
             _draw_arrow(ax, end_of_last, box, middle)
         _draw_stage(ax, stage, box, middle)
         end_of_last = box + stage.box_width
@@ -465,7 +465,11 @@ def _draw_stage(ax: Axes, stage: _Stage, x: float, middle: float) -> None:
 
 
 def _draw_lanes(ax: Axes, stage: _Stage, x: float, middle: float) -> None:
-    line = {"color": "#777777", "linewidth": 0.9, "linestyle": "-"}
+    line: dict[str, Any] = {
+        "color": "#777777",
+        "linewidth": 0.9,
+        "linestyle": "-",
+    }
     end = x + stage.lanes_width
     top = middle + stage.lanes_height / 2
     entries = np.linspace(0.4, -0.4, len(stage.lanes)) * stage.bars[0].height

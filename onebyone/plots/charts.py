@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from math import ceil
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -146,7 +147,7 @@ def confusion(
     return fig
 
 
-def curves(lines: Mapping[str, object], xlabel: str, ylabel: str) -> Figure:
+def curves(lines: Mapping[str, Any], xlabel: str, ylabel: str) -> Figure:
     """Draw one line for each entry of ``lines``, with a legend.
 
     Args:
@@ -169,7 +170,7 @@ def curves(lines: Mapping[str, object], xlabel: str, ylabel: str) -> Figure:
     for label, (x, y) in points.items():
         ax.plot(x, y, label=label, marker="o" if len(x) <= 20 else "")
     if all(float(v).is_integer() for x, _ in points.values() for v in x):
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.locator_params("x", integer=True)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     if len(points) > 1:
@@ -178,7 +179,7 @@ def curves(lines: Mapping[str, object], xlabel: str, ylabel: str) -> Figure:
 
 
 def _columns(
-    history: object, xlabel: str, ylabel: str
+    history: Any, xlabel: str, ylabel: str
 ) -> tuple[pd.Series, pd.Series]:
     x, y = xlabel.replace(" ", "_"), ylabel.replace(" ", "_")
     for table in (history.frame, history.steps):

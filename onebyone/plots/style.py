@@ -1,6 +1,6 @@
 """The one visual language: colours, sizes, lines and fonts."""
 
-from cycler import cycler
+from cycler import Cycler, cycler
 from matplotlib import pyplot as plt
 
 COLORS = {
@@ -71,7 +71,7 @@ def use_style() -> None:
         set_matplotlib_formats("retina")
 
 
-def line_styles() -> cycler:
+def line_styles() -> Cycler:
     """Return styles of lines that differ in colour and in dashes."""
     colors = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", INK]
     dashes = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2))]

@@ -32,7 +32,10 @@ from onebyone.study.engine.runner import publish, run, run_one
 from onebyone.study.engine.study import Study, StudyError
 from onebyone.study.reading import (
     Difference,
+    compare_all,
+    curves,
     difference,
+    holm,
     interval,
     load,
     numbers,
@@ -52,9 +55,12 @@ __all__ = [
     "Study",
     "StudyError",
     "bake_off",
+    "compare_all",
+    "curves",
     "depth_net",
     "difference",
     "find",
+    "holm",
     "interval",
     "load",
     "local_record",

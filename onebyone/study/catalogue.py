@@ -2,11 +2,20 @@
 
 from onebyone.study import (
     bake_off,
+    blocks,
+    degradation,
+    deletion,
     depth,
     head,
+    heads,
     inception_branches,
     initialisation,
+    lesions,
+    localisation,
+    mlpconv,
+    reductions,
     remove_1x1,
+    starts,
 )
 from onebyone.study.engine.study import Study
 
@@ -26,6 +35,29 @@ STUDIES = {
         depth.STUDY,
         bake_off.SEARCH,
         bake_off.STUDY,
+        starts.SEARCH,
+        starts.STUDY,
+        degradation.SEARCH,
+        degradation.STUDY,
+        degradation.STARTS_SEARCH,
+        degradation.STARTS,
+        degradation.UPDATES_SEARCH,
+        degradation.UPDATES,
+        degradation.LONG,
+        mlpconv.SEARCH,
+        mlpconv.STUDY,
+        mlpconv.EQUAL_RATE,
+        blocks.SEARCH,
+        blocks.STUDY,
+        heads.SEARCH,
+        heads.STUDY,
+        reductions.SEARCH,
+        reductions.STUDY,
+        lesions.SEARCH,
+        lesions.STUDY,
+        deletion.STUDY,
+        localisation.SEARCH,
+        localisation.STUDY,
     )
 }
 PAPER = {

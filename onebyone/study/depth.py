@@ -6,6 +6,7 @@ weights to learn, with and without batch norm.
 
 import copy
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -112,12 +113,12 @@ def _as_text(values: list[float]) -> str:
 
 
 @cache
-def depth_data(**options: int) -> FashionMNIST:
+def depth_data(**options: Any) -> FashionMNIST:
     """Return 3,000 of the training images, balanced, at 14×14 pixels."""
     return FashionMNIST(batch_size=32, resize=14, fraction=0.05, **options)
 
 
-def measure_search(validation: int, **setting: object) -> Row:
+def measure_search(validation: int, **setting: Any) -> Row:
     """As :func:`measure`, tested on held-out training images."""
     data = depth_data(validation=validation)
     measured = measure(**setting, data=data)

@@ -4,6 +4,8 @@ Three heads on one trunk are trained on few, more and all of the images: GAP,
 two fully connected layers, and the same two with dropout.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -69,7 +71,7 @@ def train_with_gap(
     return {**measured, "train_accuracy": seen, "gap": gap}
 
 
-def measure_search(**setting: object) -> Row:
+def measure_search(**setting: Any) -> Row:
     """As :func:`measure`, tested on held-out training images."""
     return harness.as_search(measure(**setting))
 

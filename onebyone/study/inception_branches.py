@@ -4,6 +4,8 @@ The compact Inception network is trained whole, without one of its branches,
 and without the 1×1 convolutions that make it cheap, at equal MACs.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -44,7 +46,7 @@ def measure(
     return harness.train_and_test(net, data, seed, lr, epochs)
 
 
-def measure_search(validation: int, **setting: object) -> Row:
+def measure_search(validation: int, **setting: Any) -> Row:
     """As :func:`measure`, on half of the images, tested on held-out ones."""
     data = harness.fashion_mnist(validation=validation, fraction=0.5)
     return harness.as_search(measure(**setting, data=data))

@@ -1,11 +1,10 @@
 """What a training run did: a table of its epochs and one of its steps."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 COLUMNS = {  # of the history, and how each is shown
     "epoch": "{:.0f}",
@@ -20,10 +19,13 @@ RECENT_STEPS = 50  # over which the end of a run is judged
 
 
 class Step(NamedTuple):
-    """One update: mean loss and correct images of its batch, and its lr."""
+    """One update: mean loss and correct images of its batch, and its lr.
 
-    loss: Tensor | float
-    correct: Tensor | float
+    The first two are tensors until they are read, and floats from then on.
+    """
+
+    loss: Any
+    correct: Any
     images: int
     lr: float
 

@@ -148,7 +148,8 @@ class Trainer(d2l.Trainer):
         self.num_classes = diagnosis.try_out(model, X[:2], self.numerics)
         diagnosis.check_labels(self.labels, self.num_classes)
         self.numerics.choose_layout(model, X[:2], modes=(False, True))
-        model.to(memory_format=self.numerics.memory_format)
+        # it has been chosen by now
+        model.to(memory_format=self.numerics.memory_format)  # type: ignore[arg-type]
         if isinstance(model, d2l.Module):
             model.trainer = self
             self.board_display = model.board.display

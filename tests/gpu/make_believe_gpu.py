@@ -229,17 +229,6 @@ def make_subclass(cls, data, *options):
     return made
 
 
-def load(*args, map_location=None, original=torch.load, **options):
-    """Without ``map_location``, tensors come back where they were."""
-    if map_location is None:
-        return original(*args, **options)
-    loaded, on_gpu = original(*args, **options), is_cuda(map_location)
-    for leaf in tree_leaves(loaded):
-        if isinstance(leaf, Tensor):
-            leaf._make_believe = on_gpu
-    return loaded
-
-
 def answer(value):
     """A function that gives this answer to every question."""
     return lambda *args, **kwargs: value
@@ -247,13 +236,7 @@ def answer(value):
 
 def replacements() -> list[tuple[object, str, object]]:
     """What a GPU answers and does, in place of a machine without one."""
-    properties = SimpleNamespace(
-        name=NAME,
-        major=7,
-        minor=5,
-        total_memory=15_635_382_272,
-        multi_processor_count=40,
-    )
+    properties = SimpleNamespace(name=NAME, major=7, minor=5)
     answers = {
         "is_available": True,
         "device_count": 1,
@@ -263,9 +246,6 @@ def replacements() -> list[tuple[object, str, object]]:
         "get_device_properties": properties,
         "is_bf16_supported": True,  # so PyTorch says of a T4
         "is_current_stream_capturing": False,
-        "memory_allocated": 0,
-        "max_memory_allocated": 0,
-        "reset_peak_memory_stats": None,
         "synchronize": None,
         "empty_cache": None,
         "get_rng_state": torch.empty(0, dtype=torch.uint8),
@@ -273,7 +253,6 @@ def replacements() -> list[tuple[object, str, object]]:
     }
     return [
         *((torch.cuda, name, answer(a)) for name, a in answers.items()),
-        (torch, "load", load),
         (torch, "autocast", MakeBelieveAutocast),
         (torch.amp, "autocast", MakeBelieveAutocast),
         (Tensor, "_make_subclass", staticmethod(make_subclass)),

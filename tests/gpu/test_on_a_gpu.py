@@ -80,7 +80,7 @@ def limit_the_large_network(cells: list[NotebookNode]) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("training", "training_numbers", "training_faults"),
+        *("training", "training_faults"),
         *("data_images", "data_fashion_mnist", "data_letters"),
         *("nin", "inception", "residual", "cost"),
         *("plots", "plots_architectures"),

@@ -30,8 +30,7 @@ class Kernel:
     def run(self, source: str) -> None:
         """Run the cell; raise what it raises."""
         source = source.replace("/kaggle/input", self.kaggle.as_posix())
-        result = self.shell.run_cell(source)
-        result.raise_error()
+        self.shell.run_cell(source).raise_error()
 
     @property
     def package(self) -> str:
@@ -75,16 +74,13 @@ def test_what_is_installed_is_not_installed_again(
     assert not kernel.asked
 
 
-def test_a_wheel_beside_the_notebook_is_installed(kernel, setup, tmp_path):
+@pytest.mark.parametrize("source", ["", PUBLISHED])
+def test_a_wheel_beside_the_notebook_goes_before_the_repository(
+    source, kernel, setup, tmp_path
+):
     (tmp_path / WHEEL).touch()
-    kernel.run(setup)
-    assert kernel.package == WHEEL
-
-
-def test_a_second_download_of_the_wheel_does_no_harm(kernel, setup, tmp_path):
-    (tmp_path / WHEEL).touch()
-    (tmp_path / WHEEL.replace(".whl", " (1).whl")).touch()
-    kernel.run(setup)
+    (tmp_path / WHEEL.replace(".whl", " (1).whl")).touch()  # does no harm
+    kernel.run(naming(source, setup))
     assert kernel.package == WHEEL
 
 
@@ -102,26 +98,13 @@ def test_a_published_copy_installs_from_its_own_repository(kernel, setup):
     assert kernel.package == PUBLISHED
 
 
-def test_the_wheel_goes_before_the_repository(kernel, setup, tmp_path):
-    (tmp_path / WHEEL).touch()
-    kernel.run(naming(PUBLISHED, setup))
-    assert kernel.package == WHEEL
-
-
 def test_without_wheel_and_repository_one_sentence_says_what_to_do(
-    kernel, setup
+    kernel, setup, tmp_path
 ):
+    (tmp_path / "onebyone.py").touch()  # some file that is not the package
     with pytest.raises(ModuleNotFoundError) as raised:
         kernel.run(setup)
     assert str(raised.value) == (
         "Put onebyone-*.whl from the course's archive beside this notebook."
     )
     assert not kernel.asked
-
-
-def test_some_file_of_the_same_name_is_not_the_package(
-    kernel, setup, tmp_path
-):
-    (tmp_path / "onebyone.py").touch()
-    with pytest.raises(ModuleNotFoundError):
-        kernel.run(setup)

@@ -1,7 +1,6 @@
 """The benchmarks measure what they say; none of this depends on speed."""
 
 import json
-import statistics
 from dataclasses import asdict
 
 import pytest
@@ -11,7 +10,7 @@ from torch import nn
 
 from benchmarks import ladder, long_run, results, tables, throughput, timing
 from benchmarks.recipes import LONG, SHORT, random_flip, training_flops
-from benchmarks.time_to_accuracy import effects
+from benchmarks.time_to_accuracy import effects, mean_of
 from onebyone import macs
 
 CPU = torch.device("cpu")
@@ -67,36 +66,24 @@ def test_d2l_reads_the_images_that_we_serve(some_data):
     ours = throughput.load_data(4, device="cpu")
     theirs = timing.d2l_data(ours, 4, 28)
     assert len(theirs.train) == len(ours.train_labels)
-    for theirs_, images, labels in (
-        (theirs.train, ours.train_images, ours.train_labels),
-        (theirs.val, ours.test_images, ours.test_labels),
-    ):
-        assert torch.equal(theirs_.data, images.squeeze(1))
-        assert torch.equal(theirs_.targets, labels)
+    assert torch.equal(theirs.train.data, ours.train_images.squeeze(1))
+    assert torch.equal(theirs.train.targets, ours.train_labels)
+    assert torch.equal(theirs.val.data, ours.test_images.squeeze(1))
+    assert torch.equal(theirs.val.targets, ours.test_labels)
 
 
-def test_the_stopwatch_starts_after_the_warm_up_and_ends_at_the_last_batch(
-    monkeypatch,
-):
+def test_a_rate_counts_the_images_between_warm_up_and_last_batch(monkeypatch):
     clock = iter([10.0, 16.0])
     monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
-    watch = timing.Stopwatch(range(100), batches=6, warm_up=2, device=CPU)
-    assert list(watch) == [0, 1, 2, 3, 4, 5]
-    assert watch.seconds == 6
-    assert watch.steps == 3  # on the batches 2, 3 and 4
+    timed = timing.TimedData(SameOrder(), batches=6, warm_up=2)
+    assert len(list(timed.train_dataloader())) == 6
+    # the steps on the batches 2, 3 and 4, of four images each
+    assert timed.images_per_second == 3 * 4 / 6
 
 
 def test_a_stopwatch_needs_two_batches_to_time():
     with pytest.raises(ValueError, match="two batches"):
         timing.Stopwatch(range(9), batches=3, warm_up=2, device=CPU)
-
-
-def test_a_rate_counts_the_images_of_the_timed_steps(monkeypatch):
-    clock = iter([0.0, 2.0])
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
-    timed = timing.TimedData(SameOrder(), batches=5, warm_up=0)
-    assert len(list(timed.train_dataloader())) == 5
-    assert timed.images_per_second == 4 * 4 / 2
 
 
 def test_a_ratio_is_taken_within_a_round():
@@ -190,21 +177,15 @@ def test_the_saved_recipes_are_those_of_the_code():
     ours = accuracy_results()["ours"]
     assert ours["recipe"] == results.plain(vars(SHORT))
     assert long["recipe"] == results.plain(vars(LONG))
-    assert [run["outcome"] for run in ours["runs"] + long["runs"]] == (
-        ["ok"] * len(ours["runs"] + long["runs"])
-    )
+    runs = ours["runs"] + long["runs"]
+    assert all(run["outcome"] == "ok" for run in runs)
     assert len(ours["runs"]) >= 5
 
 
 @pytest.mark.parametrize("which, chosen", [("short", SHORT), ("long", LONG)])
 def test_a_recipe_is_the_one_that_the_search_found_best(which, chosen):
     search = results.load(results.RESULTS / f"search-{which}-cpu.json")
-    best = max(
-        search["tried"],
-        key=lambda candidate: statistics.mean(
-            run["accuracy"] for run in candidate["runs"]
-        ),
-    )
+    best = max(search["tried"], key=lambda of: mean_of(of, "accuracy"))
     recipe = results.plain(vars(chosen))
     if which == "long":  # its candidates had fewer epochs
         recipe["epochs"] = best["recipe"]["epochs"]

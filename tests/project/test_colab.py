@@ -18,6 +18,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from test_repository import URL, git
 
 from tools import ROOT, repository
 from tools.site import bundle
@@ -27,14 +28,9 @@ EXERCISES = sorted(ROOT.glob("exercises/*.ipynb"))
 COLAB = tomllib.loads(
     Path(__file__).with_name("colab_versions.toml").read_text("utf-8")
 )
-ALSO_THERE = [  # whose versions do not matter
-    "scipy",
-    "tqdm",
-    "requests",
-    "safetensors",
-    "ipykernel",
-    "nbclient",
-]
+# whose versions do not matter
+ALSO_THERE = ["scipy", "tqdm", "requests", "safetensors"]
+ALSO_THERE += ["ipykernel", "nbclient"]
 FETCHED = {"onebyone", "d2l"}
 
 pytestmark = pytest.mark.long
@@ -43,17 +39,11 @@ pytestmark = pytest.mark.long
 def python_of(version: str) -> str:
     """That Python of this machine, on the path or under pyenv."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    found = [
-        shutil.which(f"python{version}"),
-        *pyenv.glob(f"versions/{version}.*/bin/python"),
-    ]
+    on_path = shutil.which(f"python{version}")
+    found = [on_path, *pyenv.glob(f"versions/{version}.*/bin/python")]
     for python in filter(None, found):
-        if (
-            subprocess.run(
-                [python, "-c", ""], stderr=subprocess.DEVNULL
-            ).returncode
-            == 0
-        ):
+        tried = subprocess.run([python, "-c", ""], stderr=subprocess.DEVNULL)
+        if tried.returncode == 0:
             return str(python)
     pytest.fail(f"to play Colab, install Python {version} on this machine")
 
@@ -92,11 +82,8 @@ def installed(python: Path) -> dict[str, str]:
     """The versions of everything but what the setup cell fetches."""
     command = [python, "-m", "pip", "list", "--format", "json"]
     listed = json.loads(subprocess.check_output(command))
-    return {
-        package["name"]: package["version"]
-        for package in listed
-        if package["name"] not in FETCHED
-    }
+    versions = {package["name"]: package["version"] for package in listed}
+    return {name: versions[name] for name in versions.keys() - FETCHED}
 
 
 @pytest.fixture(scope="module")
@@ -108,23 +95,14 @@ def unpacked(tmp_path_factory) -> Path:
     return folder / bundle.FOLDER / "notebooks"
 
 
-ADDRESS = "https://github.com/owner/course"
-
-
 @pytest.fixture(scope="module")
 def published(tmp_path_factory) -> Path:
     """This checkout's last commit, made a published copy."""
     copy = tmp_path_factory.mktemp("published") / "course"
-    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
-    subprocess.run([*git, "clone", "--quiet", ROOT, copy], check=True)
-    head = subprocess.check_output([*git, "rev-parse", "HEAD"], cwd=copy)
-    repository.write_through(copy, ADDRESS, head.decode().strip())
-    commands = [
-        ["checkout", "--quiet", "-b", repository.BRANCH],
-        ["commit", "--quiet", "--all", "--message", "Published"],
-    ]
-    for command in commands:
-        subprocess.run([*git, *command], cwd=copy, check=True)
+    git(ROOT, "clone", "--quiet", str(ROOT), str(copy))
+    repository.write_through(copy, URL, git(copy, "rev-parse", "HEAD"))
+    git(copy, "checkout", "--quiet", "-b", repository.BRANCH)
+    git(copy, "commit", "--quiet", "--all", "--message", "Published")
     return copy
 
 
@@ -134,7 +112,7 @@ def redirected(repository: Path) -> dict[str, str]:
     return own | {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
-        "GIT_CONFIG_VALUE_0": ADDRESS,
+        "GIT_CONFIG_VALUE_0": URL,
     }
 
 
@@ -143,13 +121,9 @@ def run_alone(folder: Path, name: str, python: Path, environment) -> None:
     uninstall = [python, "-m", "pip", "uninstall", "--quiet", "--yes"]
     subprocess.run([*uninstall, *FETCHED], check=True)
     before = installed(python)
+    execute = [python.with_name("jupyter-execute"), "--timeout=900"]
     done = subprocess.run(
-        [
-            python.with_name("jupyter-execute"),
-            "--timeout=900",
-            "--output=executed",
-            name,
-        ],
+        [*execute, "--output=executed", name],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -160,11 +134,17 @@ def run_alone(folder: Path, name: str, python: Path, environment) -> None:
     assert {name: after.get(name) for name in before} == before
 
 
-@pytest.mark.parametrize(
-    "notebook",
-    [*CHAPTERS, *EXERCISES],
-    ids=lambda path: f"{path.parent.name}-{path.stem}",
+def with_notebooks(*paths: Path) -> pytest.MarkDecorator:
+    ids = [f"{path.parent.name}-{path.stem}" for path in paths]
+    return pytest.mark.parametrize("notebook", paths, ids=ids)
+
+
+SOME = with_notebooks(
+    ROOT / "book" / "counting.ipynb", ROOT / "exercises" / "nin.ipynb"
 )
+
+
+@with_notebooks(*CHAPTERS, *EXERCISES)
 def test_a_notebook_of_the_archive_runs_on_colab(
     notebook, colab, unpacked, tmp_path
 ):
@@ -174,13 +154,6 @@ def test_a_notebook_of_the_archive_runs_on_colab(
         shutil.copy(file, tmp_path)
     nothing = redirected(tmp_path / "no repository")
     run_alone(tmp_path, notebook.name, colab, nothing)
-
-
-SOME = pytest.mark.parametrize(
-    "notebook",
-    [ROOT / "book" / "counting.ipynb", ROOT / "exercises" / "nin.ipynb"],
-    ids=lambda path: f"{path.parent.name}-{path.stem}",
-)
 
 
 @SOME

@@ -19,17 +19,21 @@ def normal(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def imports(tree):
+    """The first part of each module that a syntax tree imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.partition(".")[0]
+
+
 def imported(*folders):
     """The modules that the code of these folders imports, but Python's."""
     found = {}
     for path in (p for f in folders for p in ROOT.glob(f"{f}/**/*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                names = [node.module]
-            found |= {name.partition(".")[0]: path for name in names}
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found |= dict.fromkeys(imports(tree), path)
     known = {*sys.stdlib_module_names, *OWN}
     return {name: path for name, path in found.items() if name not in known}
 
@@ -63,19 +67,13 @@ def test_the_package_declares_what_it_imports():
     assert not undeclared(imported("onebyone"), declared | apart)
 
 
-def test_the_requirements_name_what_the_repository_imports():
-    files = ("requirements.txt", "requirements/book.txt")
-    texts = [
-        (ROOT / name).read_text(encoding="utf-8").splitlines()
-        for name in (*files, "requirements/d2l.txt")
-    ]
+def test_the_requirements_name_what_repository_and_package_need():
+    files = "requirements.txt", "requirements/book.txt", "requirements/d2l.txt"
+    texts = [(ROOT / name).read_text("utf-8").splitlines() for name in files]
+    declared = names(sum(texts, []))
     modules = imported("onebyone", "tools", "benchmarks", "tests")
-    assert not undeclared(modules, names(sum(texts, [])))
-
-
-def test_the_requirements_hold_what_the_package_declares():
-    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    assert names(project()["dependencies"]) <= names(text.splitlines())
+    assert not undeclared(modules, declared)
+    assert names(project()["dependencies"]) <= names(texts[0])
 
 
 @pytest.mark.parametrize("module", ["torch", "PIL", "yaml"])

@@ -99,24 +99,25 @@ def grade_id(cell) -> str:
     return cell.metadata.get("nbgrader", {}).get("grade_id", "")
 
 
-def points(source: Path) -> dict[str, float]:
-    """What each check of a solution is worth."""
+def code_marked(kind: str, source: Path) -> dict:
+    """The cells of code with a mark; open questions are not autograded."""
     return {
-        grade_id(cell): cell.metadata.nbgrader.points
+        grade_id(cell): cell
         for cell in nbformat.read(source, as_version=4).cells
         if cell.cell_type == "code"
-        and cell.metadata.get("nbgrader", {}).get("grade")
+        and cell.metadata.get("nbgrader", {}).get(kind)
     }
+
+
+def points(source: Path) -> dict[str, float]:
+    """What each check of a solution is worth."""
+    checks = code_marked("grade", source).items()
+    return {name: cell.metadata.nbgrader.points for name, cell in checks}
 
 
 def answers(source: Path) -> dict[str, str]:
-    """The answers in code; open questions are not autograded."""
-    return {
-        grade_id(cell): cell.source
-        for cell in nbformat.read(source, as_version=4).cells
-        if cell.cell_type == "code"
-        and cell.metadata.get("nbgrader", {}).get("solution")
-    }
+    marked = code_marked("solution", source).items()
+    return {name: cell.source for name, cell in marked}
 
 
 def filling(given: dict[str, str]) -> Callable:
@@ -140,46 +141,48 @@ def full(worth: dict[str, float], earned: Iterable[str]) -> dict[str, float]:
 # --- In short --------------------------------------------------------------
 
 
-def marked(kind: str, grade_id: str, points: int | None = None) -> dict:
-    mark = {"grade": kind == "check", "solution": kind == "answer"}
-    mark |= {"grade_id": grade_id, "locked": kind == "check", "task": False}
-    if points:
-        mark["points"] = points
-    return {"nbgrader": {**mark, "schema_version": 3}}
-
-
-def small_solution(folder: Path, tasks: dict[str, str], call: str) -> Path:
-    """An assignment in the notation of the solutions: tasks and answers."""
-    cells = [
-        new_markdown_cell("# Small"),
+def task_cells(name: str, right: str, hidden: str, shown: str) -> list:
+    """An answer and its check, in the notation of the solutions."""
+    marks = {"task": False, "schema_version": 3}
+    answer = {**marks, "grade_id": name, "solution": True}
+    answer |= {"grade": False, "locked": False}
+    test = {**marks, "grade_id": f"check_{name}", "solution": False}
+    test |= {"grade": True, "locked": True, "points": 3}
+    return [
         new_code_cell(
-            "from pathlib import Path\n\nfrom onebyone import check"
+            f"{name} = ...\n### BEGIN SOLUTION\n{name} = {right}\n"
+            "### END SOLUTION",
+            metadata={"nbgrader": answer},
+        ),
+        new_code_cell(
+            f"### BEGIN HIDDEN TESTS\nverdict = {hidden}\n"
+            f"assert verdict, verdict\n### END HIDDEN TESTS\n{shown}",
+            metadata={"nbgrader": test},
         ),
     ]
+
+
+TASKS = {"tuning": '"c"', "last_step": "1_479_178"}
+
+
+def small_solution(
+    folder: Path, tasks: dict[str, str] = TASKS, variant: str = ""
+) -> Path:
+    """A small assignment in a folder, which is made: tasks and answers."""
+    imports = "from pathlib import Path\n\nfrom onebyone import check"
+    cells = [new_markdown_cell("# Small"), new_code_cell(imports)]
     for name, right in tasks.items():
-        answer = (
-            f"{name} = ...\n### BEGIN SOLUTION\n{name} = {right}\n"
-            "### END SOLUTION"
-        )
-        shown = call.format(variant="", name=name)
-        hidden = call.format(variant=VARIANT, name=name)
-        test = (
-            f"### BEGIN HIDDEN TESTS\nverdict = {hidden}\n"
-            f"assert verdict, verdict\n### END HIDDEN TESTS\n{shown}"
-        )
-        cells += [
-            new_code_cell(answer, metadata=marked("answer", name)),
-            new_code_cell(test, metadata=marked("check", f"check_{name}", 3)),
-        ]
-    path = folder / "small.ipynb"
-    nbformat.write(new_notebook(cells=cells), path)
-    return path
+        hidden = f"check.nin{variant}.{name}({name})"
+        shown = f"check.nin.{name}({name})"
+        cells += task_cells(name, right, hidden, shown)
+    folder.mkdir(parents=True, exist_ok=True)
+    nbformat.write(new_notebook(cells=cells), folder / "small.ipynb")
+    return folder / "small.ipynb"
 
 
 def test_a_teacher_can_grade_a_class(course, tmp_path):
     """All right, blank and mixed; then the table of grades."""
-    tasks = {"tuning": '"c"', "last_step": "1_479_178"}
-    source = small_solution(tmp_path, tasks, "check.nin.{name}({name})")
+    source = small_solution(tmp_path)
     course.release("small", source)
     process = tmp_path / "process"
     tell = f"import os\nPath({str(process)!r}).write_text(str(os.getpid()))"
@@ -259,16 +262,8 @@ def run(lines: list[str]) -> None:
         subprocess.run(["sh", "-e", "-c", line], check=True)
 
 
-def small_source(folder: Path) -> Path:
-    """A small assignment in the folder of the course."""
-    target = folder / "source" / "small"
-    target.mkdir(parents=True)
-    tasks = {"tuning": '"c"', "last_step": "1_479_178"}
-    return small_solution(target, tasks, "check.nin.{name}({name})")
-
-
 def test_a_job_in_a_container_gets_nobody_elses_grades(queue, tmp_path):
-    small_source(tmp_path)
+    small_solution(tmp_path / "source" / "small")
     run([line for line in queue if line.startswith("nbgrader generate_a")])
     with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as book:
         book.add_student("carla", first_name="Carla")
@@ -315,7 +310,7 @@ def test_containers_give_the_points_of_grading_directly(
     course, queue, tmp_path
 ):
     """And a notebook that looks for another student's name finds none."""
-    source = small_source(tmp_path)
+    source = small_solution(tmp_path / "source" / "small")
     play_docker(tmp_path, GRADE)
     to_jobs = next(n for n, line in enumerate(queue) if "xargs" in line)
     run(queue[:to_jobs])
@@ -335,11 +330,8 @@ def test_containers_give_the_points_of_grading_directly(
 @pytest.mark.long
 def test_every_student_can_have_numbers_of_their_own(course, tmp_path):
     """The hidden test takes the name from the folder of the submission."""
-    source = small_solution(
-        tmp_path,
-        {"last_step": "1_479_178"},
-        "check.nin{variant}.{name}({name})",
-    )
+    task = {"last_step": TASKS["last_step"]}
+    source = small_solution(tmp_path, task, VARIANT)
     course.release("small", source)
     task = check.nin.variant("ada").last_step
     own = {"last_step": f"last_step = {task.right(**task.given)}"}

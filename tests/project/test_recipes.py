@@ -1,16 +1,13 @@
 """CONTRIBUTING.md's recipes, followed in a copy of the repository."""
 
-import os
 import shutil
-import subprocess
-import sys
 import textwrap
-from fnmatch import fnmatch
-from pathlib import Path
 
 import nbformat
 import pytest
+from copies import ignored, run
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from test_nbgrader import task_cells
 
 from tools import ROOT
 from tools.claims.__main__ import main
@@ -18,24 +15,10 @@ from tools.claims.__main__ import main
 
 @pytest.fixture
 def copy(tmp_path):
-    """The sources in a folder of their own; they may come without git."""
+    """The sources in a folder of their own."""
     folder = tmp_path / "copy"
     shutil.copytree(ROOT, folder, ignore=ignored)
     return folder
-
-
-def ignored(folder, names):
-    """Which names .gitignore leaves out, and git's own."""
-    place = Path("/") / Path(folder).relative_to(ROOT)
-    lines = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
-    patterns = [line.rstrip("/") for line in ("/.git", *lines)]
-    return {
-        name
-        for name in names
-        for pattern in patterns
-        if fnmatch(str(place / name), pattern)
-        or ("/" not in pattern and fnmatch(name, pattern))
-    }
 
 
 def test_a_copy_holds_the_sources_alone(copy):
@@ -46,22 +29,9 @@ def test_a_copy_holds_the_sources_alone(copy):
     assert not any("__pycache__" in name for name in held)
 
 
-def run(copy, *arguments):
-    """Run a module in the copy; what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=copy,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(copy),
-            "PYTEST_ADDOPTS": "",
-            "ONEBYONE_PROGRESS": "0",
-        },
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def run_tests(copy, chosen, *names):
+    files = (f"tests/{name.replace('/', '/test_')}.py" for name in names)
+    return run(copy, "pytest", "-q", *files, "-k", chosen)
 
 
 def replace(path, old, new):
@@ -105,15 +75,8 @@ def test_a_chapter_is_added_as_the_recipe_says(copy):
     )
     run(copy, "tools.notebooks", "execute", "book/shuffling.ipynb")
     run(copy, "tools.claims", "book/shuffling.ipynb")
-    tests = ["test_structure.py", "test_claims.py"]
-    told = run(
-        copy,
-        "pytest",
-        "-q",
-        *(f"tests/notebooks/{name}" for name in tests),
-        "-k",
-        "shuffling or table_of_contents or same_setup",
-    )
+    chosen = "shuffling or table_of_contents or same_setup"
+    told = run_tests(copy, chosen, "notebooks/structure", "notebooks/claims")
     assert "passed" in told
 
 
@@ -129,23 +92,19 @@ def test_an_unproven_number_in_a_new_chapter_is_named(copy):
 # --- A task --------------------------------------------------------------
 
 TASK = """
+    inputs, outputs = symbols("inputs outputs")
+
     linear = Number(
         "A linear layer",
-        lambda inputs, outputs: (inputs + 1) * outputs,
+        (inputs + 1) * outputs,
         given={"inputs": 300, "outputs": 70},
-        mistakes=[
-            mistakes.forgot_biases(lambda inputs, outputs: inputs * outputs),
-            Mistake(
-                lambda inputs, outputs: inputs * (outputs + 1),
-                "You gave a bias to each input.",
-                "A bias is added to a result.",
-            ),
-            Mistake(
-                lambda inputs, outputs: inputs + outputs,
-                "You added the two sizes.",
-                "Each output reads each input.",
-            ),
-        ],
+        mistakes={
+            inputs * outputs: mistakes.forgot_biases,
+            inputs * (outputs + 1): "You gave a bias to each input. A bias is"
+            " added to a result.",
+            inputs + outputs: "You added the two sizes. Each output reads each"
+            " input.",
+        },
         hints=["How many weights has one output?", "And what else has it?"],
     )
 
@@ -153,29 +112,12 @@ TASK = """
 """
 
 
-def marked(kind, name):
-    mark = {"grade": kind == "check", "solution": kind == "answer"}
-    mark |= {"locked": kind == "check", "task": False, "schema_version": 3}
-    if kind == "check":
-        return {"nbgrader": {**mark, "grade_id": f"check_{name}", "points": 1}}
-    return {"nbgrader": {**mark, "grade_id": name}}
-
-
 def cells_of_the_task():
-    call = "check.counting.linear(linear)"
     explained = {"tags": ["explanation"]}
+    call = "check.counting.linear(linear)"
     return [
         new_markdown_cell("How many parameters has `nn.Linear(300, 70)`?"),
-        new_code_cell(
-            "linear = ...\n### BEGIN SOLUTION\nlinear = 301 * 70\n"
-            "### END SOLUTION",
-            metadata=marked("answer", "linear"),
-        ),
-        new_code_cell(
-            f"### BEGIN HIDDEN TESTS\nverdict = {call}\n"
-            f"assert verdict, verdict\n### END HIDDEN TESTS\n{call}",
-            metadata=marked("check", "linear"),
-        ),
+        *task_cells("linear", "301 * 70", call, call),
         new_markdown_cell("Its parameters are 21,070.", metadata=explained),
         new_code_cell("assert 301 * 70 == 21_070", metadata=explained),
     ]
@@ -205,16 +147,9 @@ def test_a_task_is_added_as_the_recipe_says(copy, some_data):
     student = copy / "exercises" / "counting.ipynb"
     told = student.read_text(encoding="utf-8")
     assert "check.counting.linear(linear)" in told and "21,070" not in told
-    run(copy, "pytest", "-q", "tests/unit/test_check_tasks.py", "-k", "linear")
-    run(
-        copy,
-        "pytest",
-        "-q",
-        "tests/notebooks/test_exercises.py",
-        "tests/notebooks/test_structure.py",
-        "-k",
-        "counting or what_the_solutions_give",
-    )
+    run_tests(copy, "linear", "unit/check_tasks")
+    chosen = "counting or what_the_solutions_give"
+    run_tests(copy, chosen, "notebooks/exercises", "notebooks/structure")
 
 
 # --- A study -------------------------------------------------------------
@@ -263,7 +198,6 @@ def test_a_study_is_added_as_the_recipe_says(copy):
     assert "runs moved into the package: 10" in told
     assert "0 of 10 declared are missing" in told
     assert (copy / "onebyone" / "recorded" / "thirds.csv").is_file()
-    tests = ["tests/unit/test_study_fingerprint.py", "-k", "packaged_record"]
-    run(copy, "pytest", "-q", *tests)
+    run_tests(copy, "packaged_record", "unit/study_fingerprint")
     run(copy, "ruff", "check", "onebyone")
     run(copy, "ruff", "format", "--check", "onebyone")

@@ -29,7 +29,8 @@ CELLS = [
 ]
 
 
-def write(path: Path, cells: list[str]) -> Path:
+def write(folder: Path, cells: list[str]) -> Path:
+    path = folder / "tiny.ipynb"
     notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
     for count, cell in enumerate(notebook.cells):
         cell.id = f"cell-{count}"
@@ -44,7 +45,7 @@ def shaken_once(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shake, "RESULTS", folder / "results")
         patch.setattr(shake, "PASSES", [*shake.PASSES[:2], LETTERS])
-        path = write(folder / "tiny.ipynb", CELLS)
+        path = write(folder, CELLS)
         text = path.read_text(encoding="utf-8")
         status = shake.main([str(path)])
         assert path.read_text(encoding="utf-8") == text
@@ -107,68 +108,51 @@ def test_the_last_line_counts(shaken_once):
 def test_a_notebook_that_holds_has_exit_status_0(tmp_path, monkeypatch):
     monkeypatch.setattr(shake, "RESULTS", tmp_path)
     monkeypatch.setattr(shake, "PASSES", [LETTERS])
-    path = write(tmp_path / "tiny.ipynb", CELLS[:2])
-    assert shake.main([str(path)]) == 0
+    assert shake.main([str(write(tmp_path, CELLS[:2]))]) == 0
+
+
+KILLED_BY_TWO = """
+if os.environ["OMP_NUM_THREADS"] == "2":
+    os.killpg(int(os.environ["SHAKER"]), signal.SIGKILL)
+"""
+KILLABLE = """
+import os, pathlib, sys
+from tools import shake
+os.environ["SHAKER"] = str(os.getpgrp())
+shake.RESULTS = pathlib.Path(sys.argv[1]).parent
+shake.PASSES = [shake.PASSES[0], shake.PASSES[-1]]
+shake.main(sys.argv[1:])
+"""
 
 
 def test_a_killed_run_loses_only_what_was_under_way(tmp_path, monkeypatch):
     first, second = shake.PASSES[0], shake.Pass("two-threads", threads=2)
     monkeypatch.setattr(shake, "RESULTS", tmp_path)
-    path = write(
-        tmp_path / "tiny.ipynb",
-        [
-            "import os, signal\nassert 1 < 2",
-            "if os.environ['OMP_NUM_THREADS'] == '2':\n"
-            "    os.killpg(int(os.environ['SHAKER']), signal.SIGKILL)",
-        ],
-    )
-    program = (
-        "import os, pathlib, sys\n"
-        "from tools import shake\n"
-        "os.environ['SHAKER'] = str(os.getpgrp())\n"
-        "shake.RESULTS = pathlib.Path(sys.argv[1]).parent\n"
-        "shake.PASSES = [shake.PASSES[0], shake.PASSES[-1]]\n"
-        "shake.main(sys.argv[1:])\n"
-    )
-    killed = subprocess.run(
-        [sys.executable, "-c", program, str(path)],
-        cwd=ROOT,
-        start_new_session=True,
-    )
+    path = write(tmp_path, ["import os, signal\nassert 1 < 2", KILLED_BY_TWO])
+    command = [sys.executable, "-c", KILLABLE, str(path)]
+    killed = subprocess.run(command, cwd=ROOT, start_new_session=True)
     assert killed.returncode == -signal.SIGKILL
-    assert len(shake.kept(path, first)["asserts"]) == 1
-    assert shake.kept(path, second) is None
+    assert len(shake.read_result(path, first)["asserts"]) == 1
+    assert shake.read_result(path, second) is None
 
 
 def test_what_is_kept_of_other_code_counts_no_more(tmp_path, monkeypatch):
     monkeypatch.setattr(shake, "RESULTS", tmp_path)
-    path = write(tmp_path / "tiny.ipynb", ["assert 1 < 2"])
+    path = write(tmp_path, ["assert 1 < 2"])
     result = {"fingerprint": shake.fingerprint(path), "asserts": []}
-    shake.keep(path, LETTERS, {**result, "errors": [], "seconds": 1.0})
-    assert shake.kept(path, LETTERS)
-    write(path, ["assert 1 < 3"])
-    assert shake.kept(path, LETTERS) is None
+    shake.write_result(path, LETTERS, {**result, "errors": [], "seconds": 1.0})
+    assert shake.read_result(path, LETTERS)
+    write(tmp_path, ["assert 1 < 3"])
+    assert shake.read_result(path, LETTERS) is None
 
 
 def test_the_passes_change_one_factor_at_a_time():
-    common = shake.Pass("common")
-    factors = [
-        [
-            name
-            for name in FACTORS
-            if getattr(way, name) != getattr(common, name)
-        ]
-        for way in shake.PASSES
-    ]
-    assert factors == [["moved_by"]] * 5 + [
-        ["float32"],
-        ["letters"],
-        ["threads"],
-    ]
-    assert len({way.moved_by for way in shake.PASSES[:5]}) == 5
-
-
-FACTORS = ["moved_by", "threads", "float32", "letters"]
+    common = vars(shake.Pass("common")).items()
+    changes = [dict(vars(way).items() - common) for way in shake.PASSES]
+    assert all(len(change) == 2 for change in changes)  # it, and the name
+    assert len({change.get("moved_by") for change in changes}) == 5 + 1
+    others = {key for change in changes for key in change}
+    assert others == {"name", "moved_by", "float32", "letters", "threads"}
 
 
 # --- In the kernel -----------------------------------------------------------
@@ -179,62 +163,45 @@ def written_down(source: str, folder: Path) -> list[dict]:
     record = folder / "asserts"
     record.touch()
     tree = shaken.Watched().visit(ast.parse(source))
-    ledger = shaken.Ledger(record)
-    exec(compile(tree, "cell", "exec"), {"__shaken__": ledger, "np": np})
+    names = {"__shaken__": shaken.Ledger(record), "np": np}
+    exec(compile(tree, "cell", "exec"), names | {"__file__": __file__})
     return [*map(json.loads, record.read_text("utf-8").splitlines())]
 
 
 def test_an_assert_in_a_function_a_class_or_a_try_raises(tmp_path):
-    for source in (
-        "def f():\n    assert 1 > 2\nf()",
-        "class A:\n    assert 1 > 2",
-    ):
+    for start, end in (("def f()", "f()"), ("class A", "A")):
         with pytest.raises(AssertionError):
-            written_down(source, tmp_path)
+            written_down(f"{start}:\n    assert 1 > 2\n{end}", tmp_path)
     tried = "try:\n    assert 1 > 2\nexcept AssertionError:\n    assert 2 > 1"
     assert [row["line"] for row in written_down(tried, tmp_path)] == [4]
 
 
 def test_an_assert_under_for_if_and_with_is_written_down(tmp_path):
-    source = (
-        "import contextlib\n"
-        "for n in range(3):\n"
-        "    if n:\n"
-        "        with contextlib.nullcontext():\n"
-        "            assert n > 1\n"
-    )
+    source = "for n in range(3):\n    if n:\n"
+    source += "        with open(__file__):\n            assert n > 1\n"
     rows = written_down(source, tmp_path)
-    assert [(row["line"], row["held"]) for row in rows] == [
-        (5, False),
-        (5, True),
-    ]
+    held = [(row["line"], row["held"]) for row in rows]
+    assert held == [(4, False), (4, True)]
 
 
-def test_both_sides_of_each_comparison_are_written_down(tmp_path):
-    source = "a = np.float32(0.5)\nassert 0 < a < np.array(1) and a != 2"
-    (row,) = written_down(source, tmp_path)
-    assert [compared[2:] for compared in row["compared"]] == [
-        ["<", 0, 0.5],
-        ["<", 0.5, 1],
-        ["!=", 0.5, 2],
-    ]
-
-
-def test_a_chain_stops_where_it_falls(tmp_path):
-    (row,) = written_down("assert 1 < 0 < [][0]", tmp_path)
-    assert not row["held"] and row["error"] is None
-    assert [compared[2:] for compared in row["compared"]] == [["<", 1, 0]]
-
-
-def test_each_comparison_of_an_all_is_written_down(tmp_path):
-    (row,) = written_down("assert all(n < 3 for n in (1, 2))", tmp_path)
-    assert [compared[3] for compared in row["compared"]] == [1, 2]
-
-
-def test_comparisons_that_need_not_hold_are_no_margin(tmp_path):
-    source = "assert not 1 > 2 and sum(n > 1 for n in (1, 2)) == 1"
-    (row,) = written_down(source, tmp_path)
-    assert [compared[2:] for compared in row["compared"]] == [["==", 1, 1]]
+@pytest.mark.parametrize(
+    ("source", "compared"),
+    [
+        ("assert 0 < a < np.array(1)", [["<", 0, 0.5], ["<", 0.5, 1]]),
+        ("assert a > 0 and a != 2", [[">", 0.5, 0], ["!=", 0.5, 2]]),
+        ("assert all(n < 3 for n in (1, 2))", [["<", 1, 3], ["<", 2, 3]]),
+        # a chain stops where it falls
+        ("assert 1 < 0 < [][0]", [["<", 1, 0]]),
+        # what need not hold has no margin
+        ("assert not 1 > 2 and sum([a > 1]) == 0", [["==", 0, 0]]),
+    ],
+)
+def test_both_sides_of_each_comparison_are_written_down(
+    source, compared, tmp_path
+):
+    (row,) = written_down(f"a = np.float32(0.5)\n{source}", tmp_path)
+    assert [numbers[2:] for numbers in row["compared"]] == compared
+    assert row["error"] is None
 
 
 def test_a_test_that_raises_has_fallen_with_its_error(tmp_path):
@@ -277,10 +244,7 @@ print(json.dumps(draws))
 
 def draws(seed: int, by: int) -> dict[str, float]:
     command = [sys.executable, "-c", DRAWS, str(seed), str(by)]
-    done = subprocess.run(
-        command, cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    return json.loads(done.stdout)
+    return json.loads(subprocess.check_output(command, cwd=ROOT))
 
 
 def test_every_seed_is_moved_but_that_of_the_letters_and_text():

@@ -8,16 +8,9 @@ import sys
 
 import nbformat
 import pytest
+from test_repository import git
 
 from tools import ROOT, verify
-
-
-def ran(monkeypatch, capsys, **commands):
-    """Exit status and summary of a proof of these steps."""
-    monkeypatch.setattr(verify, "steps", lambda: commands)
-    monkeypatch.setattr(verify, "choose_data", lambda: None)
-    status = verify.main([])
-    return status, capsys.readouterr().out.partition("=== summary\n")[2]
 
 
 @pytest.fixture(autouse=True)
@@ -27,57 +20,43 @@ def as_it_was(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-def python(text):
-    return [sys.executable, "-c", text]
+@pytest.fixture
+def prove(monkeypatch, capsys):
+    """Exit status of a proof of these steps, what it says, its summary."""
+
+    def run(**commands):
+        monkeypatch.setattr(verify, "steps", lambda: commands)
+        monkeypatch.setattr(verify, "choose_data", lambda: None)
+        status = verify.main([])
+        told, _, summary = capsys.readouterr().out.partition("=== summary\n")
+        return status, told, summary
+
+    return run
 
 
-def test_every_step_runs_after_a_failure(monkeypatch, capsys):
-    status, summary = ran(
-        monkeypatch, capsys, first=python("exit(3)"), second=python("")
-    )
-    assert status == 1
-    assert "failed  first" in summary and "passed  second" in summary
-    assert "steps: 1 passed, 1 failed" in summary
+PASSES, FAILS = ([sys.executable, "-c", text] for text in ("", "exit(3)"))
 
 
-def test_the_proof_passes_where_every_step_does(monkeypatch, capsys):
-    status, summary = ran(monkeypatch, capsys, only=python(""))
+def test_every_step_runs_after_a_failure(prove):
+    missing = ["no-such-program"]
+    status, told, summary = prove(first=FAILS, book=missing, last=PASSES)
+    assert status == 1 and "no-such-program cannot be started" in told
+    for line in ("failed  first", "failed  book", "passed  last"):
+        assert line in summary
+    assert "steps: 1 passed, 2 failed" in summary
+
+
+def test_the_proof_passes_where_every_step_does(prove):
+    status, _, summary = prove(only=PASSES)
     assert status == 0 and "steps: 1 passed, 0 failed" in summary
 
 
-def test_a_command_that_is_not_there_is_a_step_that_failed(
-    monkeypatch, capsys
-):
-    status, summary = ran(
-        monkeypatch, capsys, book=["no-such-program"], after=python("")
-    )
-    assert status == 1
-    assert "failed  book" in summary and "passed  after" in summary
-
-
-def test_the_sentence_says_which_command_is_missing(monkeypatch, capsys):
-    monkeypatch.setattr(verify, "steps", lambda: {"book": ["no-such-program"]})
-    monkeypatch.setattr(verify, "choose_data", lambda: None)
-    verify.main([])
-    told = capsys.readouterr().out.partition("=== summary\n")[0]
-    assert "no-such-program" in told and "cannot be started" in told
-
-
 def test_every_notebook_and_every_test_is_in_the_proof_once():
-    notebooks = {
-        path.relative_to(ROOT).as_posix()
-        for folder in ("book", "exercises/solutions")
-        for path in ROOT.glob(f"{folder}/*.ipynb")
-    }
-    tests = {
-        path.relative_to(ROOT).as_posix()
-        for path in ROOT.glob("tests/**/test_*.py")
-    }
-    for found, proven in [
-        (notebooks, verify.notebooks()),
-        (tests, verify.tests()),
-    ]:
-        assert len(proven) == len(found) and {*proven} == found
+    book, solutions = ROOT / "book", ROOT / "exercises" / "solutions"
+    tests = ROOT.glob("tests/**/test_*.py")
+    found = [*book.glob("*.ipynb"), *solutions.glob("*.ipynb"), *tests]
+    proven = [ROOT / name for name in verify.notebooks() + verify.tests()]
+    assert sorted(proven) == sorted(found)
 
 
 def test_what_takes_longest_starts_first():
@@ -93,28 +72,17 @@ def test_the_proof_needs_no_program_but_python():
         assert command[0] == sys.executable
 
 
-def changed(monkeypatch, folder, *names):
-    """The pages that a quick proof takes in a copy with these changes."""
-    for name in (
-        "book/a.ipynb",
-        "book/b.ipynb",
-        "exercises/solutions/a.ipynb",
-    ):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-    verify.git("init", "--quiet", "--initial-branch=main")
-    verify.git("add", ".")
-    author = ("-c", "user.name=a", "-c", "user.email=a@b.c")
-    verify.git(*author, "commit", "--quiet", "--message=all")
-    for name in names:
-        (folder / name).write_text("{}")
-    monkeypatch.setattr(verify, "ROOT", folder)
-    return verify.changed_pages()
-
-
 def test_a_quick_proof_takes_the_notebooks_that_changed(monkeypatch, tmp_path):
-    names = "book/b.ipynb", "book/new.ipynb", "exercises/a.ipynb"
-    assert changed(monkeypatch, tmp_path, *names) == [*names[:2]]
+    (tmp_path / "book").mkdir()
+    for name in "ab":
+        (tmp_path / "book" / f"{name}.ipynb").touch()
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "--message=all")
+    for name in ("b.ipynb", "new.ipynb", "page.md"):
+        (tmp_path / "book" / name).write_text("{}")
+    monkeypatch.setattr(verify, "ROOT", tmp_path)
+    assert verify.changed_pages() == ["book/b.ipynb", "book/new.ipynb"]
 
 
 def test_a_quick_proof_takes_every_notebook_where_there_is_no_git(monkeypatch):
@@ -123,11 +91,11 @@ def test_a_quick_proof_takes_every_notebook_where_there_is_no_git(monkeypatch):
 
 
 def test_the_time_of_installing_is_told_where_make_says_its_start(
-    monkeypatch, capsys
+    prove, monkeypatch
 ):
     monkeypatch.setattr(verify.time, "time", lambda: 1_000_090.0)
     monkeypatch.setenv("MAKE_STARTED", "1000000")
-    _, summary = ran(monkeypatch, capsys, only=python(""))
+    _, _, summary = prove(only=PASSES)
     install, _, everything, _ = summary.splitlines()
     assert install.split() == ["install", "90", "s"]
     assert everything.split() == ["all", "90", "s"]

@@ -13,10 +13,8 @@ from tools.site import widget_data
 
 
 def test_tensors_are_read_as_safetensors_reads_them():
-    ours, theirs = (
-        widget_data.read_safetensors(widget_data.WEIGHTS),
-        load_file(widget_data.WEIGHTS),
-    )
+    ours = widget_data.read_safetensors(widget_data.WEIGHTS)
+    theirs = load_file(widget_data.WEIGHTS)
     floats = {k: v for k, v in theirs.items() if v.dtype == torch.float32}
     assert ours.keys() == floats.keys()
     for name, (shape, values) in ours.items():
@@ -27,9 +25,8 @@ def test_the_folded_network_gives_the_same_class_maps():
     torch.manual_seed(0)
     X = torch.randn(4, 1, 28, 28)
     maps = X
-    layers = widget_data.convolutions(
-        widget_data.read_safetensors(widget_data.WEIGHTS)
-    )
+    tensors = widget_data.read_safetensors(widget_data.WEIGHTS)
+    layers = widget_data.convolutions(tensors)
     for i, ((shape, weight), (_, bias)) in enumerate(layers):
         if i in (3, 6):
             maps = F.max_pool2d(maps, 2)
@@ -43,9 +40,7 @@ def test_the_folded_network_gives_the_same_class_maps():
 
 def test_the_script_holds_every_weight_and_ten_garments():
     text = widget_data.script()
-    start = "OneByOne.ninData = "
-    assert text.startswith(start) and text.endswith(";\n")
-    data = json.loads(text[len(start) : -2])
+    data = json.loads(text.removeprefix("OneByOne.ninData = ")[:-2])
     values = array("f")
     values.frombytes(base64.b64decode(data["weights"]))
     assert len(values) == sum(o * i * k * k + o for o, i, k in data["layers"])

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_repository import git, unpublished
+from test_dependencies import names
+from test_repository import URL, git, unpublished
 
 from tools import ROOT, newest, repository
 
@@ -55,12 +56,8 @@ def test_actions_are_pinned_by_commit_and_say_their_version(workflow):
 
 
 def test_one_action_has_one_commit_everywhere():
-    texts = [path.read_text(encoding="utf-8") for path in WORKFLOWS]
-    pins = {
-        pin
-        for text in texts
-        for pin in re.findall(r"uses: (?!\./)(\S+)", text)
-    }
+    text = "".join(path.read_text(encoding="utf-8") for path in WORKFLOWS)
+    pins = {*re.findall(r"uses: (?!\./)(\S+)", text)}
     assert len(pins) == len({pin.partition("@")[0] for pin in pins})
 
 
@@ -101,10 +98,13 @@ def test_a_newer_push_cancels_the_tests_of_a_pull_request_and_no_others():
 # --- Publishing ----------------------------------------------------------
 
 
+def jobs_of(name):
+    return yaml.safe_load((FOLDER / name).read_text("utf-8"))["jobs"]
+
+
 @pytest.fixture
 def publish():
-    text = (FOLDER / "publish.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)["jobs"]
+    return jobs_of("publish.yml")
 
 
 def test_nothing_is_published_before_the_tests_have_passed(publish):
@@ -135,9 +135,8 @@ def bash(command, folder, **environment):
 
 def push_published(publish, tree, remote, runner):
     """Run the commands of two jobs, with a folder in the place of GitHub."""
-    url = "https://github.com/owner/course"
     commit = git(tree, "rev-parse", "HEAD")
-    repository.write_through(tree, url, commit)
+    repository.write_through(tree, URL, commit)
     (pack,) = [s for s in publish["build"]["steps"] if "id" in s]
     output = runner / "output"
     bash(pack["run"], tree, GITHUB_OUTPUT=str(output))
@@ -176,7 +175,7 @@ def test_the_branch_holds_the_tested_commit_with_its_address(
         runner.mkdir()
         commit = push_published(publish, tree, remote, runner)
         shown = git(remote, "show", "published:book/a.ipynb")
-        assert f"git+https://github.com/owner/course@{commit}" in shown
+        assert f"git+{URL}@{commit}" in shown
         config = yaml.safe_load(git(remote, "show", "published:_config.yml"))
         assert config["repository"]["branch"] == "published"
         files = git(remote, "ls-tree", "-r", "--name-only", "published")
@@ -190,8 +189,7 @@ def test_the_branch_holds_the_tested_commit_with_its_address(
 
 @pytest.fixture
 def weekly():
-    text = (FOLDER / "weekly.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)["jobs"]
+    return jobs_of("weekly.yml")
 
 
 def test_no_weekly_job_fails_and_every_one_is_reported(weekly):
@@ -202,7 +200,7 @@ def test_no_weekly_job_fails_and_every_one_is_reported(weekly):
         assert job["steps"][-1]["id"] == "proof"
 
 
-def reported(weekly, folder, holding, open_issue=""):
+def reported(weekly, folder, holding, open_issue):
     """What the report asks of GitHub's program, which is a stand-in here."""
     log = folder / "asked"
     log.touch()
@@ -213,8 +211,8 @@ def reported(weekly, folder, holding, open_issue=""):
     )
     program.chmod(0o755)
     needs = {
-        job: {"result": "success", "outputs": holding.get(job, {})}
-        for job in weekly["report"]["needs"]
+        job: {"result": "success", "outputs": outputs}
+        for job, outputs in holding.items()
     }
     folders = str(folder), str(Path(sys.executable).parent)  # gh, python3
     subprocess.run(
@@ -231,77 +229,53 @@ def reported(weekly, folder, holding, open_issue=""):
 
 
 YES = {"holds": "yes"}
-ALL_BUT_LINKS = dict.fromkeys(
-    ("test-long", "shake", "newest", "plain-sphinx", "audit"), YES
+
+
+NEW = "create --title Weekly: links does not hold --body The log: the run"
+
+
+@pytest.mark.parametrize(
+    ("links", "open_issue", "asked"),
+    [
+        ({}, "", [f"issue {NEW}"]),
+        ({}, "7", ["issue comment 7 --body Again: the run"]),
+        (YES, "", []),
+    ],
+    ids=["opened", "added to", "not needed"],
 )
-
-
-def test_a_job_that_does_not_hold_opens_an_issue(weekly, tmp_path):
-    assert reported(weekly, tmp_path, ALL_BUT_LINKS) == [
-        "issue create --title Weekly: links does not hold "
-        "--body The log: the run"
-    ]
-
-
-def test_an_issue_that_is_open_is_added_to(weekly, tmp_path):
-    assert reported(weekly, tmp_path, ALL_BUT_LINKS, open_issue="7") == [
-        "issue comment 7 --body Again: the run"
-    ]
-
-
-def test_jobs_that_hold_are_not_reported(weekly, tmp_path):
-    holding = {**ALL_BUT_LINKS, "links": YES}
-    assert reported(weekly, tmp_path, holding) == []
+def test_a_job_that_does_not_hold_has_one_issue(
+    links, open_issue, asked, weekly, tmp_path
+):
+    holding = dict.fromkeys(weekly["report"]["needs"], YES) | {"links": links}
+    assert reported(weekly, tmp_path, holding, open_issue) == asked
 
 
 # --- The newest versions -------------------------------------------------
 
 
-def test_the_newest_versions_have_no_pins(tmp_path):
-    (tmp_path / "requirements").mkdir()
-    for name in newest.FILES:
-        text = (ROOT / name).read_text(encoding="utf-8")
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    newest.main(tmp_path)
-    for name in newest.FILES:
-        before = names((ROOT / name).read_text(encoding="utf-8"))
-        text = (tmp_path / name).read_text(encoding="utf-8")
-        assert "==" not in text and not text.startswith("-c")
-        assert names(text) == before
-    book = (tmp_path / "requirements/book.txt").read_text(encoding="utf-8")
-    assert "jupyter-book<2\n" in book
+@pytest.mark.parametrize("name", newest.FILES)
+def test_the_newest_versions_have_no_pins(name):
+    before = (ROOT / name).read_text(encoding="utf-8")
+    text = newest.without_pins(before)
+    assert "==" not in text and not text.startswith("-c")
+    assert names(text.splitlines()) == names(before.splitlines())
+    assert "jupyter-book<2\n" in text or "jupyter-book" not in before
 
 
 def test_the_newest_versions_are_installed_with_their_hashes(weekly):
     runs = [step["run"] for step in weekly["newest"]["steps"] if "run" in step]
-    assert runs[:3] == [
-        "python -m tools.newest",
-        "make constraints",
-        "make test",
-    ]
-
-
-def names(text):
-    return [
-        re.split(r"[=<]", line)[0]
-        for line in text.splitlines()
-        if line and not line.startswith(("#", "-c"))
-    ]
+    first = ["python -m tools.newest", "make constraints", "make test"]
+    assert runs[:3] == first
 
 
 # --- Templates of issues -------------------------------------------------
 
 
 def test_issue_templates_are_complete():
-    folder = ROOT / ".github" / "ISSUE_TEMPLATE"
-    titles = set()
-    for path in folder.glob("*.yml"):
-        if path.name == "config.yml":
-            continue
+    forms = {*ROOT.glob(".github/ISSUE_TEMPLATE/*.yml")}
+    for path in forms - {ROOT / ".github" / "ISSUE_TEMPLATE" / "config.yml"}:
         form = yaml.safe_load(path.read_text(encoding="utf-8"))
-        assert form["name"] and form["description"]
-        titles.add(form["title"])
+        assert form["name"] and form["description"] and form["title"]
         fields = [field for field in form["body"] if "id" in field]
         assert fields and all(f["attributes"]["label"] for f in fields)
         assert len({f["id"] for f in fields}) == len(fields)
-    assert titles == {"Mistake: ", "Does not run: ", "Chapter: "}

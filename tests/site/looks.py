@@ -34,6 +34,18 @@ def no_sideways_scroll(visit) -> Iterator[str]:
         yield f"is {wide} pixels wide in a window of {seen}"
 
 
+TRAIL = """() => {
+  const [end, icons] = [".trail li:last-child", ".header-article-items__end"]
+    .map(part => document.querySelector(part)?.getBoundingClientRect());
+  return end?.right > icons?.left;
+}"""
+
+
+def trail_clear_of_icons(visit) -> Iterator[str]:
+    if visit.page.evaluate(TRAIL):
+        yield "the trail runs into the icons beside it"
+
+
 MATHS = """() => {
   const faults = [];
   for (const math of document.querySelectorAll(".bd-article .math"))
@@ -110,6 +122,7 @@ RULES = [
     no_complaints,
     no_foreign_requests,
     no_sideways_scroll,
+    trail_clear_of_icons,
     maths_rendered,
     images_sound,
     headings_in_order,

@@ -29,10 +29,9 @@ def broken(page: str):
         parts = urlsplit(tag["href"])
         if parts.scheme:
             continue
-        target = (SITE / page).parent / unquote(parts.path)
-        if not parts.path:
-            target = SITE / page
-        target = target.resolve()
+        target = SITE / page
+        if parts.path:
+            target = (target.parent / unquote(parts.path)).resolve()
         if not target.is_file():
             yield f"no such file: {tag['href']}"
         elif parts.fragment and unquote(parts.fragment) not in anchors(target):
@@ -45,17 +44,9 @@ def test_links_within_the_site_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("page", pages())
-def test_nothing_is_loaded_from_another_host(page):
-    tags = soup(SITE / page).find_all(["script", "link", "img", "iframe"])
-    for tag in tags:
-        address = tag.get("src") or tag.get("href") or ""
-        assert not urlsplit(address).netloc, tag
-
-
-@pytest.mark.parametrize("page", pages())
 def test_ids_are_unique(page):
     ids = [tag["id"] for tag in soup(SITE / page).find_all(id=True)]
-    faultless(sorted({name for name in ids if ids.count(name) > 1}))
+    assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize("page", notebooks())
@@ -96,13 +87,11 @@ def test_a_section_of_a_published_copy_can_be_reported(page):
     if PUBLISHED is None:
         assert not soup(SITE / page).select("a.report")
         return
-    headings = soup(SITE / page).select("article :is(h1, h2, h3, h4)")
-    for heading in headings:
-        link = urlsplit(heading.select_one("a.report")["href"])
-        asked = parse_qs(link.query)
+    for heading in soup(SITE / page).select("article :is(h1, h2, h3, h4)"):
+        address = heading.select_one("a.report")["href"]
+        assert address.startswith(f"{PUBLISHED}/issues/new?")
+        asked = parse_qs(urlsplit(address).query)
         title = heading.get_text().removesuffix("#")
-        new = urlsplit(f"{PUBLISHED}/issues/new")
-        assert (link.netloc, link.path) == (new.netloc, new.path)
         assert asked["title"] == [f"{page[:-5]}.ipynb: {title}"]
         anchor = heading.select_one("a.headerlink")["href"]
         assert anchor in asked["body"][0]
@@ -122,8 +111,7 @@ def test_answers_are_folded_and_say_something(page):
     for answer in soup(SITE / page).select("article details"):
         assert not answer.has_attr("open")
         question = answer.summary.get_text().strip()
-        assert question
-        assert answer.get_text().strip() != question
+        assert question and answer.get_text().strip() != question
 
 
 def test_terms_and_papers_are_explained_where_they_are_named():

@@ -7,8 +7,9 @@ import math
 import looks
 import pytest
 import torch
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from rendered import SITE, pages
+from test_pages import faultless, unsound
 from torch import nn
 
 import onebyone
@@ -38,8 +39,7 @@ def open_widget(visit):
 
 
 def sound_and_accessible(seen, within: str = "html") -> None:
-    faults = [fault for rule in looks.RULES for fault in rule(seen)]
-    assert not faults + looks.accessible(seen, within)
+    faultless(unsound(seen) + looks.accessible(seen, within))
 
 
 def widgets_in_use() -> list[str]:
@@ -76,20 +76,20 @@ def test_without_scripts_the_fallback_is_shown(widget, browser):
 # --- NiN live --------------------------------------------------------------
 
 
+GARMENTS = json.loads(widget_data.GARMENTS.read_text(encoding="utf-8"))
+
+
 def many_inputs() -> torch.Tensor:
-    """Blank, full, noise, stripes, blobs and the garments, as uint8."""
+    """Blank, full, noise, stripes and the garments, as whole numbers."""
     torch.manual_seed(0)
-    garments = json.loads(widget_data.GARMENTS.read_text(encoding="utf-8"))
-    images = [
-        torch.tensor(list(base64.b64decode(code)), dtype=torch.uint8)
-        for code in garments["images"]
-    ]
-    noise = torch.randint(0, 256, (20, 784), dtype=torch.uint8)
+    garments = map(list, map(base64.b64decode, GARMENTS["images"]))
+    noise = torch.randint(0, 256, (20, 784))
     sparse = noise * (torch.rand(20, 784) < 0.1)
     ramps = [torch.arange(784).mul(k).remainder(256) for k in range(1, 11)]
     plain = [torch.full((784,), grey) for grey in (0, 1, 128, 255)]
-    rows = [*images, *noise, *sparse, *ramps, *plain]
-    return torch.stack([row.to(torch.uint8) for row in rows])
+    return torch.stack(
+        [*map(torch.tensor, garments), *noise, *sparse, *ramps, *plain]
+    )
 
 
 def begun(place) -> None:
@@ -112,9 +112,8 @@ def test_the_page_computes_what_pytorch_computes(open_widget):
     inputs = many_inputs()
     in_page = torch.tensor(place.evaluate(RUN, inputs.tolist()))
 
-    garments = json.loads(widget_data.GARMENTS.read_text(encoding="utf-8"))
     X = inputs.float().reshape(-1, 1, 28, 28) / 255
-    X = (X - garments["mean"]) / garments["std"]
+    X = (X - GARMENTS["mean"]) / GARMENTS["std"]
     net = load_compact_nin()
     with torch.no_grad():
         maps, logits = net[:-2](X), net(X)
@@ -131,28 +130,16 @@ def test_the_network_is_loaded_on_demand_only(base, open_widget):
     assert [url for url in seen.requests if "nin-data" in url]
 
 
-def verdict(place) -> str:
-    return place.locator(".verdict").inner_text()
-
-
 def test_garments_are_picked_and_the_board_is_cleared(open_widget):
     _, place = open_widget("nin-live")
     begun(place)
-    assert "Ankle boot" in verdict(place)
+    verdict = place.locator(".verdict")
+    expect(verdict).to_contain_text("Ankle boot")
     place.get_by_role("button", name="Trouser").press("Enter")
-    expect(place.locator(".verdict")).to_contain_text("Trouser")
+    expect(verdict).to_contain_text("Trouser")
     before = place.locator(".class-maps").text_content()
     place.get_by_role("button", name="Clear").click()
     expect(place.locator(".class-maps")).not_to_have_text(before)
-
-
-def drawn(page: Page, place) -> None:
-    frame = place.locator(".board").bounding_box()
-    x, y = frame["x"] + frame["width"] / 2, frame["y"] + 20
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x, y + frame["height"] - 40, steps=20)
-    page.mouse.up()
 
 
 def test_drawing_updates_the_maps(open_widget):
@@ -162,7 +149,12 @@ def test_drawing_updates_the_maps(open_widget):
     seen.next_frame()
     before = place.locator(".class-maps").text_content()
     place.locator(".board").scroll_into_view_if_needed()
-    drawn(seen.page, place)
+    frame, mouse = place.locator(".board").bounding_box(), seen.page.mouse
+    x, y = frame["x"] + frame["width"] / 2, frame["y"] + 20
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x, y + frame["height"] - 40, steps=20)
+    mouse.up()
     expect(place.locator(".class-maps")).not_to_have_text(before)
 
 
@@ -340,28 +332,28 @@ def test_the_mixer_tells_the_sum_at_a_pixel(open_widget):
 # --- Depth -----------------------------------------------------------------
 
 
-def test_depth_shows_the_means_of_the_record(open_widget, tmp_path):
+def test_depth_shows_the_runs_of_the_record_and_their_means(
+    open_widget, tmp_path
+):
     _, place = open_widget("depth")
     runs = study.load("depth", folder=tmp_path)  # the packaged runs alone
     assert str(len(runs)) in place.locator(".credit").inner_text()
+    dots = place.locator(".depth-chart circle").count()
+    assert dots == runs[runs.batch_norm].train_error.notna().sum()
     for normed, button in ((True, "with batch norm"), (False, "without")):
         place.get_by_role("button", name=button).press("Enter")
         for measure in widget_data.MEASURES:
             place.get_by_label("Show").select_option(measure)
+            own = runs[runs.batch_norm == normed]
             shown = place.locator("tbody tr").all()
+            assert len(shown) == own.network.nunique()
             for row in shown:
                 network = row.locator("th").inner_text()
-                own = runs[
-                    (runs.network == network) & (runs.batch_norm == normed)
-                ]
                 cells = row.locator("td").all_inner_texts()
-                numbers = own.assign(**{measure: own[measure].astype(float)})
+                numbers = own[own.network == network].astype({measure: float})
                 groups = [g[measure] for _, g in numbers.groupby("layers")]
                 for cell, values in zip(cells, groups, strict=True):
                     assert agrees(cell, values), (network, measure, cell)
-            assert (
-                len(shown) == runs[runs.batch_norm == normed].network.nunique()
-            )
 
 
 def agrees(cell: str, values) -> bool:
@@ -371,13 +363,6 @@ def agrees(cell: str, values) -> bool:
     mean, half = study.interval(values)
     shown = [float(part) for part in cell.split(" ± ")]
     return shown == pytest.approx([mean, half], rel=0.006, abs=0.0006)
-
-
-def test_depth_draws_a_dot_for_every_run(open_widget, tmp_path):
-    _, place = open_widget("depth")
-    runs = study.load("depth", folder=tmp_path)
-    dots = place.locator(".depth-chart circle")
-    assert dots.count() == runs[runs.batch_norm].train_error.notna().sum()
 
 
 @pytest.mark.parametrize("curve", widget_data.CURVES)

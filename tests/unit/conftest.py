@@ -55,10 +55,19 @@ def empty_records(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def official(monkeypatch):
+def sizes():
+    """How many images the small stand-in has, to train and to test on."""
+    return faults.TRAIN, faults.TEST
+
+
+@pytest.fixture
+def official(sizes, monkeypatch):
     """A small stand-in for the four official files, by name."""
-    files = faults.small_files()
-    packed = {f"{name}.gz": gzip.compress(raw) for name, raw in files.items()}
+    files = faults.small_files(*sizes)
+    packed = {
+        f"{name}.gz": gzip.compress(raw, compresslevel=1)
+        for name, raw in files.items()
+    }
     hashes = {
         name: [faults.sha256(raw), faults.sha256(packed[f"{name}.gz"])]
         for name, raw in files.items()

@@ -60,35 +60,21 @@ def assert_one_clear_sentence(failure):
 # --- damage to a file ----------------------------------------------------
 
 
-def cut_short(content):
-    return content[:-7]
-
-
 def one_bit_flipped(content):
     middle = len(content) // 2
     flipped = bytes([content[middle] ^ 1])
     return content[:middle] + flipped + content[middle + 1 :]
 
 
-def emptied(content):
-    return b""
-
-
-def replaced_by_a_page(content):
-    return b"<!DOCTYPE html><title>Log in</title>"
-
-
-def exchanged_with_another(content):
-    return gzip.compress(small_files()["t10k-images-idx3-ubyte"])
-
-
-DAMAGE = [
-    cut_short,
-    one_bit_flipped,
-    emptied,
-    replaced_by_a_page,
-    exchanged_with_another,
-]
+DAMAGE = {
+    "cut short": lambda content: content[:-10],
+    "one bit flipped": one_bit_flipped,
+    "emptied": lambda content: b"",
+    "replaced by a page": lambda content: b"<!DOCTYPE html>Log in",
+    "exchanged with another": lambda content: gzip.compress(
+        small_files()["t10k-images-idx3-ubyte"]
+    ),
+}
 
 
 # --- what a server may answer --------------------------------------------
@@ -106,31 +92,11 @@ def whole(handler, content):
     send(handler, content, announced=len(content))
 
 
-def truncated(handler, content):
-    send(handler, content[:-10], announced=len(content))
-
-
-def corrupted(handler, content):
-    whole(handler, content[:50] + b"oops" + content[54:])
-
-
-def web_page(handler, content):
-    whole(handler, replaced_by_a_page(content))
-
-
-def nothing(handler, content):
-    whole(handler, b"")
-
-
-def announces_less(handler, content):
-    send(handler, content, announced=len(content) - 10)
-
-
-def lacks_its_end(announced):
-    """Send all but the end; announce as its length what may be nonsense."""
+def sends(damage, announces=len):
+    """Answer with a damaged file, and with a length that may be nonsense."""
 
     def answer(handler, content):
-        send(handler, content[:-10], announced)
+        send(handler, DAMAGE[damage](content), announces(content))
 
     return answer
 
@@ -208,22 +174,17 @@ import os
 import sys
 import traceback
 
-
-def live(arguments):
-    try:
-        task(*arguments)
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
-
-
 for line in sys.stdin:
     order, *arguments = line.split()
     if order == "start":
         pid = os.fork()
         if pid == 0:
-            live(arguments)
+            try:
+                task(*arguments)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
         print(pid, flush=True)
     else:
         status = os.waitpid(int(arguments[0]), 0)[1]

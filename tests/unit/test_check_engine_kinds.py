@@ -22,7 +22,13 @@ from check_examples.samples import (
     results,
     shape,
 )
-from onebyone.check.engine import Function, Number, mistakes
+from onebyone.check.engine import (
+    Function,
+    Number,
+    apply,
+    mistakes,
+    symbols,
+)
 from onebyone.check.engine.verdicts import NOT_ATTEMPTED
 
 
@@ -226,19 +232,33 @@ def test_a_function_is_asked_with_the_same_arguments_each_time():
     assert all(X.dtype == torch.float64 for X in seen)
 
 
-# --- Mistakes that recur ---------------------------------------------------
+# --- Formulas and mistakes -------------------------------------------------
 
 
-def test_a_recurring_mistake_follows_from_the_right_answer():
-    known = [mistakes.flops_for_macs()]
-    macs = Number("", lambda n: 3 * n, {"n": 5}, mistakes=known)
-    assert "These are FLOPs." in message(macs, 30)
+def test_a_formula_is_worked_out_as_python_does():
+    a, b = symbols("a b")
+    terms = {
+        (a + 2) * b - 5 + b: 19,
+        3 - a / b: 2.25,
+        -(2 * a // b) + 10 % a + b % a: 1,
+        2**a - a**2 + 9 // a + 1 / b: 2.25,
+        apply(max, a, b, 2): 4,
+    }
+    for term, value in terms.items():
+        assert term(a=3, b=4) == value
+
+
+def test_a_formula_takes_another_one_in_place_of_a_number():
+    a, b = symbols("a b")
+    assert (a * b)(a=b + 1, b=2 * b)(b=3) == 24
+
+
+def test_a_recurring_mistake_may_have_another_nudge():
+    known = {
+        10: mistakes.flops_for_macs,
+        7: mistakes.flops_for_macs.but("Count again."),
+    }
+    macs = Number("", 5, mistakes=known)
+    assert "These are FLOPs. One MAC is two FLOPs." in message(macs, 10)
+    assert "These are FLOPs. Count again." in message(macs, 7)
     assert "FLOPs" not in message(macs, 31)
-
-
-def test_a_recurring_mistake_takes_what_it_leads_to_and_another_nudge():
-    known = [mistakes.flops_for_macs(lambda n: 7 * n, "Count again.")]
-    macs = Number("", lambda n: 3 * n, {"n": 5}, mistakes=known)
-    assert "These are FLOPs. Count again." in message(macs, 35)
-    with pytest.raises(TypeError, match="What does it lead to"):
-        mistakes.forgot_biases()

@@ -17,9 +17,7 @@ by_path = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.path)
 
 def diagnoses(task: Task) -> list[str]:
     parts = task.parts.values() if isinstance(task, Group) else [task]
-    return [
-        m.diagnosis for part in parts for m in getattr(part, "mistakes", ())
-    ]
+    return [m.message for part in parts for m in getattr(part, "known", ())]
 
 
 @by_path
@@ -65,7 +63,7 @@ def test_hints_stop_short_of_the_answer(task):
     assert len(set(task.hints)) == len(task.hints)
     if isinstance(task, Value) and not task.vary:
         right = task.right(**task.given)
-        texts = [*task.hints, *(m.message for m in task.mistakes)]
+        texts = [*task.hints, *(m.message for m in task.known)]
         numbers = {
             number.replace(",", "")
             for text in texts

@@ -1,7 +1,5 @@
 """Killed, twice at once, on a full disk: right images or one sentence."""
 
-import gzip
-import hashlib
 import json
 import random
 import resource
@@ -12,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from faults import Nursery, files_under, sha256, small_files
+from faults import Nursery, files_under, sha256
 from onebyone.data import Letters, fashion_mnist, letters, load_data
 
 pytestmark = pytest.mark.usefixtures("fresh_machine")
@@ -43,44 +41,30 @@ READER = """
 
 
 @pytest.fixture
-def files(official, monkeypatch):
+def sizes():
     """Enough images that downloading and unpacking take their time."""
-    raw = small_files(train=6000, test=1000)
-    packed = {
-        f"{name}.gz": gzip.compress(content, compresslevel=1)
-        for name, content in raw.items()
-    }
-    official.clear()
-    official.update(packed)
-    hashes = {name: [sha256(packed[f"{name}.gz"])] for name in raw}
-    monkeypatch.setattr(fashion_mnist, "SHA256", hashes)
-    return packed
+    return 6000, 1000
 
 
 @pytest.fixture
-def readers(files, mirror, few_letters, tmp_path, monkeypatch):
+def readers(mirror, few_letters, tmp_path, monkeypatch):
     """Starts processes that read the images, and tells how they end."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "first"))
-    seen = {
-        "fashion-mnist": load_data(device="cpu").train_images,
-        "letters": Letters(device="cpu").train_images,
-    }
     expected = {
-        name: hashlib.sha256(images.numpy().tobytes()).hexdigest()
-        for name, images in seen.items()
+        data.name: sha256(data.train_images.numpy().tobytes())
+        for data in (load_data(device="cpu"), Letters(device="cpu"))
     }
-    expected["mirror"] = mirror.url
-    expected["hashes"] = fashion_mnist.SHA256
+    expected |= {"mirror": mirror.url, "hashes": fashion_mnist.SHA256}
     expected["sizes"] = [letters.TRAIN, letters.TEST]
     (tmp_path / "expected.json").write_text(json.dumps(expected))
     with Nursery(READER, tmp_path) as nursery:
         yield nursery
 
 
-def assert_nothing_bad_is_cached(folder, files):
+def assert_nothing_bad_is_cached(folder, official):
     for path in folder.rglob("*"):
-        if path.name in files:
-            assert path.read_bytes() == files[path.name]
+        if path.name in official:
+            assert path.read_bytes() == official[path.name]
         elif path.suffix == ".npz":
             assert letters._unpack(path.read_bytes()) is not None
         else:
@@ -96,7 +80,7 @@ def assert_nothing_bad_is_cached(folder, files):
     ],
 )
 def test_a_reader_killed_at_any_moment_leaves_no_bad_cache(
-    moments, name, readers, files, tmp_path
+    moments, name, readers, official, tmp_path
 ):
     started = time.monotonic()
     assert readers.wait(readers.start(name, tmp_path / "whole")) == 0
@@ -112,20 +96,23 @@ def test_a_reader_killed_at_any_moment_leaves_no_bad_cache(
             killed += 1
         else:  # it was done: the machine is less busy than before
             latest *= 0.8
-        assert_nothing_bad_is_cached(cache, files)
+        assert_nothing_bad_is_cached(cache, official)
         assert readers.wait(readers.start(name, cache)) == 0
 
 
 @pytest.mark.parametrize("name", ["fashion-mnist", "letters"])
 def test_two_readers_at_once_do_not_disturb_each_other(
-    name, readers, files, tmp_path
+    name, readers, official, tmp_path
 ):
     cache = tmp_path / "shared"
     both = [readers.start(name, cache) for _ in range(2)]
     assert [readers.wait(reader) for reader in both] == [0, 0]
-    kept = {"fashion-mnist": sorted(files), "letters": ["letters-10-v1.npz"]}
+    kept = {
+        "fashion-mnist": sorted(official),
+        "letters": ["letters-10-v1.npz"],
+    }
     assert files_under(cache) == kept[name]
-    assert_nothing_bad_is_cached(cache, files)
+    assert_nothing_bad_is_cached(cache, official)
 
 
 # --- a full disk ---------------------------------------------------------
@@ -172,7 +159,7 @@ def full_disk(request, tmp_path, monkeypatch):
 
 
 def test_a_full_disk_costs_the_copies_not_the_images(
-    mirror, files, full_disk, tmp_path
+    mirror, official, full_disk, tmp_path
 ):
     with pytest.warns(UserWarning, match="could not be kept") as warned:
         data = load_data(device="cpu")
@@ -181,7 +168,7 @@ def test_a_full_disk_costs_the_copies_not_the_images(
     # the labels are small enough to be kept, and of the rest nothing is left
     kept = files_under(tmp_path / "disk")
     assert kept and all("labels" in name for name in kept)
-    assert_nothing_bad_is_cached(tmp_path / "disk", files)
+    assert_nothing_bad_is_cached(tmp_path / "disk", official)
 
 
 def test_letters_do_without_room_on_the_disk(few_letters, full_disk, tmp_path):

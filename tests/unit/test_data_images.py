@@ -51,16 +51,11 @@ def test_bad_option_is_named_before_anything_is_read(option, value, mirror):
     assert mirror.requests == []
 
 
-@pytest.mark.parametrize("validation", [TRAIN, TRAIN + 1])
-def test_validation_must_leave_training_images(validation, folder):
+def test_what_the_images_cannot_give_is_refused(folder):
     with pytest.raises(ValueError, match=f"some of the {TRAIN} training"):
-        load_data(validation=validation)
-
-
-@pytest.mark.parametrize("pixels", [0, -1, 1.5])
-def test_random_shift_refuses_other_than_whole_pixels(pixels):
+        load_data(validation=TRAIN)
     with pytest.raises(ValueError, match="^pixels must "):
-        random_shift(pixels)
+        random_shift(1.5)
 
 
 # --- batches -------------------------------------------------------------
@@ -168,21 +163,18 @@ def test_only_one_batch_is_ever_enlarged(folder):
 
 def test_text_labels_name_the_classes(folder):
     data = load_data(device="cpu")
-    assert data.num_classes == len(data.class_names) == 10
     names = data.text_labels(torch.tensor([9, 0]))
     assert names == ["Ankle boot", "T-shirt/top"]
 
 
-@pytest.mark.parametrize("resize", [None, 32])
-def test_d2l_trainer_fits_on_our_data(resize, folder):
-    data = load_data(batch_size=100, resize=resize, device="cpu")
+def test_d2l_trainer_fits_on_our_data(folder):
+    data = load_data(batch_size=100, resize=32, device="cpu")
     model = d2l.SoftmaxRegression(num_outputs=10, lr=0.1)
     model.board.display = False
     trainer = d2l.Trainer(max_epochs=1)
     trainer.fit(model, data)
     assert isinstance(data, d2l.DataModule)
-    assert trainer.train_batch_idx == 4
-    assert trainer.val_batch_idx == 1
+    assert (trainer.train_batch_idx, trainer.val_batch_idx) == (4, 1)
 
 
 # --- held-out images, fractions, augmentation ----------------------------
@@ -227,15 +219,12 @@ def test_fraction_keeps_the_classes_balanced(fraction, per_class, folder):
 
 
 def test_labels_stay_with_their_images(folder):
-    everything = load_data(device="cpu")
-    label_of = labels_by_image(
-        everything.train_images, everything.train_labels
-    )
+    data = load_data(device="cpu")
+    label_of = labels_by_image(data.train_images, data.train_labels)
     data = load_data(validation=70, fraction=0.3, device="cpu")
     kept = labels_by_image(data.train_images, data.train_labels)
     held_out = labels_by_image(data.val_images, data.val_labels)
-    assert kept.items() < label_of.items()
-    assert held_out.items() < label_of.items()
+    assert kept.items() | held_out.items() < label_of.items()
 
 
 def test_only_training_batches_are_augmented(folder):

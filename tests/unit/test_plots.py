@@ -11,7 +11,25 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from torch import nn
 
-from onebyone import plots
+from onebyone import plots, study
+
+DIFFERENCES = pd.DataFrame(
+    {
+        "pair": ["a − b", "a − c", "b − c"],
+        "mean": [0.03, 0.02, -0.01],
+        "low": [0.02, 0.01, np.nan],
+        "high": [0.04, 0.03, np.nan],
+        "p_holm": [0.001, 0.06, np.nan],
+    }
+)
+RUNS = pd.DataFrame(  # b costs more than a and is worse; c is best
+    {
+        "net": ["a", "a", "b", "b", "c", "c"],
+        "seed": [0, 1] * 3,
+        "macs": [1e6, 1e6, 2e6, 2e6, 4e6, 4e6],
+        "accuracy": [0.7, 0.8, 0.6, 0.7, 0.8, 0.9],
+    }
+)
 
 pytestmark = pytest.mark.usefixtures("fresh_pyplot")
 
@@ -25,8 +43,13 @@ class TestEachPicture:
             lambda: plots.feature_maps(torch.rand(3, 8, 8)),
             lambda: plots.confusion([0, 1], [0, 0], ["a", "b"]),
             lambda: plots.curves({"": ([1], [1])}, "x", "y"),
+            lambda: plots.forest(DIFFERENCES),
+            lambda: plots.front(RUNS, "macs", "accuracy", "net"),
         ],
-        ids=["architecture", "images", "feature_maps", "confusion", "curves"],
+        ids=[
+            *("architecture", "images", "feature_maps", "confusion"),
+            *("curves", "forest", "front"),
+        ],
     )
     def test_is_the_one_figure_that_the_cell_shows(self, draw):
         fig = draw()
@@ -156,6 +179,105 @@ class TestCurves:
     def test_name_the_columns_there_are(self):
         with pytest.raises(ValueError, match="epoch, test_accuracy; and step"):
             plots.curves({"NiN": self.history}, "epoch", "loss")
+        assert plt.get_fignums() == []
+
+
+def drawn(ax):
+    """The points of each series that the legend names."""
+    found = {}
+    for series in ax.containers:
+        line, _, bars = series
+        ends = [bar.tolist() for bar in bars[0].get_segments()]
+        found[series.get_label()] = line.get_xydata().tolist(), ends
+    return found
+
+
+def approx(points):
+    return [pytest.approx(point) for point in points]
+
+
+class TestForest:
+    def test_draws_intervals_in_points_the_first_at_the_top(self):
+        (ax,) = plots.forest(DIFFERENCES).axes
+        names = [tick.get_text() for tick in ax.get_yticklabels()]
+        assert names == ["a − b", "a − c", "b − c"]
+        bottom, top = ax.get_ylim()
+        assert bottom > 2 and top < 0
+        clear, null = drawn(ax).values()
+        assert clear[0] == approx([[3, 0]]) and null[0][0] == approx([2, 1])
+        assert clear[1][0] == approx([[2, 0], [4, 0]])
+        assert null[0][1] == approx([-1, 2])  # which has no interval
+        assert ax.lines[0].get_xdata() == [0, 0]
+
+    def test_fills_what_leaves_zero_out_after_the_correction(self):
+        fig = plots.forest(DIFFERENCES)
+        clear, null = (series[0] for series in fig.axes[0].containers)
+        assert clear.get_markerfacecolor() == clear.get_color()
+        assert null.get_markerfacecolor() == "white"
+        labels = [text.get_text() for text in fig.legends[0].get_texts()]
+        assert labels == ["not zero, with Holm's correction", "may be zero"]
+
+    def test_goes_by_the_interval_where_nothing_is_corrected(self):
+        table = DIFFERENCES.drop(columns="p_holm")
+        (ax,) = plots.forest(table, "seconds", scale=1).axes
+        clear = drawn(ax)["not zero, by its interval"]
+        assert clear[0] == approx([[0.03, 0], [0.02, 1]])
+        assert ax.get_xlabel() == "seconds"
+
+
+class TestFront:
+    def test_draws_means_with_the_intervals_of_the_studies(self):
+        fig = plots.front(RUNS, "macs", "accuracy", "net", ylabel="share")
+        (ax,) = fig.axes
+        for net, (points, (ends,)) in drawn(ax).items():
+            own = RUNS[RUNS["net"] == net]
+            mean, half = study.interval(own["accuracy"])
+            cost = own["macs"].mean()
+            assert points == approx([[cost, mean]])
+            assert ends == approx([[cost, mean - half], [cost, mean + half]])
+        labels = [text.get_text() for text in fig.legends[0].get_texts()]
+        assert labels == ["a", "b", "c"]
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("macs", "share")
+        assert ax.get_xscale() == "log"
+
+    def test_joins_the_points_that_nothing_dominates(self):
+        (ax,) = plots.front(RUNS, "macs", "accuracy", "net").axes
+        steps = ax.lines[0].get_xydata().tolist()
+        assert steps == approx([[1e6, 0.75], [4e6, 0.85]])
+
+    def test_of_equal_cost_only_the_best_is_on_it(self):
+        runs = RUNS.assign(macs=1e6)
+        (ax,) = plots.front(runs, "macs", "accuracy", "net").axes
+        assert ax.lines[0].get_xydata().tolist() == approx([[1e6, 0.85]])
+
+    def test_has_a_point_for_each_combination(self):
+        runs = pd.concat([RUNS.assign(half=False), RUNS.assign(half=True)])
+        (ax,) = plots.front(runs, "macs", "accuracy", "half", ["net"]).axes
+        points = drawn(ax)
+        assert [len(series[0]) for series in points.values()] == [3, 3]
+
+    def test_tells_arms_apart_by_colour_and_by_marker(self):
+        (ax,) = plots.front(RUNS, "macs", "accuracy", "net").axes
+        lines = [series[0] for series in ax.containers]
+        assert len({line.get_color() for line in lines}) == 3
+        assert len({line.get_marker() for line in lines}) == 3
+
+    def test_writes_costs_short(self):
+        fig = plots.front(RUNS, "macs", "accuracy", "net")
+        fig.canvas.draw()
+        low, high = fig.axes[0].get_xlim()
+        ticks = fig.axes[0].xaxis.get_major_ticks()
+        texts = [
+            t.label1.get_text() for t in ticks if low < t.get_loc() < high
+        ]
+        assert texts == ["1M", "1.5M", "2M", "3M"]
+
+    def test_refuses_what_it_cannot_draw(self):
+        with pytest.raises(ValueError, match="every macs above zero"):
+            plots.front(RUNS.assign(macs=0), "macs", "accuracy", "net")
+        many = RUNS.iloc[[0] * 7].assign(net=range(7))
+        with pytest.raises(ValueError, match="7 levels, but only 6"):
+            plots.front(many, "macs", "accuracy", "net")
         assert plt.get_fignums() == []
 
 

@@ -44,11 +44,15 @@ NETS = {
     "lenet": (d2l.LeNet, (1, 28, 28)),
     "vgg": (vgg, (1, 224, 224)),
 }
+WITH_LANES = {
+    "googlenet": (models.googlenet, (3, 224, 224)),
+    "compact inception": (models.compact_inception, (1, 28, 28)),
+}
 
 
-@pytest.fixture(params=NETS)
+@pytest.fixture(params=[*NETS, *WITH_LANES])
 def drawing(request):
-    build, shape = NETS[request.param]
+    build, shape = (NETS | WITH_LANES)[request.param]
     with torch.device("meta"):
         net = build()
     return plots.architecture(net, shape, title=request.param)
@@ -64,6 +68,11 @@ def words(fig):
     return [text.get_text() for text in texts(fig)]
 
 
+def legend(fig):
+    (found,) = fig.legends
+    return [text.get_text() for text in found.get_texts()]
+
+
 class TestArchitecture:
     def test_texts_do_not_overlap(self, drawing):
         drawing.canvas.draw()
@@ -71,19 +80,16 @@ class TestArchitecture:
         for (one, box), (other, other_box) in combinations(boxes, 2):
             assert not box.overlaps(other_box), f"{one} on {other}"
 
+    @pytest.mark.parametrize("drawing", NETS, indirect=True)
     def test_texts_stand_beside_the_boxes_or_inside_one(self, drawing):
         drawing.canvas.draw()
         (ax,) = drawing.axes
         boxes = [p.get_window_extent() for p in ax.patches]
-        for text in ax.texts:
+        for text in filter(plt.Text.get_text, ax.texts):
             extent = text.get_window_extent()
-            if not text.get_text():
-                continue
-            if text.get_rotation() == 0:
-                assert not any(extent.overlaps(box) for box in boxes)
-            else:
-                # in its bar, and in the frame around it (two patches)
-                assert sum(extent.overlaps(box) for box in boxes) == 3
+            # in its bar, and in the frame around it (two patches)
+            allowed = 3 if text.get_rotation() else 0
+            assert sum(extent.overlaps(box) for box in boxes) == allowed
 
     def test_everything_is_inside_the_figure(self, drawing):
         drawing.canvas.draw()
@@ -111,12 +117,21 @@ class TestArchitecture:
             assert shown.count(line) == 1
         for shape in ["1×224×224", "96×54×54", "96×26×26", "10×1×1", "10"]:
             assert shown.count(shape) == 1
-        (legend,) = fig.legends
-        assert [text.get_text() for text in legend.get_texts()] == [
-            "convolution",
-            "1×1 convolution",
-            "ReLU",
-            "dropout",
+        assert legend(fig) == [
+            *("convolution", "1×1 convolution", "ReLU", "dropout"),
+        ]
+
+    def test_an_inception_block_has_its_branches_as_lanes(self):
+        block = models.InceptionBlock(192, 64, (96, 128), (16, 32), 32)
+        fig = plots.architecture(block, (192, 28, 28))
+        shown = words(fig)
+        counts = {"Inception block": 1, "1×1": 4, "5×5": 1, "32": 2}
+        counts |= {"3×3": 2}  # a convolution and the pooling
+        counts |= dict.fromkeys(["64", "128", "192×28×28", "256×28×28"], 1)
+        assert {word: shown.count(word) for word in counts} == counts
+        assert legend(fig) == [
+            *("convolution", "1×1 convolution", "pooling", "ReLU"),
+            "concatenation",
         ]
 
     def test_single_layers_are_named(self):
@@ -166,16 +181,11 @@ class TestArchitecture:
         shown = words(plots.architecture(net, (1, 8, 8)))
         assert shown[2:5] == ["block", "Residual", "1×8×8"]
 
-    def test_a_batch_axis_is_not_drawn(self):
+    def test_the_title_is_drawn_and_a_batch_axis_is_not(self):
         net = nn.Sequential(nn.Conv2d(1, 2, 3))
-        assert words(plots.architecture(net, (1, 8, 8))) == words(
-            plots.architecture(net, (4, 1, 8, 8))
-        )
-
-    def test_the_title_is_written(self):
-        net = nn.Sequential(nn.Conv2d(1, 2, 3))
-        fig = plots.architecture(net, (1, 8, 8), title="One layer")
-        assert "One layer" in words(fig)
+        shown = words(plots.architecture(net, (1, 8, 8), title="One layer"))
+        batch = words(plots.architecture(net, (4, 1, 8, 8)))
+        assert sorted(shown) == sorted(["One layer", *batch])
 
     def test_two_drawings_of_one_network_are_the_same(self):
         def pixels():

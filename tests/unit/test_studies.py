@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from few_images import FewImages
 from torch import nn
 
 from onebyone import models, study, variants
 from onebyone.cost import macs, parameters
-from onebyone.data import ImageData
 from onebyone.study import bake_off, head, remove_1x1
 from onebyone.study.catalogue import PAPER, STUDIES, find
 from onebyone.study.engine import harness
@@ -22,21 +22,6 @@ SEARCHED = [
     "inception-branches",
     "bake-off",
 ]
-
-
-class FewImages(ImageData):
-    """Random images, as few as there are classes twice over."""
-
-    name = "few"
-    class_names = list("ABCDEFGHIJ")
-
-    def read(self):
-        generator = torch.Generator().manual_seed(0)
-        images = torch.randint(
-            0, 256, (40, 1, 28, 28), dtype=torch.uint8, generator=generator
-        )
-        labels = torch.arange(40) % 10
-        return images[:20], labels[:20], images[20:], labels[20:]
 
 
 @pytest.fixture(autouse=True)

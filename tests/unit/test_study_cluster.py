@@ -32,17 +32,16 @@ def fatal_for_three(number, seed):
     return {"value": 2.0 * number, "process": os.getpid()}
 
 
-def tiny(measure=measure, **changes):
-    options = {
-        "name": "tiny",
-        "question": "Does every run come back?",
-        "configurations": [{"number": n} for n in range(8)],
-        "measure": measure,
-        "measurements": ["value", "process"],
-        "shown": ["value"],
-        "seeds": 2,
-    }
-    return Study(**options | changes)
+def tiny(measure=measure, **options):
+    return Study(
+        name="tiny",
+        question="Does every run come back?",
+        configurations=[{"number": n} for n in range(8)],
+        measure=measure,
+        measurements=["value", "process"],
+        shown=["value"],
+        **{"seeds": 2} | options,
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -77,11 +76,9 @@ def rows():
 
 
 def assert_every_run_is_recorded_once(recorded):
-    keys = sorted((int(row["number"]), int(row["seed"])) for row in recorded)
-    assert keys == [(n, seed) for n in range(8) for seed in range(2)]
-    assert all(
-        float(row["value"]) == 2 * int(row["number"]) for row in recorded
-    )
+    found = sorted((int(r["number"]), int(r["seed"])) for r in recorded)
+    assert found == [(n, seed) for n in range(8) for seed in range(2)]
+    assert all(float(r["value"]) == 2 * int(r["number"]) for r in recorded)
 
 
 def test_both_workers_share_the_runs(cluster, capsys, monkeypatch):
@@ -149,23 +146,16 @@ def test_workers_with_other_code_are_refused(cluster, monkeypatch):
 # --- Clusters that cannot make the runs ------------------------------------
 
 
-def test_a_worker_with_several_threads_is_refused():
+@pytest.mark.parametrize(
+    ("workers", "said"), [(1, "--nthreads 1"), (0, "has no workers")]
+)
+def test_workers_with_several_threads_and_none_are_refused(workers, said):
+    options = {"threads_per_worker": 2, "processes": False}
     with (
         LocalCluster(
-            n_workers=1,
-            threads_per_worker=2,
-            processes=False,
-            dashboard_address=":0",
+            n_workers=workers, dashboard_address=":0", **options
         ) as cluster,
-        pytest.raises(StudyError, match="--nthreads 1"),
-    ):
-        run(tiny(), scheduler=cluster.scheduler_address)
-
-
-def test_a_scheduler_without_workers_is_refused():
-    with (
-        LocalCluster(n_workers=0, dashboard_address=":0") as cluster,
-        pytest.raises(StudyError, match="has no workers"),
+        pytest.raises(StudyError, match=said),
     ):
         run(tiny(), scheduler=cluster.scheduler_address)
 

@@ -28,25 +28,10 @@ def version(study):
     return replace(study).code_version
 
 
-@pytest.fixture
-def sources(monkeypatch):
-    """Changed source code, by function or class; nothing is changed yet."""
-    changed = {}
-    read = fingerprint._source
-    monkeypatch.setattr(
-        fingerprint, "_source", lambda part: changed.get(part) or read(part)
-    )
-    return changed
-
-
 def reached(study):
     walk = fingerprint._Walk(study.measure)
     walk.essences(study.recipe)
     return walk.reached
-
-
-def mutate(part, sources):
-    sources[part] = fingerprint._source(part).rstrip() + "\n    extra = 1\n"
 
 
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
@@ -132,7 +117,7 @@ def all_but(often):
 
 @pytest.mark.parametrize("name", all_but(OFTEN))
 def test_whatever_a_run_executes_and_reads_is_in_its_fingerprint(
-    name, few_images, sources, monkeypatch
+    name, few_images, monkeypatch
 ):
     study = DECLARED[name]
     before = version(study)
@@ -149,13 +134,19 @@ def test_whatever_a_run_executes_and_reads_is_in_its_fingerprint(
 
 
 @pytest.mark.parametrize("name", all_but(["depth"]))
-def test_each_function_and_class_that_is_followed_counts(name, sources):
+def test_each_function_and_class_that_is_followed_counts(name, monkeypatch):
     study = DECLARED[name]
     before = version(study)
-    for part in reached(study):
-        mutate(part, sources)
-        assert version(study) != before, part
-        del sources[part]
+    read = fingerprint._source
+    for changed in reached(study):
+        monkeypatch.setattr(
+            fingerprint,
+            "_source",
+            lambda part, changed=changed: (
+                read(part).rstrip() + "\n    extra = 1\n" * (part is changed)
+            ),
+        )
+        assert version(study) != before, changed
 
 
 def test_the_recipe_counts():
@@ -217,25 +208,17 @@ def changed(old, new):
     return STUDY.replace(old, new)
 
 
+DEF = "train(net, rate):"
 LOOKS = {
-    "a docstring": (
-        "train(net, rate):",
-        'train(net, rate):\n        """D."""',
-    ),
+    "a docstring": (DEF, f'{DEF}\n        """D."""'),
     "a comment": ("RATES = {", "# by search\n    RATES = {"),
-    "an annotation": (
-        "train(net, rate):",
-        "train(net, rate: float) -> float:",
-    ),
+    "an annotation": (DEF, "train(net, rate: float) -> float:"),
     "an annotation less": ("scale: int = 2", "scale = 2"),
     "layout": ("RATES = {", "\n\n\n    RATES = \\\n    {"),
     "the text of an error": ("no negative numbers", "x must not be negative"),
     "what is printed": ('print("training")', 'print("training", net)'),
     "what an object looks like": ('return "a net"', 'return "a small net"'),
-    "another name of a module": (
-        "import math",
-        "import math as m\n    math = m",
-    ),
+    "a module's other name": ("import math", "import math as m\n    math = m"),
 }
 
 
@@ -263,20 +246,16 @@ def test_deeds_count(old, new, of):
 def test_a_move_to_other_modules_does_not_count(of):
     net, _, rest = STUDY.partition("    def train")
     train, _, measure = rest.partition("    def measure")
-    parts = "from PACKAGE.parts import RATES, Net\n"
-    whole = of(study=STUDY)
-    assert whole == of(
-        parts=net,
-        training=f"    import math\n    def train{train}",
-        study=f"    {parts}    from PACKAGE.training import train\n"
+    names = "from PACKAGE.parts import RATES, Net\n"
+    training = f"    {names}    import math\n    def train{train}"
+    through = measure.replace("train(Net(), RATES", "t.train(t.Net(), t.RATES")
+    for study in (
+        f"    {names}    from PACKAGE.training import train\n"
         f"    def measure{measure}",
-    )
-    assert whole == of(
-        parts=net,
-        training=f"    {parts}    import math\n    def train{train}",
-        study="    from PACKAGE import training as t\n    def measure"
-        + measure.replace("train(Net(), RATES", "t.train(t.Net(), t.RATES"),
-    )
+        f"    from PACKAGE import training as t\n    def measure{through}",
+    ):
+        moved = of(parts=net, training=training, study=study)
+        assert moved == of(study=STUDY)
 
 
 def test_a_library_may_be_reached_through_another_module(of):

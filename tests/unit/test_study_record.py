@@ -21,16 +21,9 @@ def measure(number, seed):
 
 
 def tiny(measure=measure, **changes):
-    options = {
-        "name": "tiny",
-        "question": "Is it readable?",
-        "configurations": [{"number": n} for n in range(3)],
-        "measure": measure,
-        "measurements": ["value", "note"],
-        "shown": ["value"],
-        "seeds": 1,
-    }
-    return Study(**options | changes)
+    options = {"measurements": ["value", "note"], "seeds": 1} | changes
+    numbers = [{"number": n} for n in range(3)]
+    return Study("tiny", "?", numbers, measure, shown=["value"], **options)
 
 
 @pytest.fixture(autouse=True)

@@ -110,17 +110,16 @@ def test_a_loss_that_is_not_finite_stops_and_is_explained_once(capsys):
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_an_image_that_is_not_finite_stops_and_is_explained(bad, capsys):
+def test_an_image_or_weight_that_is_not_finite_stops_and_is_explained(
+    bad, capsys
+):
     data = Quadrants()
     data.X[0, 0, 0, 0] = bad
     history = trainer(2).fit(small_net(), data)
     assert history.stopped.startswith("non-finite loss at step ")
     assert "infinite values" in capsys.readouterr().out
-
-
-def test_weights_that_are_not_finite_stop_at_once(capsys):
     net = small_net()
-    nn.init.constant_(net[0].bias, math.nan)
+    nn.init.constant_(net[0].bias, bad)
     history = trainer(2).fit(net, Quadrants())
     assert history.stopped == "non-finite loss at step 1"
     assert "Stopped at step 1 of 26" in capsys.readouterr().out
@@ -226,17 +225,14 @@ def test_memory_that_really_runs_out_is_explained(tmp_path):
 
         class Data:
             device = torch.device("cpu")
+            val_dataloader = lambda self: None
 
             def __init__(self, batch_size):
                 X = torch.zeros(batch_size, 1, 8, 8)
-                y = torch.arange(batch_size) % 4
-                self.batches = [(X, y)]
+                self.batches = [(X, torch.arange(batch_size) % 4)]
 
             def train_dataloader(self):
                 return self.batches
-
-            def val_dataloader(self):
-                return None
 
         def fit(batch_size):
             net = nn.Sequential(
@@ -288,15 +284,9 @@ def test_a_method_that_would_not_be_called_is_refused_by_name(name):
         trainer().fit(model, Quadrants())
 
 
-def without(loader_name):
+def having(**attributes):
     data = Quadrants()
-    setattr(data, loader_name, lambda: [])
-    return data
-
-
-def labelled(y):
-    data = Quadrants()
-    data.y = y
+    vars(data).update(attributes)
     return data
 
 
@@ -313,17 +303,17 @@ FROZEN = small_net().requires_grad_(False)
     [
         (nn.Flatten(), Quadrants(), "no parameters to train"),
         (FROZEN, Quadrants(), "no parameters to train"),
-        (small_net(), without("train_dataloader"), "training set has no im"),
-        (small_net(), without("val_dataloader"), "test set has no images"),
+        (small_net(), having(train_dataloader=list), "training set has no im"),
+        (small_net(), having(val_dataloader=list), "test set has no images"),
         (flat(10, 4), Quadrants(), r"images of shape \(1, 8, 8\).*mat1 and"),
         (flat(64, 1), Quadrants(), r"but returns \(2, 1\)"),
         (nn.Conv2d(1, 4, 8), Quadrants(), r"but returns \(2, 4, 1, 1\)"),
         (small_net(3), Quadrants(), "from 0 to 3, but .* with 3 outputs"),
         (small_net(3), ResidentQuadrants(), "labels run from 0 to 3"),
-        (small_net(), labelled(torch.full((N,), -1)), "from -1 to -1"),
-        (small_net(), labelled(torch.zeros(N)), "must be one-hot"),
+        (small_net(), having(y=torch.full((N,), -1)), "from -1 to -1"),
+        (small_net(), having(y=torch.zeros(N)), "must be one-hot"),
         (small_net(5), Quadrants(one_hot=True), r"\(B, 5\).*are \(203, 4\)"),
-        (small_net(), labelled(torch.zeros(N, 1).long()), "indices must be"),
+        (small_net(), having(y=torch.zeros(N, 1).long()), "indices must be"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_training(net, data, message):

@@ -5,6 +5,7 @@ the companion package as a wheel beside them: a folder of it runs on Colab or
 Kaggle as it is. The same book gives the same archive, byte by byte.
 """
 
+import io
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools import ROOT
+from tools import ROOT, files
 
 OUTPUT = ROOT / "_build" / "one-by-one.zip"
 FOLDER = "one-by-one"
@@ -23,7 +24,7 @@ BEGINNING = (1980, 1, 1, 0, 0, 0)  # the earliest time an archive can name
 
 
 def contents(wheel: Path, root: Path = ROOT) -> Iterator[tuple[str, Path]]:
-    """Names in the archive, and the files."""
+    """Yield the names in the archive, each with its file."""
     site = root / "_build" / "html"
     for file in sorted(site.rglob("*")):
         if file.is_file() and file.name != ".buildinfo":
@@ -64,18 +65,18 @@ def build_wheel(folder: Path, root: Path = ROOT) -> Path:
 
 
 def write(target: Path, root: Path = ROOT) -> int:
-    """Write the archive, and return the number of files in it."""
-    draft, count = target.with_suffix(".partial"), 0
+    """Write the archive whole, and return the number of files in it."""
+    whole, count = io.BytesIO(), 0
     with (
         tempfile.TemporaryDirectory() as folder,
-        zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive,
+        zipfile.ZipFile(whole, "w") as archive,
     ):
         for name, file in contents(build_wheel(Path(folder), root), root):
             entry = zipfile.ZipInfo(name, BEGINNING)
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
             count += 1
-    draft.replace(target)
+    files.write(target, whole.getvalue())
     return count
 
 

@@ -79,13 +79,8 @@ def with_links(
         seen.add(anchor)
         if plain[end : match.start()]:
             yield nodes.Text(plain[end : match.start()])
-        yield nodes.reference(
-            "",
-            match[0],
-            refuri=f"{target}#{anchor}",
-            internal=True,
-            reftitle=definition,
-            classes=["term"],
-        )
+        shown = {"reftitle": definition, "classes": ["term"]}
+        place = {"refuri": f"{target}#{anchor}", "internal": True}
+        yield nodes.reference("", match[0], **place, **shown)
         end = match.end()
     yield nodes.Text(plain[end:])

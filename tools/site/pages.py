@@ -82,7 +82,7 @@ def add_widgets(app: Sphinx, names: set[str]) -> None:
 def run_bar(
     app: Sphinx, pagename: str, context: dict, doctree: nodes.document
 ) -> str:
-    """Reading time and the ways to run a notebook, in one place."""
+    """Return reading time and the ways to run a notebook, in one place."""
     options = app.config.html_theme_options
     source = context["pathto"](f"_sources/{context['sourcename']}", True)
     using = app.builder.get_relative_uri(pagename, "book/using")
@@ -128,17 +128,9 @@ def add_reports(body: BeautifulSoup, app: Sphinx, pagename: str) -> None:
         label = f"Report a problem in “{section}”"
         anchor = str(link["href"]).removeprefix("#")
         address = issue(repository, str(file), section, anchor)
-        link.insert_after(
-            body.new_tag(
-                "a",
-                attrs={
-                    "class": "report",
-                    "href": address,
-                    "title": label,
-                    "aria-label": label,
-                },
-            )
-        )
+        attributes = {"class": "report", "href": address, "title": label}
+        attributes["aria-label"] = label
+        link.insert_after(body.new_tag("a", attrs=attributes))
 
 
 def issue(repository: str, file: str, section: str, anchor: str) -> str:
@@ -193,13 +185,10 @@ def add_sizes(body: BeautifulSoup, source: Path, site: Path) -> None:
         if "height:" in str(image.get("style", "")):
             del image["style"]
         name = Path(urlsplit(str(image["src"])).path).name
-        size = png_size(find_picture(name, source, site))
-        if (
-            size
-            and not image.has_attr("width")
-            and not image.has_attr("height")
-        ):
-            image["width"], image["height"] = map(str, size)
+        sized = image.has_attr("width") or image.has_attr("height")
+        file = find_picture(name, source, site)
+        if file and file.suffix == ".png" and not sized:
+            image["width"], image["height"] = map(str, png_size(file))
 
 
 def find_picture(name: str, source: Path, site: Path) -> Path | None:
@@ -212,10 +201,8 @@ def find_picture(name: str, source: Path, site: Path) -> Path | None:
     return next((file for file in candidates if file.is_file()), None)
 
 
-def png_size(file: Path | None) -> tuple[int, int] | None:
+def png_size(file: Path) -> tuple[int, int]:
     """Return width and height on the page, in CSS pixels."""
-    if file is None or file.suffix != ".png":
-        return None
     with file.open("rb") as stream:
         width, height = struct.unpack(">II", stream.read(24)[16:])
     return round(width / PIXEL_RATIO), round(height / PIXEL_RATIO)

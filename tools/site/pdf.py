@@ -6,17 +6,19 @@ tells on which page each section falls, and then the table of contents says so.
 """
 
 import html
+import io
 import posixpath
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import Browser, Page
 from pypdf import PdfReader
 
-from tools import ROOT
+from tools import ROOT, files
 from tools.site import chromium, contents
 
 SITE = ROOT / "_build" / "html"
@@ -88,9 +90,8 @@ def chapter(page: str, part: str, printed: set[str]) -> Chapter:
     for tag in article.find_all(id=True):
         tag["id"] = name(page, str(tag["id"]))
     for image in article.find_all("img"):
-        image["src"] = (
-            (SITE / page).parent.joinpath(str(image["src"])).as_uri()
-        )
+        picture = (SITE / page).parent / str(image["src"])
+        image["src"] = picture.as_uri()
         del image["loading"]
     for details in article.find_all("details"):
         details["open"] = ""
@@ -182,7 +183,7 @@ def listing(chapters: list[Chapter]) -> str:
 
 
 def open_document(browser: Browser, source: Path) -> Page:
-    """Open a document; all formulas and pictures are waited for."""
+    """Open a document; wait for all its formulas and pictures."""
     page = browser.new_page()
     page.set_default_timeout(300_000)
     page.goto(source.as_uri())
@@ -194,10 +195,9 @@ def open_document(browser: Browser, source: Path) -> Page:
     return page
 
 
-def print_page(page: Page, target: Path) -> None:
-    """Print an open page, with tags for screen readers and bookmarks."""
-    page.pdf(
-        path=target,
+def print_page(page: Page) -> bytes:
+    """Print an open page as a PDF, with bookmarks and screen readers' tags."""
+    return page.pdf(
         format="A4",
         print_background=True,
         display_header_footer=True,
@@ -209,9 +209,8 @@ def print_page(page: Page, target: Path) -> None:
     )
 
 
-def page_numbers(file: Path) -> dict[str, int]:
+def page_numbers(reader: PdfReader) -> dict[str, int]:
     """Return the page of every linked place, counted from 1."""
-    reader = PdfReader(file)
     return {
         place.removeprefix("/"): page + 1
         for place, to in reader.named_destinations.items()
@@ -222,24 +221,23 @@ def page_numbers(file: Path) -> dict[str, int]:
 def write(
     target: Path, browser: Browser, listed: list[tuple[str, str]] | None = None
 ) -> int:
-    """Print the rendered book, or the listed pages of it.
+    """Print the rendered book, or the listed pages of it, whole.
 
-    Returns the number of printed pages. Links to pages that are not listed
+    Return the number of printed pages. Links to pages that are not listed
     become plain text.
     """
     listed = listed or [*contents.pages()]
     names = {page for page, _ in listed}
-    source, draft = target.with_suffix(".html"), target.with_suffix(".partial")
     chapters = [chapter(page, part, names) for page, part in listed]
-    source.write_text(document(chapters), encoding="utf-8")
-    page = open_document(browser, source)
-    print_page(page, draft)
-    page.evaluate(FILL_IN, page_numbers(draft))
-    print_page(page, draft)
-    page.close()
-    source.unlink()
-    draft.replace(target)
-    return len(PdfReader(target).pages)
+    with NamedTemporaryFile(dir=target.parent, suffix=".html") as source:
+        source.write(document(chapters).encode())
+        source.flush()
+        page = open_document(browser, Path(source.name))
+        draft = PdfReader(io.BytesIO(print_page(page)))
+        page.evaluate(FILL_IN, page_numbers(draft))
+        files.write(target, print_page(page))
+        page.close()
+    return len(draft.pages)
 
 
 def main() -> int:

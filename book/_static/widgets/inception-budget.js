@@ -114,7 +114,7 @@
       make("p", {},
         make("label", { for: "inception-block" }, "Block of GoogLeNet "),
         preset),
-      make("div", { class: "fields" }, 
+      make("div", { class: "fields" },
         ...SHOWN.map((i) => fields[i].element)),
       told,
       make("p", { class: "legend" }, "MACs of the branches, naive hatched:"),

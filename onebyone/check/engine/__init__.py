@@ -1,9 +1,10 @@
 """What the exercise modules are made of: the machinery of all checks.
 
 `tasks` and `code` hold the kinds of task, `results` the one for experiments,
-`mistakes` the mistakes that recur, `guard` keeps what students write at arm's
-length, `verdicts` shows what came out, and `notebook` names the tasks of a
-module. An exercise module imports from here.
+`formulas` what answers follow from, `mistakes` the mistakes that recur,
+`guard` keeps what students write at arm's length, `verdicts` shows what came
+out, and `notebook` names the tasks of a module. An exercise module imports
+from here.
 """
 
 from onebyone.check.engine.code import (
@@ -13,31 +14,34 @@ from onebyone.check.engine.code import (
     Module,
     require_function,
 )
+from onebyone.check.engine.formulas import apply, symbols
 from onebyone.check.engine.notebook import notebook
 from onebyone.check.engine.results import Results
 from onebyone.check.engine.tasks import (
     Choice,
     Custom,
     Group,
-    Mistake,
     Number,
     Shape,
     part,
 )
+from onebyone.check.engine.verdicts import CORRECT
 
 __all__ = [
+    "CORRECT",
     "Array",
     "Choice",
     "Custom",
     "Draw",
     "Function",
     "Group",
-    "Mistake",
     "Module",
     "Number",
     "Results",
     "Shape",
+    "apply",
     "notebook",
     "part",
     "require_function",
+    "symbols",
 ]

@@ -9,6 +9,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 import numpy
 import torch
@@ -66,7 +67,7 @@ def compare(actual: object, expected: object, tolerance: float) -> None:
             compare(one, other, tolerance)
     else:
         value, right = number(actual), number(expected)
-        if abs(value - right) > tolerance * max(1, abs(right)):
+        if abs(value - right) > tolerance * max(1.0, abs(float(right))):
             raise NotYet(
                 f"gives {number_text(value)} instead of {number_text(right)}."
             )
@@ -142,7 +143,7 @@ class Function(Compared):
     cases: int = 6
     tolerance: float = 1e-8
 
-    def read(self, answer: object) -> list[tuple]:
+    def read(self, answer: Any) -> list[tuple]:
         """Return each case's arguments, those given away and the result."""
         require_function(answer)
         drawn = [self.inputs(Draw(seed)) for seed in range(self.cases)]
@@ -240,12 +241,11 @@ class Module(Compared):
     Attributes:
         right: builds the reference from the arguments of a case.
         cases: pairs of arguments and input shape, as in
-            `[((3, 8), (2, 3, 9, 9))]`. With None in place of the arguments
-            the answer is a module itself, and `right` takes none.
+            `[((3, 8), (2, 3, 9, 9))]`.
         tolerance: relative and absolute.
     """
 
-    cases: Sequence[tuple[tuple | None, tuple[int, ...]]]
+    cases: Sequence[tuple[tuple, tuple[int, ...]]]
     _: KW_ONLY
     tolerance: float = 1e-8
 
@@ -255,13 +255,15 @@ class Module(Compared):
     def fault(self, mine: list[nn.Module], other: Callable) -> str | None:
         both_raised = 0
         for module, (arguments, shape) in zip(mine, self.cases):
-            reference = prepare(other(*(arguments or ())))
+            reference = prepare(other(*arguments))
             X = Draw(1).tensor(*shape)
-            made = "" if arguments is None else f" made with {arguments}"
             try:
                 both_raised += self.both_raise(module, reference, X)
             except NotYet as reason:
-                return f"For X of shape {shape} your module{made} {reason}"
+                return (
+                    f"For X of shape {shape} your module made with"
+                    f" {arguments} {reason}"
+                )
         if both_raised == len(self.cases):
             return "Your module raised an error, and so does the reference."
         return None
@@ -271,7 +273,7 @@ class Module(Compared):
     ) -> bool:
         """Return whether both fail; raise NotYet if they differ."""
         with torch.no_grad():
-            expected = outcome(reference, X.clone())
+            expected: Any = outcome(reference, X.clone())
             actual = outcome(module, X.clone())
             if isinstance(actual, Raised) or isinstance(expected, Raised):
                 compare(actual, expected, 0)
@@ -289,20 +291,19 @@ class Module(Compared):
         )
 
 
-def build(answer: object, arguments: tuple | None) -> nn.Module:
-    """Return a copy of the student's module, in float64 and eval mode."""
-    module = answer
-    if arguments is None and isinstance(answer, type):
-        raise NotYet("This is a class. Pass a module made from it.")
-    if arguments is not None:
-        if isinstance(answer, nn.Module) or not callable(answer):
-            raise NotYet(
-                f"This is {show_module(answer)}. Pass the class or"
-                " function that builds the module."
-            )
-        if is_stub(answer) or is_stub(getattr(answer, "forward", None)):
-            raise NotAttempted("Its body is still to be written.")
-        module = outcome(answer, *arguments)
+def build(answer: Any, arguments: tuple) -> nn.Module:
+    """Return the module that is built, in float64 and eval mode."""
+    if isinstance(answer, nn.Module) or not callable(answer):
+        what = show(answer)
+        if isinstance(answer, nn.Module):
+            what = f"a module (`{type_name(answer)}`)"
+        raise NotYet(
+            f"This is {what}. Pass the class or function that builds the"
+            " module."
+        )
+    if is_stub(answer) or is_stub(getattr(answer, "forward", None)):
+        raise NotAttempted("Its body is still to be written.")
+    module = outcome(answer, *arguments)
     if isinstance(module, Raised):
         raise NotYet(f"Building it with {arguments} {module}")
     if module is None:
@@ -312,12 +313,6 @@ def build(answer: object, arguments: tuple | None) -> nn.Module:
     if is_stub(type(module).forward):
         raise NotAttempted("Its `forward` is still to be written.")
     return copy.deepcopy(module).to(torch.float64).eval()
-
-
-def show_module(answer: object) -> str:
-    if isinstance(answer, nn.Module):
-        return f"a module (`{type_name(answer)}`)"
-    return show(answer)
 
 
 def prepare(reference: nn.Module) -> nn.Module:
@@ -355,7 +350,7 @@ def count_each(found: dict[tuple, list]) -> dict[tuple, int]:
 
 def layers(net: nn.Module) -> dict[tuple, list]:
     """Return the submodules with own parameters, by the shapes of these."""
-    found = {}
+    found: dict[tuple, list] = {}
     for module in net.modules():
         own = {
             **dict(module.named_parameters(recurse=False)),

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from onebyone.check.engine.guard import (
     NotYet,
@@ -94,20 +94,19 @@ SHAPELESS = (nn.ReLU, nn.Sigmoid, nn.Dropout)  # slow on the meta device
 
 def layers_of(net: nn.Module, shape: tuple[int, ...]) -> Layers:
     """Return the layers with parameters, in the order of their calls."""
-    found = []
+    found: list[Layer] = []
 
-    def note(name, module, output):
+    def note(name: str, module: Any, output: Tensor) -> None:
         side = output.shape[-1] if output.ndim == 4 else 1
         if isinstance(module, nn.Conv2d):
             c_in, k = module.in_channels // module.groups, module.kernel_size
-            sizes = (c_in, module.out_channels, k[0], side)
-            sizes += (int(module.bias is not None),)
+            sizes = c_in, module.out_channels, k[0], side
         elif isinstance(module, nn.Linear):
-            sizes = (module.in_features, module.out_features, 1, 1)
-            sizes += (int(module.bias is not None),)
+            sizes = module.in_features, module.out_features, 1, 1
         else:
-            sizes = (0, module.num_features, 0, side, 2)
-        found.append(Layer(name, type(module), *sizes))
+            sizes = 0, module.num_features, 0, side
+        bias = 2 if sizes[2] == 0 else int(module.bias is not None)
+        found.append(Layer(name, type(module), *sizes, bias))
 
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
@@ -115,9 +114,9 @@ def layers_of(net: nn.Module, shape: tuple[int, ...]) -> Layers:
                 lambda module, _, output, name=name: note(name, module, output)
             )
         elif isinstance(module, SHAPELESS):
-            module.forward = lambda X: X
+            vars(module)["forward"] = lambda X: X
         if isinstance(module, nn.BatchNorm2d):
-            module.forward = lambda X: X
+            vars(module)["forward"] = lambda X: X
     with torch.no_grad():
         net(torch.empty(1, *shape, device="meta"))
     return tuple(found)
@@ -150,7 +149,8 @@ class Slip(NamedTuple):
         return f"In {self.layer}, {self.wrong} stands for {right}."
 
     def change(self, count: Callable[[Layer], int]) -> int:
-        twin = self.layer._replace(**{self.field: self.wrong})
+        changed: dict[str, Any] = {self.field: self.wrong}
+        twin = self.layer._replace(**changed)
         return count(twin) - count(self.layer)
 
 
@@ -262,7 +262,7 @@ class Decoder:
     ) -> Iterator[tuple[list[str], list[Layers]]]:
         """Yield layers with no, one and two mistakes, and what these are."""
         right = layers_of(make_on_meta(network), network.shape)
-        bases = [([], [right])]
+        bases: list[tuple[list[str], list[Layers]]] = [([], [right])]
         for change in self.on_networks if len(right) <= SMALL_NETWORK else ():
             net = make_on_meta(network)
             with suppress(RuntimeError, StopIteration):  # it would break
@@ -379,7 +379,7 @@ def interval(count: object) -> tuple[Fraction, Fraction]:
     spread = Fraction(0)
     if isinstance(count, float | numpy.floating):
         digits = Decimal(str(count)).normalize().as_tuple()
-        spread = Fraction(10) ** digits.exponent / 2
+        spread = Fraction(10) ** int(digits.exponent) / 2
         if len(digits.digits) < MIN_DIGITS and spread > 1:
             raise NotYet(
                 f"{show(count)} is rounded too much: give at least"

@@ -27,6 +27,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy
 import torch
@@ -86,7 +87,7 @@ class Switch:
     def __init__(self, stream: object):
         vars(self).update(_stream=stream, _guards=0)
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         return getattr(_output.get() or self._stream, name)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -181,12 +182,13 @@ def set_sys_path(path: list[str]) -> None:
 
 def set_warning_filters(filters: list[tuple]) -> None:
     warnings.resetwarnings()
-    warnings.filters[:] = filters
+    own: Any = warnings.filters  # a list, typed as less
+    own[:] = filters
 
 
 # what student code may change for everything that runs later: how to read
 # it, and how to set it to what was read
-STATE = [
+STATE: list[tuple[Callable, Callable]] = [
     (sys.getrecursionlimit, sys.setrecursionlimit),
     (lambda: list(sys.path), set_sys_path),
     (folder, set_folder),
@@ -209,10 +211,7 @@ STATE = [
     (overrides._get_current_function_mode_stack, set_function_modes),
     (torch.get_num_threads, torch.set_num_threads),
     (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
-    (
-        torch.get_float32_matmul_precision,
-        torch.set_float32_matmul_precision,
-    ),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
     (autocast_depth, leave_autocast),
     (module_hooks, set_module_hooks),
 ]
@@ -258,7 +257,7 @@ class guarded:
             self._undo = stack.pop_all()
         return output
 
-    def __exit__(self, *error: object) -> bool | None:
+    def __exit__(self, *error: Any) -> bool | None:
         return self._undo.__exit__(*error)
 
 
@@ -344,7 +343,7 @@ def is_stub(function: object) -> bool:
     return names <= STUB and (not returned or documented)
 
 
-def is_blank(answer: object) -> bool:
+def is_blank(answer: Any) -> bool:
     """Return whether an answer, or everything in it, is a placeholder."""
     if type(answer) in (tuple, list):
         return len(answer) > 0 and all(map(is_blank, answer))

@@ -1,39 +1,32 @@
 """Mistakes that recur from one exercise to the next, each in one wording.
 
-Each name here is a function that returns a Mistake: given what somebody with
-this mistake answers, as a function of the same arguments as the task's
-`right`, or given nothing where that follows from the right answer. A `nudge`
-of your own replaces the usual one where the exercise asks for it.
+In a task's table they stand behind what they lead to; `but` puts another
+nudge in the place of the usual one:
 
-    part(macs, flops_for_macs(), counted_biases(macs_with_biases))
+    {2 * macs: mistakes.flops_for_macs, weights: mistakes.….but("…")}
 """
 
-from collections.abc import Callable
-
-from onebyone.check.engine.tasks import Mistake
+from dataclasses import dataclass
 
 
-def recurring(
-    diagnosis: str, usual_nudge: str, of_right: Callable | None = None
-) -> Callable[..., Mistake]:
-    """Return a function that makes this mistake for a task.
+@dataclass(frozen=True)
+class recurring:
+    """What is said of a mistake.
 
-    Args:
-        diagnosis: one sentence that names the mistake.
-        usual_nudge: one sentence that points the way.
-        of_right: returns the wrong answer from the right one.
+    Attributes:
+        diagnosis: one sentence that names it.
+        nudge: one sentence that points the way.
     """
 
-    def mistake(
-        wrong: Callable | None = None, nudge: str = usual_nudge
-    ) -> Mistake:
-        if wrong is not None:
-            return Mistake(wrong, diagnosis, nudge)
-        if of_right is None:
-            raise TypeError(f"What does it lead to? {diagnosis}")
-        return Mistake(of_right, diagnosis, nudge, of_right=True)
+    diagnosis: str
+    nudge: str
 
-    return mistake
+    def but(self, nudge: str) -> str:
+        """Return the same diagnosis with another nudge."""
+        return f"{self.diagnosis} {nudge}"
+
+    def __str__(self) -> str:
+        return self.but(self.nudge)
 
 
 # --- Parameters ------------------------------------------------------------
@@ -63,8 +56,7 @@ forgot_input_channels = recurring(
     "Each output channel reads all of them.",
 )
 forgot_output_channels = recurring(
-    "You left out the output channels.",
-    "Each of them has kernels of its own.",
+    "You left out the output channels.", "Each of them has kernels of its own."
 )
 forgot_to_square = recurring(
     "You took the side of the kernel for its size.",
@@ -77,13 +69,9 @@ counted_one_kernel = recurring("You counted one kernel.", "There are two.")
 
 # --- MACs, FLOPs and activations -------------------------------------------
 
-flops_for_macs = recurring(
-    "These are FLOPs.", "One MAC is two FLOPs.", lambda macs: 2 * macs
-)
+flops_for_macs = recurring("These are FLOPs.", "One MAC is two FLOPs.")
 macs_for_flops = recurring(
-    "These are MACs.",
-    "Each MAC is a multiplication and an addition.",
-    lambda flops: flops // 2,
+    "These are MACs.", "Each MAC is a multiplication and an addition."
 )
 counted_biases_as_macs = recurring(
     "You counted the biases too.",
@@ -120,20 +108,15 @@ counted_one_group = recurring(
 turned_around = recurring(
     "You turned the ratio around.",
     "Divide the larger count by the smaller one.",
-    lambda ratio: 1 / ratio,
 )
 
 # --- Bytes -----------------------------------------------------------------
 
 bytes_for_numbers = recurring(
-    "These are bytes.",
-    "The question is how many numbers there are.",
-    lambda count: 4 * count,
+    "These are bytes.", "The question is how many numbers there are."
 )
 numbers_for_bytes = recurring(
-    "These are numbers, not bytes.",
-    "How many bytes does a float32 take?",
-    lambda size: size // 4,
+    "These are numbers, not bytes.", "How many bytes does a float32 take?"
 )
 parameters_for_maps = recurring(
     "These are the bytes of the parameters.",
@@ -236,33 +219,25 @@ took_grey_image = recurring(
 # --- Tensors ---------------------------------------------------------------
 
 swapped_sides = recurring(
-    "Height and width are swapped.",
-    "The layout is (B, C, H, W).",
-    lambda maps: maps.transpose(2, 3),
+    "Height and width are swapped.", "The layout is (B, C, H, W)."
 )
 channels_last = recurring(
-    "Your channels come last.",
-    "The layout is (B, C, H, W).",
-    lambda maps: maps.permute(0, 2, 3, 1),
+    "Your channels come last.", "The layout is (B, C, H, W)."
 )
 swapped_channels = recurring(
     "Input and output channels are swapped.",
     "A weight has the shape (C_out, C_in, height, width).",
 )
 transposed = recurring(
-    "This is the transpose.",
-    "Rows belong to outputs and columns to inputs.",
-    lambda matrix: matrix.T,
+    "This is the transpose.", "Rows belong to outputs and columns to inputs."
 )
 cut_negatives = recurring(
     "You cut off the negative values.",
     "Places that speak against a class belong to its map.",
-    lambda maps: maps.relu(),
 )
 applied_softmax = recurring(
     "You applied a softmax over the classes.",
     "Class maps belong to the logits; the softmax comes after them.",
-    lambda maps: maps.softmax(dim=1),
 )
 took_maximum = recurring(
     "You took the maximum, not the average.",

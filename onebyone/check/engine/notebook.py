@@ -52,7 +52,7 @@ class Variant:
     def __init__(self, name: str, tasks: Mapping[str, Task]):
         kinds: dict[str, dict[str, Value | Group]] = {}
         for key, task in tasks.items():
-            if getattr(task, "vary", None):
+            if isinstance(task, Value | Group) and task.vary:
                 kind = repr((task.given, task.vary))
                 kinds.setdefault(kind, {})[key] = task
         lines = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 from onebyone.check.engine.guard import NotYet, is_blank, show
 from onebyone.check.engine.tasks import Task, require_attempt
@@ -93,7 +94,7 @@ class Results(Task):
                 )
         return tuple(self.read_number(key, value) for value in entry)
 
-    def read_number(self, key: object, value: object) -> float:
+    def read_number(self, key: object, value: Any) -> float:
         try:
             number = float(value)
         except (TypeError, ValueError):

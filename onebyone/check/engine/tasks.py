@@ -17,11 +17,13 @@ import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
+from typing import Any, NamedTuple
 
 import numpy
 import torch
 
 from onebyone.check.engine import verdicts
+from onebyone.check.engine.formulas import as_function
 from onebyone.check.engine.guard import (
     NotAttempted,
     NotYet,
@@ -34,36 +36,18 @@ from onebyone.check.engine.guard import (
 from onebyone.check.engine.verdicts import Note, Verdict
 
 
-@dataclass(frozen=True)
-class Mistake:
+class Mistake(NamedTuple):
     """A mistake that can be recognised by what it leads to.
 
     Attributes:
         wrong: returns what somebody with this mistake answers, from the same
             arguments as the task's `right`.
-        diagnosis: one sentence that names the mistake.
-        nudge: one sentence that points the way, without the answer.
-        of_right: whether `wrong` takes the right answer instead.
+        message: one sentence that names the mistake, and one that points the
+            way without the answer.
     """
 
     wrong: Callable
-    diagnosis: str
-    nudge: str
-    of_right: bool = False
-
-    @property
-    def message(self) -> str:
-        return f"{self.diagnosis} {self.nudge}"
-
-    def bind(self, right: Callable) -> "Mistake":
-        """Return this mistake as one that takes the arguments of `right`."""
-        if not self.of_right:
-            return self
-
-        def wrong(*arguments: object, **named: object) -> object:
-            return self.wrong(right(*arguments, **named))
-
-        return Mistake(wrong, self.diagnosis, self.nudge)
+    message: str
 
 
 @dataclass(eq=False, repr=False)
@@ -130,7 +114,7 @@ class Task:
             return verdicts.NOT_YET, message
         return verdicts.CORRECT, f"{remark or ''} {self.when_correct}"
 
-    def judge(self, *answers: object, **named: object) -> str | None:
+    def judge(self, *answers: Any, **named: Any) -> str | None:
         """Judge an answer; a remark on a right one may be returned.
 
         Raises NotYet or NotAttempted.
@@ -166,16 +150,21 @@ class Compared(Task):
     """A task whose answer is compared with a right and with wrong ones.
 
     Attributes:
-        right: makes the right answer.
-        mistakes: each with `wrong` of the same arguments as `right`.
+        right: the right answer, or what makes it: a formula or a function.
+        mistakes: `{wrong: message}`, as in Mistake; where it does not depend
+            on the arguments, `wrong` may be the answer itself.
     """
 
-    right: Callable
+    right: Any
     _: KW_ONLY
-    mistakes: Sequence[Mistake] = ()
+    mistakes: Mapping[Any, object] = field(default_factory=dict)
 
-    def __post_init__(self):
-        self.mistakes = [m.bind(self.right) for m in self.mistakes]
+    def __post_init__(self) -> None:
+        self.right = as_function(self.right)
+        self.known = [
+            Mistake(as_function(wrong), str(message))
+            for wrong, message in self.mistakes.items()
+        ]
 
     def judge(self, answer: object = ..., *context: object) -> str | None:
         require_attempt(answer)
@@ -183,7 +172,7 @@ class Compared(Task):
         fault = self.fault(mine, self.right, *context)
         if not fault:
             return self.remark(mine)
-        for mistake in self.mistakes:
+        for mistake in self.known:
             if not self.fault(mine, mistake.wrong, *context):
                 fault = mistake.message
                 break
@@ -196,11 +185,14 @@ class Compared(Task):
         """
         raise NotImplementedError
 
-    def fault(self, mine: object, other: Callable) -> str | None:
-        """Return where an answer differs from what `other` makes, if so."""
+    def fault(self, *context: Any, **_: Any) -> str | None:
+        """Return where an answer differs from what a function makes, if so.
+
+        It gets both, and whatever else the check is called with.
+        """
         raise NotImplementedError
 
-    def remark(self, mine: object) -> str | None:
+    def remark(self, mine: Any) -> str | None:
         """Return what there is to say about a right answer."""
 
 
@@ -235,8 +227,8 @@ class Value(Compared):
     def clashes(self) -> list[str]:
         """Return mistakes that these parameters give another's result."""
         values = [("the right answer", self.right(**self.given))] + [
-            (mistake.diagnosis, mistake.wrong(**self.given))
-            for mistake in self.mistakes
+            (mistake.message, mistake.wrong(**self.given))
+            for mistake in self.known
         ]
         return [
             f"{first} = {second}"
@@ -292,7 +284,7 @@ def as_float32(value: Fraction) -> Fraction | None:
     return None
 
 
-def number(answer: object) -> Fraction:
+def number(answer: Any) -> Fraction:
     """Return a real number, exactly; raise NotYet if it is not one."""
     if isinstance(answer, str | bytes):
         raise NotYet(
@@ -318,10 +310,11 @@ def number(answer: object) -> Fraction:
         raise NotYet(f"{show(answer)} is not a number.")
     if isinstance(answer, numbers.Complex) and answer.imag:
         raise NotYet(f"{show(answer)} is not a real number.")
+    real: Any = getattr(answer, "real", answer)
     try:
-        return Fraction(getattr(answer, "real", answer))
+        return Fraction(real)
     except TypeError:  # numpy's float32 and relatives
-        return Fraction(float(answer))
+        return Fraction(float(real))
     except (ValueError, OverflowError):
         raise NotYet(f"{show(answer)} is not finite.") from None
 
@@ -366,21 +359,27 @@ class Group(Task):
     """Several values of one kind of thing, each with mistakes of its own.
 
     The answers come by name: `check.nin.costs(parameters=…, macs=…)`.
-    `given` and `vary` are those of all parts together.
+
+    Attributes:
+        parts: by name, each a Value; or for a number a table of answers, the
+            right one first: `{right: CORRECT, wrong: message, …}`.
+        given, vary: those of all parts together.
     """
 
-    parts: Mapping[str, Value]
+    parts: Mapping[str, Any]
     given: Mapping[str, object] = field(default_factory=dict)
     _: KW_ONLY
     vary: Mapping[str, Sequence] = field(default_factory=dict)
 
     def __post_init__(self):
         self.parts = {
-            name: part.with_given(self.given)
-            for name, part in self.parts.items()
+            name: (
+                value if isinstance(value, Value) else part(value)
+            ).with_given(self.given)
+            for name, value in self.parts.items()
         }
-        for name, part in self.parts.items():
-            part.title = name
+        for name, value in self.parts.items():
+            value.title = name
 
     def judge(self, *answers: object, **named: object) -> None:
         named = dict(zip(self.parts, answers)) | named
@@ -408,11 +407,10 @@ class Group(Task):
         return [c for part in self.parts.values() for c in part.clashes()]
 
 
-def part(
-    right: Callable, *mistakes: Mistake, tolerance: float = 0.0
-) -> Number:
+def part(answers: Mapping[Any, object], tolerance: float = 0.0) -> Number:
     """Return a number that is part of a Group, which names it."""
-    return Number("", right, mistakes=mistakes, tolerance=tolerance)
+    (right, _), *mistakes = answers.items()
+    return Number("", right, mistakes=dict(mistakes), tolerance=tolerance)
 
 
 # --- Choices and all else --------------------------------------------------

@@ -1,9 +1,13 @@
 """Handing the runs of a study to the workers of a Dask cluster."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from onebyone.study.engine.study import Row, Study, StudyError
+
+if TYPE_CHECKING:
+    from dask.distributed import Client
 
 SECONDS_TO_CONNECT = 20
 
@@ -13,7 +17,7 @@ def run_on_cluster(
     study: Study,
     todo: list[Row],
     address: str,
-) -> Iterator[Row]:
+) -> Generator[Row, None, None]:
     """Yield the rows of the runs as the workers finish them.
 
     A run whose worker dies goes to another worker. One that has taken
@@ -65,7 +69,7 @@ def run_on_cluster(
         )
 
 
-def _check_workers(client: object) -> None:
+def _check_workers(client: "Client") -> None:
     """Refuse a cluster in which runs would share a process."""
     workers = client.scheduler_info(n_workers=-1)["workers"]
     if not workers:

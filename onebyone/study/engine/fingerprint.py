@@ -21,19 +21,20 @@ import inspect
 import symtable
 import sys
 import textwrap
-from collections import ChainMap
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from types import ModuleType
+from typing import Any
 
 import torch
 
 from onebyone.study.engine.errors import StudyError
 
-SHOWING = {"__repr__", "__str__", "_repr_html_", "plot"}
+SHOWING = {"__repr__", "__str__", "_repr_html_"}
 VERIFIED = {"_official_file"}  # returns the bytes that its checksum demands
 IGNORED = {"annotation", "returns", "cause", "ctx", "kind", "type_comment"}
 PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype)
+NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 UNKNOWN = object()
 
 
@@ -74,7 +75,8 @@ def essence(
     if not isinstance(node, ast.AST):
         return node
     if isinstance(node, ast.AnnAssign):
-        node = ast.Assign([node.target], node.value)
+        # without a value where only the type stands
+        node = ast.Assign([node.target], node.value)  # type: ignore[arg-type]
     is_text = isinstance(node, ast.Expr) and isinstance(
         node.value, ast.Constant
     )
@@ -94,7 +96,7 @@ class _Walk:
     def __init__(self, measure: Callable) -> None:
         self.packages = {__name__, measure.__module__}
         self.packages = {_root(name) for name in self.packages}
-        self.reached = [measure]
+        self.reached: list[Callable] = [measure]
 
     def essences(self, recipe: object) -> list:
         """Return the recipe, then each function and class, free of looks."""
@@ -102,7 +104,8 @@ class _Walk:
         for part in self.reached:  # which grows meanwhile
             source = _source(part)
             definition = ast.parse(source).body[0]
-            definition.name = ""
+            if isinstance(definition, NAMED):
+                definition.name = ""
             see = partial(self._see, _scope(part, source))
             essences.append(essence(definition, see))
         return essences
@@ -114,7 +117,7 @@ class _Walk:
         stands_for = self._resolve(node, scope)
         if callable(stands_for) and not self._is_own(stands_for):
             # another library's, under the name that it has
-            return ast.Name(getattr(node, "attr", None) or node.id)
+            return ast.Name(ast.unparse(node).rpartition(".")[2])
         if stands_for is not UNKNOWN:
             return self._value(stands_for, ast.unparse(node))
         return _quiet(node)
@@ -163,7 +166,7 @@ class _Walk:
     def _check_import(self, node: ast.Import | ast.ImportFrom) -> None:
         names = [alias.name for alias in node.names]
         if isinstance(node, ast.ImportFrom):
-            names = [] if node.level else [node.module]
+            names = [node.module] if node.module and not node.level else []
         if not names or not self.packages.isdisjoint(map(_root, names)):
             raise StudyError(
                 f"a study's results depend on code that holds "
@@ -177,17 +180,17 @@ def _root(module: str) -> str:
 
 
 @cache
-def _source(part: object) -> str:
+def _source(part: Callable) -> str:
     return textwrap.dedent(inspect.getsource(part))
 
 
-def _scope(part: object, source: str) -> dict[str, object]:
+def _scope(part: Any, source: str) -> dict[str, object]:
     """Return what the names outside a function or class stand for."""
     if inspect.isclass(part):
         namespace = vars(sys.modules[part.__module__])
     else:
         closure = inspect.getclosurevars(part).nonlocals
-        namespace = ChainMap(closure, part.__globals__)
+        namespace = {**part.__globals__, **closure}
     names = set(_globals(symtable.symtable(source, "study", "exec")))
     return {
         name: namespace[name]

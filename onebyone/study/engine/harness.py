@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -95,7 +96,7 @@ def tuned(
 
 
 def _on_held_out_images(measure: Callable[..., Row]) -> Callable[..., Row]:
-    def measure_search(validation: int, **setting: object) -> Row:
+    def measure_search(validation: int, **setting: Any) -> Row:
         data = fashion_mnist(validation=validation)
         return as_search(measure(**setting, data=data))
 
@@ -175,7 +176,7 @@ def _seen(data: ImageData, limit: int) -> Iterable[tuple[Tensor, Tensor]]:
 
 
 @cache
-def fashion_mnist(**options: object) -> FashionMNIST:
+def fashion_mnist(**options: Any) -> FashionMNIST:
     """Return the images in batches of 128, read once in a process."""
     return FashionMNIST(**{"batch_size": 128} | options)
 

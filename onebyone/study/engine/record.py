@@ -26,7 +26,7 @@ class Record:
         self.file = file
 
     def rows(self) -> list[dict[str, str]]:
-        """Return the recorded runs; a torn last line is not one.
+        """Return the recorded runs, without a torn last line.
 
         Raises:
             StudyError: a line is no run of the study, or the columns are

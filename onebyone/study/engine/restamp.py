@@ -102,7 +102,9 @@ def restamp(
 
 def _sample(study: Study, runs: list[Row], count: int) -> list[Row]:
     """Choose runs whose settings and seeds come up equally often."""
-    used, chosen, left = Counter(), [], list(runs)
+    used: Counter[tuple[int, str]] = Counter()
+    chosen: list[Row] = []
+    left = list(runs)
 
     def rank(row: Row) -> tuple[int, str]:
         key = study.key(row)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from onebyone.study.engine.errors import StudyError
 from onebyone.study.engine.fingerprint import fingerprint
@@ -11,7 +12,8 @@ __all__ = ["PROVENANCE", "Row", "Study", "StudyError"]
 
 PROVENANCE = ["torch", "device", "threads", "seconds", "commit", "code"]
 
-Row = dict[str, object]
+# a setting or a run, by column: its columns say what the values are
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,15 @@ def answer(*positional, **named) -> Answer:
     return Answer(positional, named)
 
 
+def as_answer(value: object) -> Answer:
+    return value if isinstance(value, Answer) else answer(value)
+
+
 @dataclass
 class Examples:
     """Answers with the verdict that they must get.
+
+    What is no Answer is the one argument of the call.
 
     Attributes:
         right: correct ones.
@@ -54,10 +60,15 @@ class Examples:
         unrelated: wrong ones that must get no diagnosis.
     """
 
-    right: list[Answer] = field(default_factory=list)
-    blank: list[Answer] = field(default_factory=list)
-    mutants: list[tuple[Answer, str]] = field(default_factory=list)
-    unrelated: list[Answer] = field(default_factory=list)
+    right: list = field(default_factory=list)
+    blank: list = field(default_factory=list)
+    mutants: list[tuple] = field(default_factory=list)
+    unrelated: list = field(default_factory=list)
+
+    def __post_init__(self):
+        for answers in (self.right, self.blank, self.unrelated):
+            answers[:] = map(as_answer, answers)
+        self.mutants = [(as_answer(x), phrase) for x, phrase in self.mutants]
 
     def __add__(self, other: "Examples") -> "Examples":
         return Examples(
@@ -70,20 +81,15 @@ class Examples:
 
 def of_value(task: Value) -> Examples:
     right = task.right(**task.given)
-    examples = Examples(
-        right=[answer(right)],
-        mutants=[
-            (answer(m.wrong(**task.given)), m.diagnosis) for m in task.mistakes
-        ],
-    )
     if isinstance(right, int | float):
         others = [right + 17, right * 1.37 + 3, -right - 1, 7**31, 0.123, 41]
-        examples.unrelated = [answer(other) for other in others]
     else:
-        longer = (*right, 3)
-        others = [longer, right[:-1], (91,), (5, 93, 2, 7, 11), (0,) * 7]
-        examples.unrelated = [answer(other) for other in others]
-    return examples
+        others = [(*right, 3), right[:-1], (91,), (5, 93, 2, 7, 11), (0,) * 7]
+    return Examples(
+        right=[right],
+        mutants=[(m.wrong(**task.given), m.message) for m in task.known],
+        unrelated=others,
+    )
 
 
 def of_group(task: Group) -> Examples:
@@ -106,9 +112,9 @@ def of_group(task: Group) -> Examples:
 def of_choice(task: Choice) -> Examples:
     letters = "".join(sorted(task.right))
     return Examples(
-        right=[answer(letters), answer(letters.upper()), answer([*letters])],
-        mutants=[(answer(x), says) for x, says in task.wrong.items()],
-        unrelated=[answer(x) for x in ("?", "zz", 4, "the first", 1.5)],
+        right=[letters, letters.upper(), [*letters]],
+        mutants=list(task.wrong.items()),
+        unrelated=["?", "zz", 4, "the first", 1.5],
     )
 
 
@@ -124,45 +130,26 @@ class StubModule(nn.Module):
 
 def of_function(task: Function) -> Examples:
     return Examples(
-        right=[answer(task.right)],
-        blank=[answer(stub)],
-        mutants=[(answer(m.wrong), m.diagnosis) for m in task.mistakes],
+        right=[task.right],
+        blank=[stub],
+        mutants=list(task.known),
         unrelated=[
-            answer(lambda *_: torch.ones(1, 2, 3, 4, 5)),
-            answer(lambda *_: [].sort()),
-            answer(lambda *_: "text"),
-            answer(lambda: 1),
-            answer(lambda *_: (1, 2, 3, 4, 5, 6, 7)),
-            answer(nn.Conv2d),
-            answer(3),
+            *(lambda *_: torch.ones(1, 2, 3, 4, 5), lambda *_: [].sort()),
+            *(lambda *_: "text", lambda: 1, lambda *_: (1, 2, 3, 4, 5, 6, 7)),
+            *(nn.Conv2d, 3),
         ],
     )
 
 
 def of_module(task: Module) -> Examples:
-    if task.cases[0][0] is None:
-        return Examples(
-            right=[answer(task.right())],
-            mutants=[(answer(m.wrong()), m.diagnosis) for m in task.mistakes],
-            unrelated=[
-                answer(nn.Flatten()),
-                answer(nn.Linear(7, 5)),
-                answer(nn.Conv2d),
-                answer(nn.Sequential(nn.Conv2d(1, 1, 1), nn.Conv2d(1, 2, 1))),
-                answer(nn.BatchNorm2d(91)),
-            ],
-        )
     return Examples(
-        right=[answer(task.right)],
-        blank=[answer(stub), answer(StubModule)],
-        mutants=[(answer(m.wrong), m.diagnosis) for m in task.mistakes],
+        right=[task.right],
+        blank=[stub, StubModule],
+        mutants=list(task.known),
         unrelated=[
-            answer(lambda *_: nn.Flatten()),
-            answer(lambda *_: nn.Linear(7, 5)),
-            answer(lambda *_: [].sort()),
-            answer(lambda *_: torch.ones(3)),
-            answer(nn.Conv2d(1, 1, 1)),
-            answer(lambda: nn.Conv2d(1, 1, 1)),
+            *(lambda *_: nn.Flatten(), lambda *_: nn.Linear(7, 5)),
+            *(lambda *_: [].sort(), lambda *_: torch.ones(3)),
+            *(nn.Conv2d(1, 1, 1), lambda: nn.Conv2d(1, 1, 1)),
         ],
     )
 
@@ -175,8 +162,8 @@ def of_array(task: Array) -> Examples:
         right=[answer(x, *context) for x in (right, right.numpy())],
         blank=[answer(..., *context)],
         mutants=[
-            (answer(m.wrong(*context), *context), m.diagnosis)
-            for m in task.mistakes
+            (answer(m.wrong(*context), *context), m.message)
+            for m in task.known
         ],
         unrelated=[answer(other, *context) for other in others],
     )
@@ -185,22 +172,23 @@ def of_array(task: Array) -> Examples:
 def of_results(task: Results) -> Examples:
     """Everything but the right answers and what the task itself asks for."""
 
-    def table(value: object) -> Answer:
+    def table(value: object) -> dict:
         entry = [value] * len(task.columns) if task.columns else value
         if task.named:
             entry = dict(zip(task.columns, entry))
-        return answer(dict.fromkeys(task.keys, entry))
+        return dict.fromkeys(task.keys, entry)
 
     untrained = 0.99 if task.what == "error" else 0.01
     mutants = [(table(80), "percentage"), (table(untrained), "hardly learnt")]
-    some = {task.keys[0]: table(0.5).positional[0][task.keys[0]]}
+    first, second, *_ = task.keys
+    some = {first: table(0.5)[first]}
     return Examples(
-        blank=[table(...), answer(dict.fromkeys(task.keys, ...))],
+        blank=[table(...), dict.fromkeys(task.keys, ...)],
         mutants=[
             *mutants[: 1 if task.trained == [] else 2],
-            (answer(some), f"under the key {task.keys[1]!r}"),
+            (some, f"under the key {second!r}"),
         ],
-        unrelated=[answer(x) for x in (0.7, [0.7] * 4, {}, "0.7", {"z": 1})],
+        unrelated=[0.7, [0.7] * 4, {}, "0.7", {"z": 1}],
     )
 
 
@@ -220,7 +208,7 @@ def of(task: Task) -> Examples:
     """Return all answers for a task."""
     own = next(make for kind, make in KINDS.items() if isinstance(task, kind))
     return (
-        Examples(blank=[answer(...), answer(None)])
+        Examples(blank=[..., None])
         + own(task)
         + in_module_of(task, "EXAMPLES", Examples())
     )

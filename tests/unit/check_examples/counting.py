@@ -32,22 +32,22 @@ def in_place(X, W, b, groups):
 
 EXAMPLES = {
     "conv_costs": Examples(
-        right=[answer(costs)],
+        right=[costs],
         mutants=[
-            (answer(lambda *args: costs(*args)[:2]), "not 3 values"),
-            (answer(lambda *args: costs(*args)[::-1]), "instead of"),
+            (lambda *args: costs(*args)[:2], "not 3 values"),
+            (lambda *args: costs(*args)[::-1], "instead of"),
         ],
     ),
     "grouped_conv": Examples(
-        right=[answer(group_by_group)],
+        right=[group_by_group],
         mutants=[
-            (answer(in_place), "changes its input `X`"),
-            (answer(lambda X, W, b, groups: F.conv2d(X, W, b)), "raised"),
+            (in_place, "changes its input `X`"),
+            (lambda X, W, b, groups: F.conv2d(X, W, b), "raised"),
         ],
     ),
     "tool_units": Examples(
         right=[units(), units(A=" B ")],
-        blank=[answer(dict.fromkeys("ABCD", ...))],
+        blank=[dict.fromkeys("ABCD", ...)],
         mutants=[
             (units(A="a"), "MACs for FLOPs"),
             (units(C="b"), "MACs for FLOPs"),
@@ -57,22 +57,16 @@ EXAMPLES = {
             (units(C="e"), "count of parameters"),
             (units(D=...), "not one of the letters"),
         ],
-        unrelated=[
-            answer(x) for x in ("bcad", ["b", "c", "a", "d"], 3, {}, {"A": 2})
-        ],
+        unrelated=["bcad", ["b", "c", "a", "d"], 3, {}, {"A": 2}],
     ),
     "runs": Examples(
         right=[
-            answer({"large maps": 0.61, "many channels": 0.64}),
-            answer(
-                {
-                    "large maps": torch.tensor(0.7),
-                    "many channels": torch.tensor(0.65),
-                }
-            ),
+            {"large maps": 0.61, "many channels": 0.64},
+            {
+                "large maps": torch.tensor(0.7),
+                "many channels": torch.tensor(0.65),
+            },
         ],
-        mutants=[
-            (answer({"large maps": 0.7, "many channels": 0.7}), "the same")
-        ],
+        mutants=[({"large maps": 0.7, "many channels": 0.7}, "the same")],
     ),
 }

@@ -52,24 +52,22 @@ CONTEXTS = {"class_maps": (net, X)}
 EXAMPLES = {
     "global_average": Examples(
         right=[
-            answer(lambda X: nn.AdaptiveAvgPool2d(1)(X).flatten(1)),
-            answer(lambda X: X.flatten(2).mean(-1)),
-            answer(lambda X: torch.einsum("bchw->bc", X) / X[0, 0].numel()),
+            lambda X: nn.AdaptiveAvgPool2d(1)(X).flatten(1),
+            lambda X: X.flatten(2).mean(-1),
+            lambda X: torch.einsum("bchw->bc", X) / X[0, 0].numel(),
         ]
     ),
     "averaging_matrix": Examples(
         right=[
-            answer(
-                lambda c, h, w: torch.kron(
-                    torch.eye(c), torch.full((1, h * w), 1 / (h * w))
-                )
+            lambda c, h, w: torch.kron(
+                torch.eye(c), torch.full((1, h * w), 1 / (h * w))
             )
         ]
     ),
     "cam": Examples(
         right=[
-            answer(lambda A, w: F.conv2d(A, w[:, :, None, None])),
-            answer(lambda A, w: (w @ A.flatten(2)).unflatten(2, A.shape[2:])),
+            lambda A, w: F.conv2d(A, w[:, :, None, None]),
+            lambda A, w: (w @ A.flatten(2)).unflatten(2, A.shape[2:]),
         ]
     ),
     "drawing": Examples(
@@ -96,25 +94,23 @@ EXAMPLES = {
         right=[
             tests_by(torch.tensor([[[[0.0, 4.0]]]]), 2),
             tests_by(few, 3),
-            answer(
-                lambda pool: torch.allclose(
-                    pool(few), few.mean((2, 3), keepdim=True)
-                )
+            lambda pool: torch.allclose(
+                pool(few), few.mean((2, 3), keepdim=True)
             ),
-            answer(lambda pool: numpy.isclose(pool(few).item(), 3)),
+            lambda pool: numpy.isclose(pool(few).item(), 3),
         ],
-        blank=[answer(lambda pool: ...)],
+        blank=[lambda pool: ...],
         mutants=[
             (
-                answer(lambda pool: pool(few).shape == (1, 1, 1, 1)),
+                lambda pool: pool(few).shape == (1, 1, 1, 1),
                 "lets global max pooling pass. Look at the values",
             ),
             (tests_by(torch.ones(1, 1, 2, 2), 1), "On your map it agrees"),
             (tests_by(few, 4), "refuses global average pooling"),
-            (answer(lambda pool: pool(few)), "neither `True` nor `False`"),
-            (answer(lambda pool: pool(few[0, 0])), "raised"),
+            (lambda pool: pool(few), "neither `True` nor `False`"),
+            (lambda pool: pool(few[0, 0]), "raised"),
         ],
-        unrelated=[answer(x) for x in (True, 2, "pool", nn.Conv2d, [])],
+        unrelated=[True, 2, "pool", nn.Conv2d, []],
     ),
     "heads": Examples(
         right=[both((0.79, 0.76), (0.87, 0.79)), both([0.6, 0.5], (0.9, 0.4))],

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 import onebyone
-from check_examples import Examples, answer
+from check_examples import Examples
 from onebyone.check.inception import network_costs, theirs
 from onebyone.models.inception import (
     InceptionBlock,
@@ -38,11 +38,7 @@ def small(channels=1, stride=2, pools=(2, 1), head=None, wide=1, blocks=3):
         second,
         InceptionBlock(made, *block),
     ]
-    head = head or [
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(made, 10),
-    ]
+    head = head or [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(made, 10)]
     return nn.Sequential(*layers[: 2 * blocks + 1], *head)
 
 
@@ -104,122 +100,97 @@ class Unpadded(InceptionBlock):
 
 
 EXAMPLES = {
-    "fold": Examples(right=[answer(by_hand)]),
-    "shares": Examples(right=[answer(by_zeros)]),
+    "fold": Examples(right=[by_hand]),
+    "shares": Examples(right=[by_zeros]),
     "factored_block": Examples(
-        right=[answer(Factored)],
-        mutants=[(answer(Unpadded), "RuntimeError")],
+        right=[Factored], mutants=[(Unpadded, "RuntimeError")]
     ),
     "budget": Examples(
         right=[
-            answer(WIDTHS),
-            answer((64, [40, 128], [8, 32], 32)),
-            answer({"c1": 96, "c3": (40, 96), "c5": (8, 32), "pool": 32}),
+            WIDTHS,
+            (64, [40, 128], [8, 32], 32),
+            {"c1": 96, "c3": (40, 96), "c5": (8, 32), "pool": 32},
         ],
-        blank=[
-            answer(
-                {"c1": ..., "c3": (..., ...), "c5": (..., ...), "pool": ...}
-            )
-        ],
+        blank=[{"c1": ..., "c3": (..., ...), "c5": (..., ...), "pool": ...}],
         mutants=[
+            (WIDTHS | {"c3": (96, 128), "c5": (16, 32)}, "too expensive"),
+            (WIDTHS | {"c3": (16, 128)}, "unused"),
+            (WIDTHS | {"c3": (128, 40)}, "wrong way round"),
+            (WIDTHS | {"c1": 48}, "240 channels"),
+            (WIDTHS | {"c1": 80, "pool": 16}, "at least 32"),
+            (WIDTHS | {"c5": (200, 32)}, "does not reduce"),
+            (WIDTHS | {"c5": (2, 32)}, "fewer than 8"),
             (
-                answer(WIDTHS | {"c3": (96, 128), "c5": (16, 32)}),
-                "too expensive",
-            ),
-            (answer(WIDTHS | {"c3": (16, 128)}), "unused"),
-            (answer(WIDTHS | {"c3": (128, 40)}), "wrong way round"),
-            (answer(WIDTHS | {"c1": 48}), "240 channels"),
-            (answer(WIDTHS | {"c1": 80, "pool": 16}), "at least 32"),
-            (answer(WIDTHS | {"c5": (200, 32)}), "does not reduce"),
-            (answer(WIDTHS | {"c5": (2, 32)}), "fewer than 8"),
-            (
-                answer({"c1": 64, "c3": (56, 72), "c5": (8, 24), "pool": 32}),
+                {"c1": 64, "c3": (56, 72), "c5": (8, 24), "pool": 32},
                 "counted the reductions",
             ),
             (
-                answer({"c1": 16, "c3": (16, 16), "c5": (8, 16), "pool": 16}),
+                {"c1": 16, "c3": (16, 16), "c5": (8, 16), "pool": 16},
                 "passed on the input",
             ),
-            (answer(WIDTHS | {"c3": 128}), "is a pair"),
+            (WIDTHS | {"c3": 128}, "is a pair"),
         ],
-        unrelated=[
-            answer(x)
-            for x in (256, WIDTHS | {"c1": 6.4}, {"c1": 64}, "64", (1, 2, 3))
-        ],
+        unrelated=[256, WIDTHS | {"c1": 6.4}, {"c1": 64}, "64", (1, 2, 3)],
     ),
     "costs": Examples(
-        right=[answer(COSTS)],
-        blank=[answer(dict.fromkeys(COSTS, (..., ...)))],
+        right=[COSTS],
+        blank=[dict.fromkeys(COSTS, (..., ...))],
         mutants=[
+            ({n: (p, 2 * m) for n, (p, m) in COSTS.items()}, "FLOPs"),
             (
-                answer({n: (p, 2 * m) for n, (p, m) in COSTS.items()}),
-                "FLOPs",
-            ),
-            (
-                answer({n: (m, p) for n, (p, m) in COSTS.items()}),
+                {n: (m, p) for n, (p, m) in COSTS.items()},
                 "parameters come first",
             ),
-            (answer(count_of(NiN=network_costs(1, 10)["NiN"])), "grey"),
+            (count_of(NiN=network_costs(1, 10)["NiN"]), "grey"),
             (
-                answer(count_of(GoogLeNet=network_costs(3, 10)["GoogLeNet"])),
+                count_of(GoogLeNet=network_costs(3, 10)["GoogLeNet"]),
                 "ten classes",
             ),
             (
-                answer(count_of(GoogLeNet=(theirs(False), 1_498_000_000))),
+                count_of(GoogLeNet=(theirs(False), 1_498_000_000)),
                 "torchvision's",
             ),
-            (answer({"AlexNet": COSTS["AlexNet"]}), "VGG-16 is missing"),
+            ({"AlexNet": COSTS["AlexNet"]}, "VGG-16 is missing"),
         ],
         unrelated=[
-            answer(x)
-            for x in (
-                {},
-                7,
-                count_of(NiN=3),
-                count_of(NiN=(1, 2)),
-                count_of(NiN=("a", "b")),
-            )
+            {},
+            7,
+            count_of(NiN=3),
+            count_of(NiN=(1, 2)),
+            count_of(NiN=("a", "b")),
         ],
     ),
     "small": Examples(
-        right=[answer(compact_inception()), answer(small())],
+        right=[compact_inception(), small()],
         mutants=[
-            (answer(small(channels=3)), "grey"),
-            (answer(small(stride=4)), "begin"),
-            (answer(small(pools=(2, 2))), "little to do"),
-            (answer(small(wide=4)), "more than 20"),
-            (answer(small(blocks=2)), "2 Inception blocks"),
-            (
-                answer(small(head=[nn.Flatten(), nn.Linear(80 * 49, 10)])),
-                "flattened",
-            ),
-            (answer(small(head=[nn.Linear(3, 10)])), "RuntimeError"),
-            (answer(nn.Sequential(*small()[:-1])), "not ten scores"),
+            (small(channels=3), "grey"),
+            (small(stride=4), "begin"),
+            (small(pools=(2, 2)), "little to do"),
+            (small(wide=4), "more than 20"),
+            (small(blocks=2), "2 Inception blocks"),
+            (small(head=[nn.Flatten(), nn.Linear(80 * 49, 10)]), "flattened"),
+            (small(head=[nn.Linear(3, 10)]), "RuntimeError"),
+            (nn.Sequential(*small()[:-1]), "not ten scores"),
         ],
         unrelated=[
-            answer(x)
-            for x in (
-                InceptionBlock,
-                28,
-                "net",
-                nn.Flatten(),
-                onebyone.models.compact_nin(),
-            )
+            InceptionBlock,
+            28,
+            "net",
+            nn.Flatten(),
+            onebyone.models.compact_nin(),
         ],
     ),
     "lesions": Examples(
         right=[
-            answer(ACCURACIES),
-            answer({n: torch.tensor(a) for n, a in ACCURACIES.items()}),
+            ACCURACIES,
+            {n: torch.tensor(a) for n, a in ACCURACIES.items()},
         ],
         mutants=[
-            (answer(ACCURACIES | {"retrained": 0.28}), "no better"),
-            (answer(dict.fromkeys(ACCURACIES, 0.7)), "changed nothing"),
+            (ACCURACIES | {"retrained": 0.28}, "no better"),
+            (dict.fromkeys(ACCURACIES, 0.7), "changed nothing"),
             (
-                answer(
-                    dict.fromkeys(ACCURACIES, 0.3)
-                    | {"none": 0.7, "retrained": 0.7}
-                ),
+                dict.fromkeys(ACCURACIES, 0.3)
+                | {"none": 0.7, "retrained": 0.7},
                 "cost the same",
             ),
         ],

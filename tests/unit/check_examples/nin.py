@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from check_examples import Examples, answer
+from check_examples import Examples
 from onebyone.models import compact_nin
 
 
@@ -40,41 +40,32 @@ with_linear = nn.Sequential(
 EXAMPLES = {
     "runs": Examples(
         right=[
-            answer({0: 0.74, 1: 0.77, 2: 0.78, 3: 0.71}),
-            answer({n: torch.tensor(0.7 + n / 100) for n in range(4)}),
+            {0: 0.74, 1: 0.77, 2: 0.78, 3: 0.71},
+            {n: torch.tensor(0.7 + n / 100) for n in range(4)},
         ],
-        mutants=[(answer(dict.fromkeys(range(4), 0.75)), "the same")],
+        mutants=[(dict.fromkeys(range(4), 0.75), "the same")],
     ),
     "first_layer": Examples(
-        right=[
-            answer((11, 4, 4)),
-            answer([7, 4, 2]),
-            answer((8, 4, 2)),
-            answer(nn.Conv2d(1, 96, 11, 4, 4)),
-        ],
-        blank=[answer((..., ..., ...))],
+        right=[(11, 4, 4), [7, 4, 2], (8, 4, 2), nn.Conv2d(1, 96, 11, 4, 4)],
+        blank=[(..., ..., ...)],
         mutants=[
-            (answer((11, 4, 2)), "rounded down"),
-            (answer((58, 3, 0)), "never read"),
-            (answer((4, 4, 0)), "smaller than the task allows"),
-            (answer((300, 4, 0)), "does not fit"),
-            (answer((7, 4, 20)), "nothing but zeros"),
+            ((11, 4, 2), "rounded down"),
+            ((58, 3, 0), "never read"),
+            ((4, 4, 0), "smaller than the task allows"),
+            ((300, 4, 0), "does not fit"),
+            ((7, 4, 20), "nothing but zeros"),
         ],
-        unrelated=[
-            answer(x) for x in ((11, 4), 56, (11, 1, 0), (9, 2, 1), "11")
-        ],
+        unrelated=[(11, 4), 56, (11, 1, 0), (9, 2, 1), "11"],
     ),
     "family": Examples(
-        right=[answer(trio())],
-        blank=[answer({"small": ..., "middle": ..., "large": ...})],
+        right=[trio()],
+        blank=[{"small": ..., "middle": ..., "large": ...}],
         mutants=[
-            (answer(trio(large=widths(128, 256, 384))), "square"),
-            (answer(trio(small=widths(8, 16, 24))), "square"),
-            (answer(trio(middle=with_linear)), "linear layer"),
-            (answer({"small": widths(16, 32, 48)}), "under the key middle"),
+            (trio(large=widths(128, 256, 384)), "square"),
+            (trio(small=widths(8, 16, 24)), "square"),
+            (trio(middle=with_linear), "linear layer"),
+            ({"small": widths(16, 32, 48)}, "under the key middle"),
         ],
-        unrelated=[
-            answer(x) for x in ([], 3, compact_nin(), {"a": 1}, "small")
-        ],
+        unrelated=[[], 3, compact_nin(), {"a": 1}, "small"],
     ),
 }

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from check_examples import Examples, answer
+from check_examples import Examples
 
 RUNS = {"1×1": 0.31, "1×1 shuffled": 0.312, "5×5": 0.62, "5×5 shuffled": 0.35}
 
@@ -52,75 +52,56 @@ def by_hand(first, second):
 EXAMPLES = {
     "to_grey": Examples(
         right=[
-            answer(lambda X, w: torch.einsum("bchw,c->bhw", X, w)[:, None]),
-            answer(
-                lambda X, w: (X * w[:, None, None]).sum(dim=1, keepdim=True)
-            ),
+            lambda X, w: torch.einsum("bchw,c->bhw", X, w)[:, None],
+            lambda X, w: (X * w[:, None, None]).sum(dim=1, keepdim=True),
         ],
         mutants=[
-            (answer(lambda X, w: X.mul_(2)[:, :1]), "changes its input `X`"),
-            (answer(lambda X, w: X[:, :1].float()), "float32"),
+            (lambda X, w: X.mul_(2)[:, :1], "changes its input `X`"),
+            (lambda X, w: X[:, :1].float(), "float32"),
         ],
     ),
     "conv1x1": Examples(
         right=[
-            answer(
-                lambda X, W, b: (
-                    torch.einsum("bchw,oc->bohw", X, W) + b[:, None, None]
-                )
+            lambda X, W, b: (
+                torch.einsum("bchw,oc->bohw", X, W) + b[:, None, None]
             ),
-            answer(
-                lambda X, W, b: (X.permute(0, 2, 3, 1) @ W.T + b).permute(
-                    0, 3, 1, 2
-                )
+            lambda X, W, b: (X.permute(0, 2, 3, 1) @ W.T + b).permute(
+                0, 3, 1, 2
             ),
-        ],
+        ]
     ),
     "as_conv": Examples(
-        right=[answer(conv_from), answer(shared)],
-        blank=[answer(lambda linear: ...)],
+        right=[conv_from, shared],
+        blank=[lambda linear: ...],
         mutants=[
-            (answer(lambda linear: conv_from(linear, bias=False)), "bias."),
+            (lambda linear: conv_from(linear, bias=False), "bias."),
             (
-                answer(lambda linear: conv_from(linear, weight=False)),
+                lambda linear: conv_from(linear, weight=False),
                 "copied the bias",
             ),
             (
-                answer(lambda linear: conv_from(linear, False, False)),
+                lambda linear: conv_from(linear, False, False),
                 "still the initial",
             ),
-            (answer(lambda linear: conv_from(linear, padding=1)), "padding"),
+            (lambda linear: conv_from(linear, padding=1), "padding"),
             (
-                answer(
-                    lambda linear: conv_from(
-                        linear, weight=False, kernel_size=3
-                    )
-                ),
+                lambda linear: conv_from(linear, weight=False, kernel_size=3),
                 "kernel has the size (3, 3)",
             ),
-            (
-                answer(lambda linear: conv_from(linear, bias=None)),
-                "not the bias",
-            ),
-            (answer(reordered), "another order"),
-            (answer(emptied), "changes the linear layer"),
-            (answer(lambda linear: linear), "not an `nn.Conv2d`"),
-            (answer(lambda linear: nn.Conv2d(7, 7, 1)), "has 7 and 7"),
+            (lambda linear: conv_from(linear, bias=None), "not the bias"),
+            (reordered, "another order"),
+            (emptied, "changes the linear layer"),
+            (lambda linear: linear, "not an `nn.Conv2d`"),
+            (lambda linear: nn.Conv2d(7, 7, 1), "has 7 and 7"),
         ],
-        unrelated=[
-            answer(x)
-            for x in (3, "conv", nn.Conv2d, nn.Conv2d(3, 5, 1), lambda: 1)
-        ],
+        unrelated=[3, "conv", nn.Conv2d, nn.Conv2d(3, 5, 1), lambda: 1],
     ),
-    "compose": Examples(right=[answer(by_hand)]),
+    "compose": Examples(right=[by_hand]),
     "runs": Examples(
-        right=[
-            answer(RUNS),
-            answer({name: torch.tensor(x) for name, x in RUNS.items()}),
-        ],
+        right=[RUNS, {name: torch.tensor(x) for name, x in RUNS.items()}],
         mutants=[
-            (answer(RUNS | {"1×1 shuffled": 0.6}), "same seed"),
-            (answer(RUNS | {"5×5 shuffled": 0.62}), "the same"),
+            (RUNS | {"1×1 shuffled": 0.6}, "same seed"),
+            (RUNS | {"5×5 shuffled": 0.62}, "the same"),
         ],
     ),
 }

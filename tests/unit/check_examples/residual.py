@@ -89,10 +89,8 @@ CONTEXTS = {"deeper": (runs,)}
 EXAMPLES = {
     "block_jacobian": Examples(
         right=[
-            answer(
-                lambda W1, W2, x: torch.autograd.functional.jacobian(
-                    lambda x: (W2 @ (W1 @ x).relu() + x).relu(), x
-                )
+            lambda W1, W2, x: torch.autograd.functional.jacobian(
+                lambda x: (W2 @ (W1 @ x).relu() + x).relu(), x
             )
         ]
     ),
@@ -101,9 +99,9 @@ EXAMPLES = {
             refusing(lambda Y, X: Y.shape != X.shape),
             refusing(lambda Y, X: tuple(Y.size()) != tuple(X.size())),
         ],
-        blank=[answer(lambda Y, X: ...)],
+        blank=[lambda Y, X: ...],
         mutants=[
-            (answer(lambda Y, X: Y + X), "one channel is stretched"),
+            (lambda Y, X: Y + X, "one channel is stretched"),
             (
                 refusing(lambda Y, X: Y.shape[1:] != X.shape[1:]),
                 "one image is added to all",
@@ -116,44 +114,41 @@ EXAMPLES = {
                 refusing(lambda Y, X: Y.shape[:2] != X.shape[:2]),
                 "one pixel is stretched",
             ),
-            (answer(asserting), "with a `ValueError`"),
-            (answer(mean_of), "is not the sum"),
-            (answer(lambda Y, X: print()), "gives nothing"),
+            (asserting, "with a `ValueError`"),
+            (mean_of, "is not the sum"),
+            (lambda Y, X: print(), "gives nothing"),
         ],
-        unrelated=[answer(x) for x in (3, "add", torch.add(1, torch.ones(1)))]
-        + [answer(nn.Linear), answer(lambda: 1)],
+        unrelated=[3, "add", torch.add(1, torch.ones(1))]
+        + [nn.Linear, lambda: 1],
     ),
     "start": Examples(
-        right=[answer(start_as_identity), zeroing("branch.4.weight")],
-        blank=[answer(lambda net: ...)],
+        right=[start_as_identity, zeroing("branch.4.weight")],
+        blank=[lambda net: ...],
         mutants=[
-            (answer(lambda net: net), "as it was"),
+            (lambda net: net, "as it was"),
             (zeroing("branch.1.weight", "branch.4.weight"), "no gradient"),
             (zeroing("branch.3.weight"), "You changed convolutions"),
             (zeroing("branch.4.bias"), "the shift"),
             (zeroing("branch.4.weight", "shortcut.1.weight"), "a projection"),
-            (answer(only_first), "Not every block"),
-            (answer(silent), "Return the network"),
+            (only_first, "Not every block"),
+            (silent, "Return the network"),
         ],
-        unrelated=[answer(x) for x in (3, "net", nn.ReLU, [], lambda: 1)],
+        unrelated=[3, "net", nn.ReLU, [], lambda: 1],
     ),
     "bugs": Examples(
-        right=[
-            answer(LETTERS),
-            answer({n: letter.upper() for n, letter in LETTERS.items()}),
-        ],
-        blank=[answer(dict.fromkeys(LETTERS, ...))],
+        right=[LETTERS, {n: letter.upper() for n, letter in LETTERS.items()}],
+        blank=[dict.fromkeys(LETTERS, ...)],
         mutants=[
-            (answer(LETTERS | {1: "a"}), "the output could be negative"),
-            (answer(LETTERS | {2: "b"}), "fewer parameters"),
-            (answer(LETTERS | {3: "c"}), "smaller maps"),
-            (answer(LETTERS | {4: "d"}), "an axis would change"),
-            (answer(LETTERS | {5: "e"}), "no average would be left"),
-            (answer(LETTERS | {5: "f"}), "keep their size"),
-            (answer(LETTERS | {5: ...}), "no letter for block 5"),
-            (answer(LETTERS | {5: "z"}), "not one of the letters"),
+            (LETTERS | {1: "a"}, "the output could be negative"),
+            (LETTERS | {2: "b"}, "fewer parameters"),
+            (LETTERS | {3: "c"}, "smaller maps"),
+            (LETTERS | {4: "d"}, "an axis would change"),
+            (LETTERS | {5: "e"}, "no average would be left"),
+            (LETTERS | {5: "f"}, "keep their size"),
+            (LETTERS | {5: ...}, "no letter for block 5"),
+            (LETTERS | {5: "z"}, "not one of the letters"),
         ],
-        unrelated=[answer(x) for x in ("daecb", 3, [], {}, ["d"])],
+        unrelated=["daecb", 3, [], {}, ["d"]],
     ),
     "deeper": Examples(
         right=[answer([round(x, 3) for x in change(runs).tolist()], runs)],
@@ -164,7 +159,7 @@ EXAMPLES = {
         mutants=[
             (table(plain=(0.3, 0.3, 0.3)), "changes nothing"),
             (table(residual=(0.3, 0.95, 0.9)), "the two swapped"),
-            (answer({"plain": {"whole": 0.3}}), "no error for deleted"),
+            ({"plain": {"whole": 0.3}}, "no error for deleted"),
             (table(plain=(0.3, ..., 0.9)), "no error for deleted"),
         ],
     ),

@@ -7,32 +7,32 @@ from onebyone.check.engine import (
     Choice,
     Function,
     Group,
-    Mistake,
     Module,
     Number,
     Results,
     Shape,
     notebook,
+    symbols,
 )
 from onebyone.check.engine.tasks import Task
 from onebyone.check.engine.verdicts import NOT_ATTEMPTED, NOT_YET
 
-plain_sum = Mistake(lambda n: n + 6, "One less.", "Count again.")
+c, k, n = symbols("c k n")
 count = Number(
     "Parameters",
-    lambda c, k: k * k * c * c + c,
+    k * k * c * c + c,
     {"c": 64, "k": 3},
     vary={"c": (32, 48, 96), "k": (3, 5, 7)},
-    mistakes=[
-        Mistake(lambda c, k: k * k * c * c, "No biases.", "Add them."),
-        Mistake(lambda c, k: k * c * c + c, "One row.", "Square it."),
-    ],
+    mistakes={
+        k * k * c * c: "No biases. Add them.",
+        k * c * c + c: "One row. Square it.",
+    },
     hints=["Weights.", "Biases too."],
     when_correct="Well counted.",
 )
 shape = Shape(
     "A shape",
-    lambda n: (2, n, 5, 7),
+    (2, n, 5, 7),
     {"n": 3},
     axes=("batch", "channels", "height", "width"),
 )
@@ -40,28 +40,26 @@ mean = Function(
     "Mean over positions",
     lambda X: X.mean(dim=(2, 3)),
     lambda draw: {"X": draw.tensor(2, draw.integer(2, 4), 5, 7)},
-    mistakes=[
-        Mistake(lambda X: X.mean(dim=(1, 2)), "Axes.", "Which?"),
-    ],
+    mistakes={lambda X: X.mean(dim=(1, 2)): "Axes. Which?"},
     hints=["Two axes.", "The last two."],
 )
 layer = Module(
     "A layer with ReLU",
     lambda i, o: nn.Sequential(nn.Conv2d(i, o, 3, padding=1), nn.ReLU()),
     cases=[((2, 4), (1, 2, 6, 5)), ((3, 2), (2, 3, 4, 7))],
-    mistakes=[Mistake(lambda i, o: nn.Conv2d(i, o, 3), "Shrinks.", "Pad.")],
+    mistakes={lambda i, o: nn.Conv2d(i, o, 3): "Shrinks. Pad."},
 )
 array = Array(
     "Doubled",
     lambda X: 2 * X,
-    mistakes=[Mistake(lambda X: X**2, "Squared.", "Twice is not squared.")],
+    mistakes={lambda X: X**2: "Squared. Twice is not squared."},
 )
 choice = Choice("Which", right="ac", wrong={"b": "b is wrong. Look again."})
 both = Group(
     "Two",
     {
-        "a": Number("a", lambda n: n + 7, mistakes=[plain_sum]),
-        "b": Shape("b", lambda n: (n, 2)),
+        "a": Number("a", n + 7, mistakes={n + 6: "One less. Count again."}),
+        "b": Shape("b", (n, 2)),
     },
     {"n": 3},
     hints=["a", "b"],
