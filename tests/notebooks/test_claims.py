@@ -99,6 +99,15 @@ BOUND = [
 
 
 @pytest.mark.parametrize(("path", "title"), BOUND, ids=lambda x: str(x)[-24:])
+def test_a_proof_run_anew_prints_what_the_notebook_holds(path, title):
+    section = data.Section(path, title)
+    page = claims.read_page(path)
+    (number,) = [n for n, known in page.titles.items() if known == title]
+    said = section.said(section.names())
+    assert list(said.values()) == page.printed[number]
+
+
+@pytest.mark.parametrize(("path", "title"), BOUND, ids=lambda x: str(x)[-24:])
 def test_other_values_make_other_sentences(path, title, capsys):
     section = data.Section(path, title)
     seen, missed = Counter(), []
