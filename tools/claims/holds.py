@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from tools import ROOT, notebooks
+from tools import ROOT, files
 from tools.claims.arithmetic import equations
 from tools.claims.bound import KERNEL
 from tools.claims.citations import citations, cited_years
@@ -277,7 +277,7 @@ def write_table(pages: list[Page]) -> None:
     }
     known |= {page.name: unheld(page) for page in pages}
     text = json.dumps(known, indent=2, sort_keys=True) + "\n"
-    notebooks.write_atomically(TABLE, text)
+    files.write(TABLE, text)
 
 
 @dataclass(frozen=True)
