@@ -1,9 +1,31 @@
-"""The claims test: every number that the prose states is proven.
+"""The claims test: what the prose states is proven, and how.
 
-    python -m tools.claims [FILES…]            unproven claims, with context
-    python -m tools.claims --caught [FILES…]   share of changed digits caught
+    python -m tools.claims [FILES…]            what is wrong, with context
+    python -m tools.claims --report [FILES…]   every number, what holds it
+    python -m tools.claims --shares [FILES…]   how many each kind holds
+    python -m tools.claims --write-table       what nothing holds, anew
 
 Without files it takes the chapters, the solutions, the pages and the README.
+In pages that are bound to their values, or sections (`holds.BOUND_PAGES`):
+
+- Each line that a cell tagged `proof` printed, with `says` or `formula` of
+  onebyone.statements, stands word for word in its section's prose: in a
+  paragraph, a table, `<details>`, a caption or an alt text. Emphasis, links,
+  ticks and roles are stripped, mathematics is compared as its source.
+- A template holds no number, number word, compared name or word of direction
+  of its own, and its fields are named values (`bound`).
+- Every number is held by such a sentence, by arithmetic, by a quoted figure,
+  a known name or a year; by an output only if it has six digits or more, or
+  is a shape of the section. Every formula stands beside a function (`holds`).
+
+On every page:
+
+- Arithmetic is evaluated, both sides (`arithmetic`). A year beside an author
+  or network, an arXiv number and the sources of quoted.yml agree with
+  references.bib (`citations`).
+- The share of numbers that nothing holds does not grow beyond the committed
+  tests/notebooks/unheld.json.
+- Claims are proven, as follows.
 
 What is a claim. A number in Markdown, a caption or an alt text that has four
 or more digits (1,992,166 · 48K · 1.5 million · 2.469×10¹⁰, in $math$ too), a
@@ -41,12 +63,17 @@ met by chance, so its proof stands in the claim's own section, from one
 heading to the next. Entries of book/quoted.yml reach everywhere.
 """
 
-from tools.claims.mutation import Mutation, mutations
+from tools.claims.holds import unproven
+from tools.claims.mutation import (
+    DIGITS,
+    Mutation,
+    in_bound_section,
+    mutations,
+)
 from tools.claims.pages import (
     Page,
     all_pages,
     read_page,
-    unproven,
     used_entries,
 )
 from tools.claims.proofs import asserts, constant, is_compared
@@ -59,6 +86,7 @@ from tools.claims.quoted import (
 )
 
 __all__ = [
+    "DIGITS",
     "Mutation",
     "Page",
     "Quoted",
@@ -67,6 +95,7 @@ __all__ = [
     "blank_fences",
     "claims",
     "constant",
+    "in_bound_section",
     "is_compared",
     "mutations",
     "quoted_figures",

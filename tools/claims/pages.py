@@ -2,12 +2,20 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools import ROOT, notebooks
+from tools.claims import bound
 from tools.claims.numbers import Number
-from tools.claims.proofs import Proof, Proofs, cell_proofs, read_printed
+from tools.claims.proofs import (
+    Proof,
+    Proofs,
+    cell_proofs,
+    is_compared,
+    output_texts,
+    read_printed,
+)
 from tools.claims.prose import claims, visible
 from tools.claims.quoted import Quoted, quoted_figures, quoted_proofs
 
@@ -29,6 +37,28 @@ class Page:
     texts: list[Text]
     proofs: Proofs
     sections: dict[int, Proofs]
+    printed: dict[int, list[str]] = field(default_factory=dict)
+    outputs: dict[int, list[str]] = field(default_factory=dict)
+
+    @property
+    def titles(self) -> dict[int, str]:
+        """Return the heading of each section."""
+        found = {}
+        for text in self.texts:
+            if heading := HEADING.match(text.markdown):
+                line = text.markdown[heading.end() :].partition("\n")[0]
+                found[text.section] = line.strip()
+        return found
+
+    def shapes(self, section: int) -> set[str]:
+        """Return the shapes in a section's outputs, as 96×54×54."""
+        found = set()
+        for output in self.outputs.get(section, ()):
+            found.update(re.findall(r"\d+(?:×\d+)+", output))
+            for inner in re.findall(r"[\[(](\d+(?:, ?\d+)+)[\])]", output):
+                sizes = re.findall(r"\d+", inner)
+                found.update("×".join(sizes[n:]) for n in range(len(sizes)))
+        return found
 
     @property
     def name(self) -> str:
@@ -40,26 +70,6 @@ class Page:
         """Return what proves a claim: for a short one, in its own section."""
         reach = self.sections[text.section] if claim.short else self.proofs
         return reach.matching(claim)
-
-
-@dataclass(frozen=True)
-class Unproven:
-    """A claim that nothing proves; prints as one line for the author."""
-
-    page: str
-    text: Text
-    claim: Number
-    elsewhere: bool
-
-    def __str__(self) -> str:
-        start, end = self.claim.start - 40, self.claim.end + 40
-        context = self.text.markdown[max(0, start) : end]
-        context = re.sub(r"\s+", " ", context).strip()
-        fault = "is not proven"
-        if self.elsewhere:
-            fault = "is short and not proven in its own section"
-        where = f"{self.page}, {self.text.where}"
-        return f"{where}: {self.claim.text!r} {fault}: …{context}…"
 
 
 def read_page(path: Path, entries: Iterable[Quoted] | None = None) -> Page:
@@ -76,11 +86,29 @@ RESULTS = re.compile(
 )
 
 
+def read_script(path: Path) -> Page:
+    """Read the texts that a widget's script shows: its strings with words."""
+    known = [p for entry in quoted_figures() for p in quoted_proofs(entry)]
+    source = re.sub(r"(?m)^\s*(?://|\*|/\*).*$", "", path.read_text("utf-8"))
+    strings = re.findall(r"""(["'`])((?:(?!\1)[^\\\n]|\\.)*)\1""", source)
+    texts = [
+        Text("script", re.sub(r"\$\{[^}]*\}", "…", string))
+        for _, string in strings
+        if re.search(r"[A-Za-z]{3}.* .*\d|\d.* .*[A-Za-z]{3}", string)
+        and not re.search(r"<svg|translate\(|[{};]", string)
+    ]
+    return _page(path, texts, [[]], known)
+
+
+def scripts() -> list[Path]:
+    return sorted((ROOT / "book" / "_static").rglob("*.js"))
+
+
 def _read_markdown(path: Path, known: list[Proof]) -> Page:
     """Read a page; blocks of recorded results are its outputs."""
     texts: list[Text] = []
     proofs: list[list[Proof]] = [[]]
-    for piece in _split_at_headings(path.read_text(encoding="utf-8")):
+    for piece in split_at_headings(path.read_text(encoding="utf-8")):
         if HEADING.match(piece):
             proofs.append([])
         for block in RESULTS.findall(piece):
@@ -92,18 +120,27 @@ def _read_markdown(path: Path, known: list[Proof]) -> Page:
 def _read_notebook(path: Path, known: list[Proof]) -> Page:
     """Read a notebook; a section reaches from a heading to the next."""
     texts: list[Text] = []
+    printed: dict[int, list[str]] = {}
+    outputs: dict[int, list[str]] = {}
     proofs: list[list[Proof]] = [[]]
     for position, cell in enumerate(notebooks.read(path).cells, start=1):
         where = f"cell {position} (id {cell.get('id', 'none')})"
         if cell.cell_type == "markdown":
-            for piece in _split_at_headings(cell.source):
+            for piece in split_at_headings(cell.source):
                 if HEADING.match(piece):
                     proofs.append([])
                 texts.append(Text(where, piece, len(proofs) - 1))
         elif cell.cell_type == "code":
             proofs[-1] += cell_proofs(cell)
+            printed.setdefault(len(proofs) - 1, []).extend(bound.printed(cell))
+            if is_compared(cell):
+                outputs.setdefault(len(proofs) - 1, []).extend(
+                    output_texts(cell)
+                )
             texts += _figure_texts(cell, where, len(proofs) - 1)
-    return _page(path, texts, proofs, known)
+    page = _page(path, texts, proofs, known)
+    page.printed, page.outputs = printed, outputs
+    return page
 
 
 def _page(
@@ -121,7 +158,7 @@ def _page(
 HEADING = re.compile(r"^#{1,6}\s", re.MULTILINE)
 
 
-def _split_at_headings(markdown: str) -> list[str]:
+def split_at_headings(markdown: str) -> list[str]:
     starts = [match.start() for match in HEADING.finditer(visible(markdown))]
     ends = [*starts, len(markdown)]
     pieces = [markdown[a:b] for a, b in zip([0, *starts], ends, strict=True)]
@@ -134,15 +171,6 @@ def _figure_texts(cell, where: str, section: int) -> Iterator[Text]:
         yield Text(f"{where}, alt text", alt, section)
     if caption := mystnb.get("figure", {}).get("caption"):
         yield Text(f"{where}, caption", caption, section)
-
-
-def unproven(page: Page) -> list[Unproven]:
-    return [
-        Unproven(page.name, text, claim, bool(page.proofs.matching(claim)))
-        for text in page.texts
-        for claim in claims(text.markdown)
-        if not page.proving(text, claim)
-    ]
 
 
 def used_entries(page: Page) -> set[str]:

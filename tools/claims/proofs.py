@@ -105,14 +105,20 @@ def cell_proofs(cell) -> Iterator[Proof]:
 
 
 def output_proofs(cell) -> Iterator[Proof]:
+    for text in output_texts(cell):
+        yield from read_printed(text)
+
+
+def output_texts(cell) -> Iterator[str]:
+    """Yield what a reader can read of a code cell's outputs."""
     for output in cell.outputs:
         if output.output_type == "stream" and output.name == "stdout":
-            yield from read_printed(output.text)
+            yield output.text
         data = output.get("data", {})
         plain = data.get("text/plain", "")
         if not plain.startswith("<Figure"):
-            yield from read_printed(plain)
-        yield from read_printed(_html_text(data.get("text/html", "")))
+            yield plain
+        yield _html_text(data.get("text/html", ""))
 
 
 def _html_text(html: str) -> str:

@@ -231,14 +231,14 @@ def _judge(
     """Return the number as a claim, with its unit, or None if it is none."""
     before = text[max(0, number.start - 80) : number.start]
     after = text[number.end : number.end + 80]
-    if _is_name(number, before, after):
+    if is_name(number, before, after):
         return None
     unit, scale = number.unit or unit_of(after), number.scale
     if follower and LIST_GAP.fullmatch(text[number.end : follower.start]):
         unit = unit or follower.unit
         scale = follower.scale if scale == 1 else scale
     if scale == 1 and not number.decimal and not _is_result(before):
-        if _is_year(number, before, after):
+        if is_year(number, before, after):
             return None
         if number.value < LARGE and not unit and not number.malformed:
             return None
@@ -252,7 +252,7 @@ def unit_of(after: str) -> str:
     return SINGULAR[match["noun"]] if match else ""
 
 
-def _is_name(number: Number, before: str, after: str) -> bool:
+def is_name(number: Number, before: str, after: str) -> bool:
     """Return whether the number is part of a name, a shape or a formula."""
     glued = GLUED_BEFORE.search(before) and not LATEX_COMMAND.search(before)
     if glued or NAMED.search(before):
@@ -272,7 +272,7 @@ def _is_name(number: Number, before: str, after: str) -> bool:
     )
 
 
-def _is_year(number: Number, before: str, after: str) -> bool:
+def is_year(number: Number, before: str, after: str) -> bool:
     if not number.text.isdigit() or number.value not in YEARS:
         return False
     return bool(DATED.search(before)) or not YEAR_UNIT.match(after)
