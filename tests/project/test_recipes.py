@@ -190,7 +190,7 @@ def test_a_study_is_added_as_the_recipe_says(copy):
     folder = copy / "onebyone" / "study"
     (folder / "thirds.py").write_text(textwrap.dedent(STUDY).lstrip())
     catalogue = folder / "catalogue.py"
-    replace(catalogue, "    remove_1x1,\n", "    remove_1x1,\n    thirds,\n")
+    replace(catalogue, "    starts,\n", "    starts,\n    thirds,\n")
     last = "        bake_off.STUDY,\n"
     replace(catalogue, last, f"{last}        thirds.STUDY,\n")
     (copy / "commands.py").write_text(textwrap.dedent(COMMANDS))
