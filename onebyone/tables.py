@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Mapping
 from numbers import Integral, Real
+from typing import Literal
 
 import pandas as pd
 from pandas.io.formats.style import Styler
@@ -17,6 +18,7 @@ def table(
     digits: int | Mapping[str, int] = 3,
     highest: Collection[str] = (),
     lowest: Collection[str] = (),
+    best_in_row: Literal["highest", "lowest"] | None = None,
     caption: str | None = None,
 ) -> Styler:
     """Return a frame as a table for a reader; show it as a cell's last value.
@@ -32,6 +34,7 @@ def table(
         digits: decimals, for all columns or by column; in per cent two
             fewer.
         highest, lowest: columns whose best value is set in bold.
+        best_in_row: which value of each row is set in bold.
         caption: above the table.
 
     Raises:
@@ -62,6 +65,10 @@ def table(
         for name in names:
             wins = frame[name] == getattr(frame[name], best)()
             bold.loc[wins.to_numpy(), name] = "font-weight: bold"
+    if best_in_row:
+        ends = {"highest": frame.max(axis=1), "lowest": frame.min(axis=1)}
+        wins = frame.eq(ends[best_in_row], axis=0)
+        bold = bold.mask(wins, "font-weight: bold")
     if {"mean", *ENDS} <= set(texts):
         between = texts["low"] + ", " + texts["high"]
         texts["mean"] += " [" + between.str.replace(" %", "") + "]"
@@ -82,9 +89,28 @@ def _text(value: object, places: int, share: bool) -> str:
     return f"{value:,.{0 if whole else places}f}".replace("-", "−")
 
 
+def _labels(index: pd.Index) -> pd.Index:
+    """Return an index whose numbers are written as those of the table."""
+    if isinstance(index, pd.RangeIndex):
+        return index
+    if isinstance(index, pd.MultiIndex):
+        levels = [_labels(level) for level in index.levels]
+        return index.set_levels(levels)
+    return index.map(_label)
+
+
+def _label(name: object) -> str:
+    whole = isinstance(name, Integral) and not isinstance(name, bool)
+    if isinstance(name, float):
+        return f"{name:g}"
+    return f"{name:,}" if whole else str(name)
+
+
 def _styled(
     texts: pd.DataFrame, bold: pd.DataFrame, caption: str | None
 ) -> Styler:
+    for each in (texts, bold):
+        each.index, each.columns = map(_labels, (each.index, each.columns))
     content = texts.to_csv() + bold.to_csv() + str(caption)
     styler = Styler(
         texts,

@@ -58,6 +58,22 @@ def test_the_best_value_is_bold():
     assert "_row1_col0" in rule and "_row0" not in rule
 
 
+def test_the_best_value_of_each_row_is_bold():
+    rates = pd.DataFrame([[0.1, 0.3], [0.4, 0.2]], columns=[0.03, 0.1])
+    html = onebyone.table(rates, best_in_row="highest").to_html()
+    rule = html.partition("font-weight: bold")[0].rpartition("}")[2]
+    assert "_row0_col1" in rule and "_row1_col0" in rule
+    assert "_row0_col0" not in rule
+
+
+def test_numbers_of_an_index_are_written_as_those_of_the_table():
+    index = pd.MultiIndex.from_tuples([(True, 2_500_000), (False, 3)])
+    rates = pd.DataFrame({0.03: [1, 2]}, index=index)
+    first, second, third = cells(onebyone.table(rates))
+    assert first[-1] == "0.03"
+    assert second[:2] == ["True", "2,500,000"] and third[1] == "3"
+
+
 def test_the_same_table_has_the_same_html():
     first, second = (onebyone.table(NETWORKS).to_html() for _ in range(2))
     other = onebyone.table(NETWORKS, caption="Networks").to_html()
