@@ -73,7 +73,8 @@ def table(
         between = texts["low"] + ", " + texts["high"]
         texts["mean"] += " [" + between.str.replace(" %", "") + "]"
         texts, bold = (each.drop(columns=ENDS) for each in (texts, bold))
-    return _styled(texts, bold, caption)
+    numeric = [frame[name].dtype.kind in "iuf" for name in texts]
+    return _styled(texts, bold, numeric, caption)
 
 
 def _text(value: object, places: int, share: bool) -> str:
@@ -107,7 +108,10 @@ def _label(name: object) -> str:
 
 
 def _styled(
-    texts: pd.DataFrame, bold: pd.DataFrame, caption: str | None
+    texts: pd.DataFrame,
+    bold: pd.DataFrame,
+    numeric: list[bool],
+    caption: str | None,
 ) -> Styler:
     for each in (texts, bold):
         each.index, each.columns = map(_labels, (each.index, each.columns))
@@ -120,7 +124,12 @@ def _styled(
         caption=caption,
     )
     styler.apply(lambda _: bold, axis=None)
-    styler.set_properties(**{"text-align": "right"})
+    sides = ["right" if number else "left" for number in numeric]
+    styles = {
+        name: [{"selector": "", "props": f"text-align: {side}"}]
+        for name, side in zip(texts, sides, strict=True)
+    }
+    styler.set_table_styles(styles, axis=0)
     if isinstance(texts.index, pd.RangeIndex):
         styler.hide(axis="index")
     return styler

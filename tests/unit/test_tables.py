@@ -1,5 +1,7 @@
 """Tables show numbers as a reader compares them."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -56,6 +58,13 @@ def test_the_best_value_is_bold():
     html = onebyone.table(NETWORKS, lowest=["parameters"]).to_html()
     rule = html.partition("font-weight: bold")[0].rpartition("}")[2]
     assert "_row1_col0" in rule and "_row0" not in rule
+
+
+def test_numbers_stand_on_the_right_and_words_on_the_left():
+    frame = pd.DataFrame({"net": ["NiN"], "parameters": [1_992_166]})
+    html = onebyone.table(frame).to_html()
+    assert re.search(r"\.col0 \{\s*text-align: left", html)
+    assert re.search(r"\.col1 \{\s*text-align: right", html)
 
 
 def test_the_best_value_of_each_row_is_bold():
