@@ -123,13 +123,15 @@ def steps() -> dict[str, list[str]]:
 
 
 def quick_steps() -> dict[str, list[str]]:
-    """Return the commands of two minutes: what changed, and fast tests."""
+    """Return the commands of two minutes: changed pages, and fast tests."""
     pytest = [*PYTHON, "pytest", "-q", *side_by_side()]
     commands = {**static_checks(), "tests": [*pytest, *fast_tests()]}
     if pages := changed_pages():
-        structure = "tests/notebooks/test_structure.py"
         commands["claims"] = [*PYTHON, "tools.claims", *pages]
-        commands["structure"] = [*pytest, structure, "-k", " or ".join(pages)]
+    if chapters := [page for page in pages if page.endswith(".ipynb")]:
+        structure = "tests/notebooks/test_structure.py"
+        named = " or ".join(chapters)
+        commands["structure"] = [*pytest, structure, "-k", named]
     return commands
 
 
@@ -140,16 +142,18 @@ def fast_tests() -> list[str]:
 
 
 def changed_pages() -> list[str]:
-    """Return the notebooks with claims that differ from those on `main`.
+    """Return the pages with claims that differ from those on `main`.
 
     Where git cannot tell, these are all.
     """
+    texts = longest_first("book/*.md", "exercises/*.md", "README.md")
+    pages = [*notebooks(), *texts]
     try:
         base = git("merge-base", "HEAD", "main")
         changed = {*git("diff", "--name-only", *base), *git(*UNTRACKED)}
     except (OSError, subprocess.CalledProcessError):
-        return notebooks()
-    return [path for path in notebooks() if path in changed]
+        return pages
+    return [path for path in pages if path in changed]
 
 
 UNTRACKED = ("ls-files", "--others", "--exclude-standard")

@@ -11,6 +11,7 @@ import pytest
 from test_repository import git
 
 from tools import ROOT, verify
+from tools.claims import all_pages
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +73,7 @@ def test_the_proof_needs_no_program_but_python():
         assert command[0] == sys.executable
 
 
-def test_a_quick_proof_takes_the_notebooks_that_changed(monkeypatch, tmp_path):
+def test_a_quick_proof_takes_the_pages_that_changed(monkeypatch, tmp_path):
     (tmp_path / "book").mkdir()
     for name in "ab":
         (tmp_path / "book" / f"{name}.ipynb").touch()
@@ -82,12 +83,17 @@ def test_a_quick_proof_takes_the_notebooks_that_changed(monkeypatch, tmp_path):
     for name in ("b.ipynb", "new.ipynb", "page.md"):
         (tmp_path / "book" / name).write_text("{}")
     monkeypatch.setattr(verify, "ROOT", tmp_path)
-    assert verify.changed_pages() == ["book/b.ipynb", "book/new.ipynb"]
+    changed = ["book/b.ipynb", "book/new.ipynb", "book/page.md"]
+    assert verify.changed_pages() == changed
+    steps = verify.quick_steps()
+    assert steps["claims"][-3:] == changed
+    assert steps["structure"][-1] == "book/b.ipynb or book/new.ipynb"
 
 
-def test_a_quick_proof_takes_every_notebook_where_there_is_no_git(monkeypatch):
+def test_a_quick_proof_takes_every_page_where_there_is_no_git(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    assert verify.changed_pages() == verify.notebooks()
+    every = {page.relative_to(ROOT).as_posix() for page in all_pages()}
+    assert {*verify.changed_pages()} == every
 
 
 def test_the_time_of_installing_is_told_where_make_says_its_start(
