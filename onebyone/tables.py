@@ -11,6 +11,13 @@ from pandas.io.formats.style import Styler
 ENDS = ["low", "high"]  # of an interval, as study.summary calls them
 
 
+class Table(Styler):
+    """A styled frame that is a table in plain text, too."""
+
+    def __repr__(self) -> str:
+        return self.data.to_string(index=not self.hide_index_[0])
+
+
 def table(
     frame: pd.DataFrame | pd.Series,
     *,
@@ -20,7 +27,7 @@ def table(
     lowest: Collection[str] = (),
     best_in_row: Literal["highest", "lowest"] | None = None,
     caption: str | None = None,
-) -> Styler:
+) -> Table:
     """Return a frame as a table for a reader; show it as a cell's last value.
 
     Whole numbers get separators of thousands, others that many decimals,
@@ -112,11 +119,11 @@ def _styled(
     bold: pd.DataFrame,
     numeric: list[bool],
     caption: str | None,
-) -> Styler:
+) -> Table:
     for each in (texts, bold):
         each.index, each.columns = map(_labels, (each.index, each.columns))
     content = texts.to_csv() + bold.to_csv() + str(caption)
-    styler = Styler(
+    styler = Table(
         texts,
         # the same table has the same HTML, wherever it is made
         uuid=hashlib.sha256(content.encode()).hexdigest()[:8],

@@ -89,6 +89,14 @@ def test_the_same_table_has_the_same_html():
     assert first == second != other and "Networks" in other
 
 
+def test_a_table_can_be_read_as_plain_text():
+    frame = pd.DataFrame({"net": ["NiN"], "parameters": [1_992_166]})
+    lines = repr(onebyone.table(frame)).splitlines()
+    assert lines[0].split() == ["net", "parameters"]
+    assert lines[1].split() == ["NiN", "1,992,166"]
+    assert "LeNet" in repr(onebyone.table(NETWORKS))
+
+
 def test_a_series_is_a_table_of_one_column():
     shown = onebyone.table(pd.Series({"NiN": 4.5}, name="times"), digits=1)
     assert cells(shown) == [["", "times"], ["NiN", "4.5"]]
