@@ -24,21 +24,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from onebyone import variants
-from onebyone.models.nin import initialise
 from onebyone.study.engine import comparison, harness
 from onebyone.study.engine.comparison import arms, as_text
 from onebyone.study.engine.study import Row
+from onebyone.study.initialisation import network
 from onebyone.training import Trainer
 
 LOOKED_AT = 512  # training images, before and after the training
 HIDDEN_LAYERS = 8  # of nine convolutions; the last makes the class outputs
-
-
-def network(init: str, final_relu: bool, batch_norm: bool) -> nn.Module:
-    """Return a small NiN that ends in a block of ten channels."""
-    net = variants.strided_nin_to_classes(final_relu, batch_norm)
-    return initialise(net, init)
 
 
 @torch.no_grad()

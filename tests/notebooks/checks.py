@@ -15,6 +15,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from tools import ROOT, claims, notebooks, repository
+from tools.claims.bound import is_proof
 
 MAX_LINES, MAX_COLUMNS, MAX_MEDIAN_LINES = 30, 79, 8
 
@@ -204,7 +205,7 @@ def says_something(test: ast.expr) -> bool:
 
 def short_cells(chapter: Chapter) -> Iterator[str]:
     # a folded proof is as long as what its section claims
-    code = [c for c in chapter.code if "proof" not in tags(c)]
+    code = [c for c in chapter.code if not is_proof(c)]
     lengths = [
         sum("### " not in line for line in cell.source.splitlines())
         for cell in code
@@ -248,10 +249,6 @@ LESSONS = {
 
 def is_code(cell: NotebookNode) -> bool:
     return cell.cell_type == "code"
-
-
-def is_proof(cell: NotebookNode) -> bool:
-    return is_code(cell) and "proof" in tags(cell)
 
 
 def is_graded(cell: NotebookNode) -> bool:

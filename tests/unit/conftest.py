@@ -15,6 +15,12 @@ from onebyone.data import fashion_mnist, letters
 
 
 @pytest.fixture
+def package(tmp_path, monkeypatch):
+    """The packaged records alone, whatever was run here."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
 def no_progress_bars(monkeypatch):
     monkeypatch.setenv("ONEBYONE_PROGRESS", "0")
 

@@ -1,4 +1,4 @@
-"""Images as few as a test can do with."""
+"""Images as few as a test of a study can do with."""
 
 import torch
 
@@ -18,3 +18,10 @@ class FewImages(ImageData):
         )
         labels = torch.arange(40) % 10
         return images[:20], labels[:20], images[20:], labels[20:]
+
+
+def few_images(*, validation: int = 0, **options) -> FewImages:
+    """Return them in the size and split that a study asks for."""
+    held_out = {"validation": 10} if validation else {}
+    options |= {"fraction": 1.0, **held_out}
+    return FewImages(**{"batch_size": 10} | options)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from few_images import FewImages
+from few_images import few_images
 from torch import nn
 
 from onebyone import models, study, variants
@@ -25,16 +25,8 @@ SEARCHED = [
 
 
 @pytest.fixture(autouse=True)
-def few_images(monkeypatch):
-    """Every study gets them, in the size and split that it asks for."""
-
-    def few(**options):
-        if "validation" in options:
-            options["validation"] = 10
-        options["fraction"] = 1.0
-        return FewImages(**{"batch_size": 10} | options)
-
-    monkeypatch.setattr(harness, "fashion_mnist", few)
+def on_few_images(monkeypatch):
+    monkeypatch.setattr(harness, "fashion_mnist", few_images)
     monkeypatch.setitem(head.EPOCHS, 0.01, 1)
     monkeypatch.setitem(head.EPOCHS, 0.1, 1)
 
@@ -163,12 +155,6 @@ def test_the_search_for_a_width_draws_no_random_numbers():
 
 
 # --- The packaged records --------------------------------------------------
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """The packaged record alone, whatever was run here."""
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("name", SEARCHED)

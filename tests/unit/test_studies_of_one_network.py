@@ -2,10 +2,11 @@
 
 import copy
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
-from few_images import FewImages
+from few_images import few_images
 from torch import nn
 from torch.nn import functional as F
 
@@ -24,16 +25,10 @@ STUDIES = [
 
 
 @pytest.fixture
-def few_images(monkeypatch):
-    """Every study gets them, in the size and split that it asks for."""
-
-    def few(**options):
-        if options.get("validation"):
-            options["validation"] = 10
-        return FewImages(**{"batch_size": 10} | options)
-
-    monkeypatch.setattr(harness, "fashion_mnist", few)
-    monkeypatch.setattr(degradation, "images", lambda: few(resize=14))
+def on_few_images(monkeypatch):
+    monkeypatch.setattr(harness, "fashion_mnist", few_images)
+    small = partial(few_images, resize=14)
+    monkeypatch.setattr(degradation, "images", small)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +40,7 @@ def few_images(monkeypatch):
     ],
 )
 def test_a_configuration_fills_every_column(
-    declared, configuration, few_images
+    declared, configuration, on_few_images
 ):
     once = replace(declared, recipe={**declared.recipe, "epochs": 1})
     row = study.run_one(once, {**configuration, "seed": 0})
@@ -54,7 +49,7 @@ def test_a_configuration_fills_every_column(
     assert set(declared.shown) <= set(declared.columns)
 
 
-def test_the_same_seed_gives_the_same_numbers(few_images):
+def test_the_same_seed_gives_the_same_numbers(on_few_images):
     for measure, setting in (
         (lesions.measure, {}),
         (localisation.measure, {}),

@@ -1,11 +1,12 @@
 """Studies that tune each arm: every arm runs, and its rate was searched."""
 
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import pytest
 import torch
-from few_images import FewImages
+from few_images import few_images
 
 from onebyone import study
 from onebyone.cost import macs, parameters
@@ -28,25 +29,10 @@ MORE = ["degradation-long", "mlpconv-equal-rate"]
 
 
 @pytest.fixture(autouse=True)
-def few_images(monkeypatch):
-    """Every study gets them, in the size and split that it asks for."""
-
-    def few(**options):
-        if "validation" in options:
-            options["validation"] = 10 * (options["validation"] > 0)
-        options["fraction"] = 1.0
-        return FewImages(**{"batch_size": 10} | options)
-
-    monkeypatch.setattr(harness, "fashion_mnist", few)
-    monkeypatch.setattr(
-        degradation, "images", lambda **options: few(resize=14, **options)
-    )
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """The packaged record alone, whatever was run here."""
-    monkeypatch.chdir(tmp_path)
+def on_few_images(monkeypatch):
+    monkeypatch.setattr(harness, "fashion_mnist", few_images)
+    small = partial(few_images, resize=14)
+    monkeypatch.setattr(degradation, "images", small)
 
 
 def run_once(declared, configuration):

@@ -23,7 +23,7 @@ def faults(page: Page) -> list[str]:
         found += holds.unbound(page, section)
     if page.path.suffix == ".ipynb":
         for cell in notebooks.read(page.path).cells:
-            if cell.cell_type == "code" and bound.is_proof(cell):
+            if bound.is_proof(cell):
                 where = f"{page.name}, cell {cell.get('id', 'none')}"
                 found += [f"{where}: {f}" for f in bound.template_faults(cell)]
     return found

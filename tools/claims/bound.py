@@ -4,13 +4,14 @@ import ast
 import re
 from collections.abc import Iterator
 
+from onebyone.statements import NUMBERS, ORDINALS
 from tools import notebooks
 
 # what a template takes from its fields
-NUMBER_WORDS = """
-    zero one two three four five six seven eight nine ten eleven twelve
+NUMBER_WORDS = [*NUMBERS, *ORDINALS]
+NUMBER_WORDS += """
     twenty thirty hundred thousand million dozen once twice thrice half double
-    triple third quarter both neither none first second fourth fifth
+    triple quarter both neither none
 """.split()  # noqa: SIM905
 DIRECTIONS = """
     more fewer less better worse best worst above below ahead behind higher
@@ -21,19 +22,21 @@ DIRECTIONS = """
 """.split()  # noqa: SIM905
 KERNEL = r"(?<![\w×])(\d)×\1(?![\w×])"  # 1×1, 3×3: the name of a kernel
 NAMED = rf"{KERNEL}|[A-Za-z]+-\d+\b"  # ResNet-18
-# "over the seeds" and "at most" count as directions only with a number
-HARMLESS = r"\bover the\b|\bwhere it falls\b|\bup to\b"
+HARMLESS = r"\bover the\b|\bup to\b"  # no directions: "over the seeds"
 SHORTEST = 3  # words of a sentence, so that it is not met by chance
 WORDING = "onebyone.statements"
 
 
 def is_proof(cell) -> bool:
-    return "proof" in cell.metadata.get("tags", [])
+    """Return whether a cell is code that proves what the page says."""
+    return cell.cell_type == "code" and "proof" in cell.metadata.get(
+        "tags", []
+    )
 
 
 def printed(cell) -> list[str]:
     """Return the lines that a proof cell printed when it was executed."""
-    if cell.cell_type != "code" or not is_proof(cell):
+    if not is_proof(cell):
         return []
     return [
         line

@@ -82,7 +82,9 @@ class Section:
             body = ast.parse(notebooks.python_of(cell)).body
             if bound.is_proof(cell):
                 self.proof += body
-            elif is_compared(cell) and "figure" not in _tags(cell):
+            elif is_compared(cell) and "figure" not in cell.metadata.get(
+                "tags", []
+            ):
                 self.teaching += body
 
     def names(self) -> Names:
@@ -105,10 +107,6 @@ class Section:
             if text:
                 printed[place] = text.strip()
         return printed
-
-
-def _tags(cell) -> list[str]:
-    return cell.metadata.get("tags", [])
 
 
 def _cells_of(path: Path, title: str) -> tuple[list, list]:
@@ -139,8 +137,8 @@ def data_mutations(section: Section) -> Iterator[DataMutation]:
     """Change the data of each sentence in every way, and see."""
     recorded: list[tuple[study.Difference, dict, dict, str]] = []
 
-    def recording(runs, value, of, minus):
-        found = difference(runs, value, of, minus)
+    def recording(runs, value, of, minus, **options):
+        found = difference(runs, value, of, minus, **options)
         recorded.append((found, of, minus, value))
         return found
 

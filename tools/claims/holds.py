@@ -51,11 +51,14 @@ class Token:
     held_by: str
 
     def __str__(self) -> str:
-        start, end = self.number.start - 40, self.number.end + 40
-        context = self.text.markdown[max(0, start) : end]
-        context = re.sub(r"\s+", " ", context).strip()
-        where = f"{self.page}, {self.text.where}"
-        return f"{where}: {self.number.text!r}: {self.held_by}: …{context}…"
+        return placed(self.page, self.text, self.number, f": {self.held_by}")
+
+
+def placed(page: str, text: Text, number: Number, said: str) -> str:
+    """Return where a number stands, what is said of it, and its context."""
+    start, end = number.start - 40, number.end + 40
+    context = re.sub(r"\s+", " ", text.markdown[max(0, start) : end]).strip()
+    return f"{page}, {text.where}: {number.text!r}{said}: …{context}…"
 
 
 def tokens(page: Page, strict: bool = False) -> Iterator[Token]:
@@ -68,7 +71,7 @@ def text_tokens(page: Page, text: Text, strict: bool) -> Iterator[Token]:
     seen = visible(text.markdown)
     spans = [
         (BOUND, bound_spans(page, text)),
-        (ARITHMETIC, [(e.start, e.end) for e in equations(seen) if e.holds]),
+        (ARITHMETIC, true_equations(seen)),
     ]
     judged = {claim.start: claim for claim in claims(text.markdown)}
     for number in read_numbers(seen):
@@ -90,11 +93,21 @@ def bound_spans(page: Page, text: Text) -> list[Span]:
     ]
 
 
-def stated_spans(page: Page, text: Text) -> list[Span]:
-    """Return where bound sentences and true equations stand."""
-    seen = visible(text.markdown)
-    true = [(e.start, e.end) for e in equations(seen) if e.holds]
-    return bound_spans(page, text) + true
+def true_equations(seen: str) -> list[Span]:
+    """Return where equations stand whose two sides agree."""
+    return [(e.start, e.end) for e in equations(seen) if e.holds]
+
+
+def unmet(page: Page, text: Text) -> list[Number]:
+    """Return the claims of a text that no value of its page meets."""
+    found = claims(text.markdown)
+    return [claim for claim in found if not page.proving(text, claim)]
+
+
+def open_claims(page: Page, text: Text) -> list[Number]:
+    """Return those that no bound sentence or true equation holds, either."""
+    spans = bound_spans(page, text) + true_equations(visible(text.markdown))
+    return [c for c in unmet(page, text) if not inside(c, spans)]
 
 
 def inside(number: Number, spans: list[Span]) -> bool:
@@ -290,14 +303,10 @@ class Unproven:
     elsewhere: bool
 
     def __str__(self) -> str:
-        start, end = self.claim.start - 40, self.claim.end + 40
-        context = self.text.markdown[max(0, start) : end]
-        context = re.sub(r"\s+", " ", context).strip()
-        fault = "is not proven"
+        fault = " is not proven"
         if self.elsewhere:
-            fault = "is short and not proven in its own section"
-        where = f"{self.page}, {self.text.where}"
-        return f"{where}: {self.claim.text!r} {fault}: …{context}…"
+            fault = " is short and not proven in its own section"
+        return placed(self.page, self.text, self.claim, fault)
 
 
 def unproven(page: Page) -> list[Unproven]:
@@ -305,7 +314,5 @@ def unproven(page: Page) -> list[Unproven]:
     return [
         Unproven(page.name, text, claim, bool(page.proofs.matching(claim)))
         for text in page.texts
-        for claim in claims(text.markdown)
-        if not page.proving(text, claim)
-        and not inside(claim, stated_spans(page, text))
+        for claim in open_claims(page, text)
     ]

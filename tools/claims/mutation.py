@@ -14,7 +14,7 @@ from tools.claims import holds
 from tools.claims.numbers import read_numbers
 from tools.claims.pages import Page, Text
 from tools.claims.plain import MATHS
-from tools.claims.prose import claims, visible
+from tools.claims.prose import visible
 
 WORDS = {
     "number words": [
@@ -96,8 +96,8 @@ class Mutation:
     @property
     def caught_by_values(self) -> bool:
         """Return whether some number is met by no value of the page."""
-        known = len(_unmet(self.page, self.text))
-        return len(_unmet(self.page, self.mutant)) > known
+        known = len(holds.unmet(self.page, self.text))
+        return len(holds.unmet(self.page, self.mutant)) > known
 
     def caught(self, strict: bool = False) -> bool:
         """Return whether the claims test sees it; strict in bound sections."""
@@ -108,8 +108,8 @@ class Mutation:
             return True
         if strict:
             return any(holds.unbound(page, section))
-        known = len(_open(self.page, self.text))
-        return len(_open(page, self.mutant)) > known
+        known = len(holds.open_claims(self.page, self.text))
+        return len(holds.open_claims(page, self.mutant)) > known
 
     def __str__(self) -> str:
         around = self.text.markdown[max(0, self.start - 30) : self.start]
@@ -118,16 +118,6 @@ class Mutation:
             f"{self.page.name}, {self.text.where}: {self.kind}:"
             f" …{around}[{self.old} → {self.new}]"
         )
-
-
-def _unmet(page: Page, text: Text) -> list:
-    found = claims(text.markdown)
-    return [claim for claim in found if not page.proving(text, claim)]
-
-
-def _open(page: Page, text: Text) -> list:
-    spans = holds.stated_spans(page, text)
-    return [c for c in _unmet(page, text) if not holds.inside(c, spans)]
 
 
 def mutations(page: Page) -> Iterator[Mutation]:
