@@ -233,7 +233,15 @@ def is_formula(maths: str) -> bool:
 # pages whose every result is bound to its values, or which of their
 # sections are; all others are still to be bound
 BOUND_PAGES: dict[str, list[str]] = {
-    "book/one_by_one.ipynb": ["The bottleneck"],
+    "book/one_by_one.ipynb": [
+        "The problem: one layer, two jobs",
+        "What it cannot do",
+        "The first way out: a bottleneck",
+        "The second way out: look, then mix",
+        "And on the clock",
+        "An experiment: what do the two ways lose?",
+        "An experiment: how far do you get without neighbours?",
+    ],
     "book/nin.ipynb": ["An experiment: take out a 1×1 layer"],
 }
 
