@@ -212,7 +212,7 @@ def unbound(page: Page, section: int) -> Iterator[str]:
         spans = bound_spans(page, text)
         spans += [(e.start, e.end) for e in equations(visible(text.markdown))]
         for formula in MATHS.finditer(text.markdown):
-            inner = formula.start() + 1
+            inner = (formula.start() + formula.end()) // 2
             if is_formula(formula[0]) and not any(
                 a <= inner < b for a, b in spans
             ):
@@ -233,6 +233,24 @@ def is_formula(maths: str) -> bool:
 # pages whose every result is bound to its values, or which of their
 # sections are; all others are still to be bound
 BOUND_PAGES: dict[str, list[str]] = {
+    "book/counting.ipynb": [
+        "What a network costs",
+        "Are you ready?",
+        "The idea in one picture",
+        "By hand: one layer",
+        "How many outputs",
+        "The rows that nobody reads",
+        "Parameters, MACs, FLOPs, activations",
+        "A layer to play with",
+        "A whole network",
+        "In PyTorch",
+        "Shared weights",
+        "What people get wrong",
+        "Where the counting goes next",
+        "Summary",
+        "Two short tasks",
+        "Exercises",
+    ],
     "book/one_by_one.ipynb": ["The bottleneck"],
     "book/nin.ipynb": ["An experiment: take out a 1×1 layer"],
 }
