@@ -238,9 +238,6 @@ def raster_figures(chapter: Chapter) -> Iterator[str]:
 
 # Asserts that a student would write: notebook and cell, and the reason.
 LESSONS = {
-    ("counting.ipynb", "def-values-table-layer-type"): (
-        "the asserts are the prediction that the text has just made"
-    ),
     ("keras.ipynb", "def-check-classes-names-labels-net"): (
         "the lesson is to test the names of the classes, and this is the test"
     ),

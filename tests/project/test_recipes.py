@@ -94,7 +94,7 @@ def test_an_unproven_number_in_a_new_chapter_is_named(copy):
 TASK = """
     inputs, outputs = symbols("inputs outputs")
 
-    dense = Number(
+    readout = Number(
         "A linear layer",
         (inputs + 1) * outputs,
         given={"inputs": 300, "outputs": 70},
@@ -115,10 +115,10 @@ TASK = """
 def cells_of_the_task():
     explained = {"tags": ["explanation"]}
     proof = {"tags": ["explanation", "proof"]}
-    call = "check.counting.dense(dense)"
+    call = "check.counting.readout(readout)"
     return [
         new_markdown_cell("How many parameters has `nn.Linear(300, 70)`?"),
-        *task_cells("dense", "301 * 70", call, call),
+        *task_cells("readout", "301 * 70", call, call),
         new_markdown_cell("Its parameters are 21,070.", metadata=explained),
         new_code_cell("assert 301 * 70 == 21_070", metadata=proof),
     ]
@@ -147,8 +147,8 @@ def test_a_task_is_added_as_the_recipe_says(copy, some_data):
     run(copy, "tools.claims", str(path))
     student = copy / "exercises" / "counting.ipynb"
     told = student.read_text(encoding="utf-8")
-    assert "check.counting.dense(dense)" in told and "21,070" not in told
-    run_tests(copy, "dense", "unit/check_tasks")
+    assert "check.counting.readout(readout)" in told and "21,070" not in told
+    run_tests(copy, "readout", "unit/check_tasks")
     chosen = "counting or what_the_solutions_give"
     run_tests(copy, chosen, "notebooks/exercises", "notebooks/structure")
 

@@ -5,8 +5,9 @@ exchanged, a difference is negated, a value is moved by one printed digit, and
 two arms of the record behind a difference are exchanged. The sentence must
 then come out differently, or the proof must fall.
 
-The cells run here, without a kernel: the page's imports and definitions, then
-the section's own cells, without figures and trainings.
+The cells run here, without a kernel: what stands before the section, as far as
+it runs without figures and trainings, then the section's own cells. A proof of
+what a training gave or a clock showed is not run.
 """
 
 import ast
@@ -74,23 +75,27 @@ class Section:
         before, own = _cells_of(path, title)
         self.before: list[ast.stmt] = []
         for cell in before:
-            tree = ast.parse(notebooks.python_of(cell))
-            self.before += [n for n in tree.body if isinstance(n, DEFINITIONS)]
+            body = ast.parse(notebooks.python_of(cell)).body
+            if not _is_run(cell):
+                body = [n for n in body if isinstance(n, DEFINITIONS)]
+            self.before += body
         self.teaching: list[ast.stmt] = []
         self.proof: list[ast.stmt] = []
-        for cell in own:
+        for cell in filter(_is_run, own):
             body = ast.parse(notebooks.python_of(cell)).body
             if bound.is_proof(cell):
                 self.proof += body
-            elif is_compared(cell) and "figure" not in cell.metadata.get(
-                "tags", []
-            ):
+            else:
                 self.teaching += body
 
     def names(self) -> Names:
         """Return what stands when the proof begins."""
         names: Names = {}
-        _run([*self.before, *self.teaching], names)
+        for node in self.before:
+            # what uses the result of a training, or shows a picture
+            with contextlib.suppress(Exception):
+                _run([node], names)
+        _run(self.teaching, names)
         return names
 
     def said(self, names: Names, start: int = 0) -> dict[int, str] | None:
@@ -107,6 +112,11 @@ class Section:
             if text:
                 printed[place] = text.strip()
         return printed
+
+
+def _is_run(cell) -> bool:
+    tags = cell.metadata.get("tags", [])
+    return is_compared(cell) and not {"setup", "figure"} & set(tags)
 
 
 def _cells_of(path: Path, title: str) -> tuple[list, list]:

@@ -212,7 +212,7 @@ def unbound(page: Page, section: int) -> Iterator[str]:
         spans = bound_spans(page, text)
         spans += [(e.start, e.end) for e in equations(visible(text.markdown))]
         for formula in MATHS.finditer(text.markdown):
-            inner = formula.start() + 1
+            inner = (formula.start() + formula.end()) // 2
             if is_formula(formula[0]) and not any(
                 a <= inner < b for a, b in spans
             ):
@@ -232,7 +232,23 @@ def is_formula(maths: str) -> bool:
 
 # pages whose every result is bound to its values, or which of their
 # sections are; all others are still to be bound
+WHOLE: list[str] = []  # every section
 BOUND_PAGES: dict[str, list[str]] = {
+    "book/counting.ipynb": WHOLE,
+    "book/memory_and_time.ipynb": [
+        "Memory and time",
+        "Are you ready?",
+        "Seven networks on the scales",
+        "Published figures, reproduced",
+        "Bias, batch norm and pooling",
+        "Why tools disagree",
+        "Memory",
+        "Inference",
+        "Training",
+        "What people get wrong",
+        "Summary",
+        "Two short tasks",
+    ],
     "book/one_by_one.ipynb": [
         "The problem: one layer, two jobs",
         "What it cannot do",
@@ -248,7 +264,11 @@ BOUND_PAGES: dict[str, list[str]] = {
 
 def bound_sections(page: Page) -> list[int]:
     """Return the sections of a page that are bound to their values."""
-    titles = BOUND_PAGES.get(page.name, [])
+    titles = BOUND_PAGES.get(page.name)
+    if titles is None:
+        return []
+    if titles == WHOLE:
+        return list(page.titles)
     found = [n for n, title in page.titles.items() if title in titles]
     if len(found) < len(titles):
         raise ValueError(f"{page.name} has no section of {titles}")
