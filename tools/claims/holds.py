@@ -234,28 +234,7 @@ def is_formula(maths: str) -> bool:
 # sections are; all others are still to be bound
 BOUND_PAGES: dict[str, list[str]] = {
     "book/one_by_one.ipynb": ["The bottleneck"],
-    "book/nin.ipynb": [
-        "Network in network (NiN)",
-        "The problem: a heavy head",
-        "Why a perceptron at every pixel",
-        "The idea in one picture",
-        "By hand: one pixel",
-        "In PyTorch",
-        "Two wrong answers, and how they arise",
-        "Scores, softmax and targets",
-        "What to do about it",
-        "Is it overfitting?",
-        "The batch size",
-        "An experiment: take out a 1×1 layer",
-        "Questions that readers ask",
-        "What does each 1×1 layer do?",
-        "Is the largest of several filters as good?",
-        "Does NiN take longer to train?",
-        "What people get wrong",
-        "Where the block went next",
-        "Summary",
-        "Exercises",
-    ],
+    "book/nin.ipynb": ["An experiment: take out a 1×1 layer"],
 }
 
 
