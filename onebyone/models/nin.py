@@ -1,8 +1,8 @@
 """Network in network (NiN), as the chapter *NiN* builds it.
 
 Source of the architecture: Lin, Chen and Yan, "Network in network",
-arXiv 1312.4400; the paper-size network follows the widespread variant
-for 224×224 images with AlexNet's kernel sizes.
+arXiv 1312.4400; the network for 224×224 pixels, which the paper does not
+have, is the widespread variant with AlexNet's kernel sizes.
 """
 
 from collections.abc import Iterable
@@ -48,7 +48,7 @@ def nin_block(
 def nin(
     in_channels: int = 1, num_classes: int = 10, num_1x1: int = 2
 ) -> nn.Sequential:
-    """Return the paper-size NiN, without a fully connected layer.
+    """Return the NiN for 224×224 pixels, without a fully connected layer.
 
     Shapes: (B, in_channels, 224, 224) -> (B, num_classes) logits. The
     smallest input that runs is 67×67. The last block ends in a ReLU, as
