@@ -123,7 +123,8 @@ def test_other_values_make_other_sentences(path, title, capsys):
         missed += [] if mutation.caught else [str(mutation)]
     with capsys.disabled():
         print("\n" + shown(seen))
-    assert seen
+    only_formulas = not any("says(" in ast.unparse(n) for n in section.proof)
+    assert seen or only_formulas
     assert not missed, "\n" + "\n".join(missed)
 
 

@@ -166,7 +166,9 @@ def data_mutations(section: Section) -> Iterator[DataMutation]:
         for kind, what, involved, change in _changes(
             values, states[place], sentence
         ):
-            start = max(_bound_at(section, value.name) for value in involved)
+            start = max(
+                _bound_at(section, value.name, place) for value in involved
+            )
             names = dict(states[start])
             change(names)
             after = section.said(names, start)
@@ -194,11 +196,14 @@ def _states(section: Section) -> list[Names]:
     return states
 
 
-def _bound_at(section: Section, name: str) -> int:
-    """Return the statement behind the one that gives a name its value."""
+def _bound_at(section: Section, name: str, end: int) -> int:
+    """Return the statement behind the last to give a name its value.
+
+    Looked at are those before the statement ``end``.
+    """
     places = [
         place
-        for place, node in enumerate(section.proof, start=1)
+        for place, node in enumerate(section.proof[:end], start=1)
         if any(
             isinstance(n, ast.Name)
             and n.id == name

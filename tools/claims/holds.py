@@ -256,7 +256,7 @@ BOUND_PAGES: dict[str, list[str]] = {
         "The second way out: look, then mix",
         "And on the clock",
         "An experiment: what do the two ways lose?",
-        "An experiment: how far do you get without neighbours?",
+        "An experiment: a network without neighbours",
     ],
     "book/nin.ipynb": ["An experiment: take out a 1×1 layer"],
 }
