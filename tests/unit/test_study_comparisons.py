@@ -26,6 +26,8 @@ TUNED = [
     "reductions",
 ]
 MORE = ["degradation-long", "mlpconv-equal-rate"]
+# The module of the study says at which rate such an arm is run, and why.
+NEVER_LEARNED = {"starts": [("default", True, False)]}
 
 
 @pytest.fixture(autouse=True)
@@ -93,9 +95,13 @@ def test_each_arm_has_the_rate_that_did_best_in_the_search(name, package):
     runs = study.load(f"{name}-search")
     arms = [f for f in STUDIES[name].factors if f != "lr"]
     found = comparison.best_rates(runs, arms)
+    for arm in NEVER_LEARNED.get(name, ()):  # no rate did best: none learned
+        del found[arm]
+        of_arm = (runs[arms] == list(arm)).all(axis=1)
+        assert runs.loc[of_arm, "accuracy"].max() < 0.15
     for configuration in STUDIES[name].configurations:
         arm = tuple(configuration[factor] for factor in arms)
-        assert configuration["lr"] == found[arm], arm
+        assert configuration["lr"] == found.get(arm, configuration["lr"]), arm
 
 
 # --- What the studies measure ----------------------------------------------
