@@ -16,6 +16,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -72,29 +73,23 @@ class Section:
     """The code of one section of a notebook, ready to run."""
 
     def __init__(self, path: Path, title: str) -> None:
-        before, own = _cells_of(path, title)
-        self.before: list[ast.stmt] = []
-        for cell in before:
-            body = ast.parse(notebooks.python_of(cell)).body
-            if not _is_run(cell):
-                body = [n for n in body if isinstance(n, DEFINITIONS)]
-            self.before += body
+        self.path, self.title = path, title
         self.teaching: list[ast.stmt] = []
         self.proof: list[ast.stmt] = []
-        for cell in filter(_is_run, own):
-            body = ast.parse(notebooks.python_of(cell)).body
-            if bound.is_proof(cell):
-                self.proof += body
-            else:
-                self.teaching += body
+        for cell in _cells(path)[title]:
+            if _is_run(cell):
+                kind = self.proof if bound.is_proof(cell) else self.teaching
+                kind += _statements(cell)
 
-    def names(self) -> Names:
-        """Return what stands when the proof begins."""
-        names: Names = {}
-        for node in self.before:
-            # what uses the result of a training, or shows a picture
-            with contextlib.suppress(Exception):
-                _run([node], names)
+    def names(self, anew: bool = False) -> Names:
+        """Return what stands when the proof begins.
+
+        Args:
+            anew: run all that stands before the section again, though it ran
+                for another one.
+        """
+        run = _at_starts.__wrapped__ if anew else _at_starts
+        names = dict(run(self.path)[self.title])
         _run(self.teaching, names)
         return names
 
@@ -114,25 +109,53 @@ class Section:
         return printed
 
 
-def _is_run(cell) -> bool:
-    tags = cell.metadata.get("tags", [])
-    return is_compared(cell) and not {"setup", "figure"} & set(tags)
-
-
-def _cells_of(path: Path, title: str) -> tuple[list, list]:
-    """Return the code cells before a section, and its own."""
-    before: list = []
-    own: list = []
-    inside = False
+@cache
+def _cells(path: Path) -> dict[str, list]:
+    """Return the code cells of each section of a notebook."""
+    found: dict[str, list] = {"": []}
+    title = ""
     for cell in notebooks.read(path).cells:
         if cell.cell_type == "markdown":
             for piece in pages.split_at_headings(cell.source):
                 if heading := pages.HEADING.match(piece):
                     line = piece[heading.end() :].partition("\n")[0]
-                    inside = line.strip() == title
+                    title = line.strip()
+                    found.setdefault(title, [])
         elif cell.cell_type == "code":
-            (own if inside else before).append(cell)
-    return before, own
+            found[title].append(cell)
+    return found
+
+
+@cache
+def _at_starts(path: Path) -> dict[str, Names]:
+    """Run a notebook; return the names that stand where a section begins.
+
+    Left out is what uses the result of a training, since that is not run. A
+    proof that falls is left to the test of its own section.
+    """
+    names: Names = {}
+    found = {}
+    for title, cells in _cells(path).items():
+        found[title] = dict(names)
+        for cell in cells:
+            fault = Exception if bound.is_proof(cell) else NameError
+            for node in _statements(cell):
+                with contextlib.suppress(fault):
+                    _run([node], names)
+    return found
+
+
+def _statements(cell) -> list[ast.stmt]:
+    """Return what is run of a cell; of one that trains, its definitions."""
+    body = ast.parse(notebooks.python_of(cell)).body
+    if _is_run(cell):
+        return body
+    return [node for node in body if isinstance(node, DEFINITIONS)]
+
+
+def _is_run(cell) -> bool:
+    tags = cell.metadata.get("tags", [])
+    return is_compared(cell) and not {"setup", "figure"} & set(tags)
 
 
 def _run(body: list[ast.stmt], names: Names) -> str:
@@ -329,5 +352,5 @@ def _arms_seen(
         return runs
 
     with mock.patch.object(study, "load", exchanged):
-        found = section.said(section.names())
+        found = section.said(section.names(anew=True))
     return found is None or found[place] != sentence
