@@ -31,7 +31,8 @@ from tools import ROOT, notebooks
 # networks of chapters and solutions, and how many images a step sees
 BUILT = {
     "book/one_by_one.ipynb": ["small_net(1)", "small_net(5)"],
-    "book/nin.ipynb": ["compact_nin()", "fc_head_nin()"],
+    "book/nin.ipynb": ["compact_nin()"],
+    "book/nin_questions.ipynb": ["compact_nin()", "fc_head_nin()"],
     "book/gap.ipynb": ["with_head(kind) for kind in ('GAP', 'FC', 'FC 256')"],
     "book/inception.ipynb": ["compact_inception()"],
     "book/residual.ipynb": [],  # trains in float32

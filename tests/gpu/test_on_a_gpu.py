@@ -59,7 +59,7 @@ assert next(trainer.model.parameters()).is_cuda"""
 )
 def test_a_notebook_runs_on_a_gpu(path):
     notebook = notebooks.read(path)
-    if path == ROOT / "book" / "nin.ipynb" and not REAL:
+    if path == ROOT / "book" / "nin_questions.ipynb" and not REAL:
         limit_the_large_network(notebook.cells)
     notebook.cells.insert(0, new_code_cell(TURN_ON))
     notebooks.run_cells(notebook, path.name)
