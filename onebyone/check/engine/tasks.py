@@ -61,7 +61,7 @@ class Task:
 
     `seconds` is how long the student's code may take, `path` how to reach the
     task (`check.nin.block_parameters`; empty for a part of another task),
-    `state` the last verdict's.
+    `state` the last verdict's, and `solved` whether one was *correct*.
     """
 
     title: str
@@ -73,6 +73,7 @@ class Task:
     seconds = 10.0
     path = ""
     state = verdicts.NOT_ATTEMPTED
+    solved = False  # and it stays so
     next_hint = 1
 
     def __call__(self, *answers: object, **named: object) -> Verdict:
@@ -82,6 +83,7 @@ class Task:
             message = "This cannot be judged."
             verdict = Verdict(self.title, verdicts.NOT_YET, message)
         self.state = verdict.state
+        self.solved = self.solved or bool(verdict)
         return verdict
 
     def _verdict(self, answers: tuple, named: dict) -> Verdict:
@@ -245,17 +247,26 @@ class Value(Compared):
 
 @dataclass(eq=False, repr=False)
 class Number(Value):
-    """A number; `tolerance` is relative and 0 unless given."""
+    """A number; `tolerance` is relative and 0 unless given.
+
+    With `decimals`, so many digits after the point are enough, for the right
+    answer and for a mistake.
+    """
 
     _: KW_ONLY
     tolerance: float = 0.0
+    decimals: int | None = None
 
     def read(self, answer: object) -> Fraction:
         return number(answer)
 
     def same(self, value, other) -> bool:
         value, other = Fraction(value), Fraction(other)
-        return abs(value - other) <= Fraction(self.tolerance) * abs(other)
+        if abs(value - other) <= Fraction(self.tolerance) * abs(other):
+            return True
+        return self.decimals is not None and float(value) == round(
+            float(other), self.decimals
+        )
 
     def difference(self, value, right) -> str:
         right = Fraction(right)
@@ -334,7 +345,9 @@ class Shape(Value):
 
     def read(self, answer: object) -> tuple[int, ...]:
         if isinstance(answer, torch.Tensor | numpy.ndarray):
-            raise NotYet("Give the shape, not the tensor that has it.")
+            if answer.ndim != 1 or len(answer) == 1:
+                raise NotYet("Give the shape, not the tensor that has it.")
+            answer = answer.tolist()
         if not isinstance(answer, tuple | list):
             raise NotYet(f"{show(answer)} is not a shape, which is a tuple.")
         sizes = tuple(number(size) for size in answer)
@@ -346,12 +359,19 @@ class Shape(Value):
         return tuple(value) == tuple(other)
 
     def difference(self, value, right) -> str:
-        text = f"{show(value)} is not right"
-        if len(value) != len(right):
-            return f"{text}: it has {len(value)} axes, not {len(right)}."
-        axis = next(i for i, v in enumerate(value) if v != right[i])
-        name = f", {self.axes[axis]}" if self.axes else ""
-        return f"{text}. The first wrong axis is axis {axis}{name}."
+        fault = shape_fault(value, right, self.axes)
+        return f"{show(value)} is not right: {fault}"
+
+
+def shape_fault(
+    value: Sequence[int], right: Sequence[int], axes: Sequence[str] = ()
+) -> str:
+    """Return in what a shape differs, without saying what is right."""
+    if len(value) != len(right):
+        return f"{len(value)} axes where there should be {len(right)}."
+    axis = next(i for i, v in enumerate(value) if v != right[i])
+    name = f", {axes[axis]}" if axes else ""
+    return f"the first wrong axis is axis {axis}{name}."
 
 
 @dataclass(eq=False, repr=False)
@@ -407,10 +427,10 @@ class Group(Task):
         return [c for part in self.parts.values() for c in part.clashes()]
 
 
-def part(answers: Mapping[Any, object], tolerance: float = 0.0) -> Number:
+def part(answers: Mapping[Any, object], **how: Any) -> Number:
     """Return a number that is part of a Group, which names it."""
     (right, _), *mistakes = answers.items()
-    return Number("", right, mistakes=dict(mistakes), tolerance=tolerance)
+    return Number("", right, mistakes=dict(mistakes), **how)
 
 
 # --- Choices and all else --------------------------------------------------
