@@ -232,6 +232,7 @@ def of_function(task: Function) -> Examples:
     right = task.right
     if task.banned:
         right = in_module_of(task, "EXAMPLES").right[0].positional[0]
+    others = forms.OTHER_FUNCTIONS if gives_tensors(task) else []
     return Examples(
         right=[right, *(form(right) for form in forms.RIGHT_FUNCTIONS)],
         blank=[stub],
@@ -243,6 +244,7 @@ def of_function(task: Function) -> Examples:
             *(lambda *_: torch.ones(1, 2, 3, 4, 5), lambda *_: [].sort()),
             *(lambda *_: "text", lambda: 1, lambda *_: (1, 2, 3, 4, 5, 6, 7)),
             *(nn.Conv2d, 3),
+            *(form(right) for form in others),
         ],
     )
 
@@ -277,6 +279,7 @@ def of_module(task: Module) -> Examples:
             *(lambda *_: nn.Flatten(), lambda *_: nn.Linear(7, 5)),
             *(lambda *_: [].sort(), lambda *_: torch.ones(3)),
             *(nn.Conv2d(1, 1, 1), lambda: nn.Conv2d(1, 1, 1)),
+            *(form(task.right) for form in forms.OTHER_MODULES),
         ],
     )
 
