@@ -25,7 +25,7 @@ from sphinx.application import Sphinx
 
 from tools.notebooks import TITLE
 from tools.repository import configured
-from tools.site import contents, widget_data
+from tools.site import answer_boxes, contents, widget_data
 from tools.site.glossary import link_terms
 from tools.site.slimming import slim_site
 
@@ -65,6 +65,7 @@ def complete_page(
     if Path(app.env.doc2path(pagename)).suffix == ".ipynb" and body.h1:
         bar = run_bar(app, pagename, context, doctree)
         body.h1.insert_after("\n", BeautifulSoup(bar, "html.parser"))
+    answer_boxes.add_boxes(app, pagename, body)
     context["body"] = str(body)
     context["part"] = parts(app).get(pagename, "")
     widgets = body.select("[data-widget]")
@@ -213,13 +214,14 @@ def png_size(file: Path) -> tuple[int, int]:
 
 
 def write_data(app: Sphinx, exception: Exception | None) -> None:
-    """Write what widgets load: a network, and the record of a study."""
+    """Write what widgets and answer boxes load."""
     if exception is not None or app.builder.format != "html":
         return
-    folder = Path(app.outdir) / "_static" / "widgets"
+    folder = Path(app.outdir) / "_static"
     scripts = {
-        "nin-data": widget_data.script(),
-        "depth-data": widget_data.depth_script(),
+        "widgets/nin-data": widget_data.script(),
+        "widgets/depth-data": widget_data.depth_script(),
+        **answer_boxes.scripts(),
     }
     for name, text in scripts.items():
         file = folder / f"{name}.js"
