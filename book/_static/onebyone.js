@@ -17,6 +17,11 @@ var OneByOne = OneByOne || {};
     return element;
   };
 
+  // A message of a check, with the `code` in it as code.
+  OneByOne.spoken = (text) =>
+    text.split(/`([^`\n]+)`/).map((piece, i) =>
+      i % 2 ? OneByOne.make("code", {}, piece) : piece);
+
   // From a disk, a browser may not read the pages that a search finds; the
   // list of hits does without their text then.
   if (location.protocol === "file:") {

@@ -93,7 +93,7 @@
         document.dispatchEvent(new Event("answers-cleared"));
       }
       asked = true;
-      button.textContent = "Clear all of them? Press once more";
+      button.textContent = "Clear those of all pages? Press once more";
     }
     return button;
   }

@@ -156,6 +156,13 @@ def scripts() -> dict[str, str]:
     }
 
 
+def decode_script() -> str:
+    """Return what *Decode my number* searches, as a script."""
+    data = {**read("decode"), "remarks": read("remarks")}
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return f"OneByOne.decodeData = {text};\n"
+
+
 def script(name: str, tasks: dict[str, Any], explained: dict[str, str]) -> str:
     """Return a call that hands a page its data, wrapped."""
     data = {

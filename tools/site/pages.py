@@ -31,6 +31,8 @@ from tools.site.slimming import slim_site
 
 COLAB = "https://colab.research.google.com"
 WORDS_A_MINUTE, SECONDS_A_LINE = 180, 4
+# what a widget needs besides its own script
+NEEDED = {"depth": ["widgets/depth-data"], "decode": ["answers/judge"]}
 PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page
 
 
@@ -76,8 +78,9 @@ def add_widgets(app: Sphinx, names: set[str]) -> None:
     """Load the scripts of a page's widgets, and no others."""
     if widget_data.depth_script() is None:
         names = names - {"depth"}  # nothing recorded: the fallback stays
-    scripts = ["widgets", *(["depth-data"] if "depth" in names else [])]
-    for script in [*scripts, *sorted(names)] if names else []:
+    for script in ["widgets", *sorted(names)] if names else []:
+        for needed in NEEDED.get(script, ()):
+            app.add_js_file(f"{needed}.js", priority=800)
         app.add_js_file(f"widgets/{script}.js", priority=800)
     if names:
         app.add_css_file("widgets/widgets.css")
@@ -221,6 +224,7 @@ def write_data(app: Sphinx, exception: Exception | None) -> None:
     scripts = {
         "widgets/nin-data": widget_data.script(),
         "widgets/depth-data": widget_data.depth_script(),
+        "widgets/decode-data": answer_boxes.decode_script(),
         **answer_boxes.scripts(),
     }
     for name, text in scripts.items():

@@ -5,7 +5,7 @@
    data, so wrapped that nobody reads an answer by chance; it is no secret. */
 (function () {
   "use strict";
-  const { make, judge, progress } = OneByOne;
+  const { make, judge, progress, spoken } = OneByOne;
   const SIGNS = { "not attempted": "○", "not yet": "△", correct: "✓" };
   const TRIES = 3; // after so many different ones the solution can be seen
 
@@ -59,11 +59,6 @@
 
   // --- Texts -----------------------------------------------------------------
 
-  // A message: `code` in it as code, and its lines as lines.
-  function spoken(text) {
-    const pieces = text.split(/`([^`\n]+)`/);
-    return pieces.map((piece, i) => (i % 2 ? make("code", {}, piece) : piece));
-  }
   const paragraphs = (text) =>
     text.split("\n").map((line) => make("p", {}, ...spoken(line)));
 

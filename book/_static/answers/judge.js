@@ -179,7 +179,6 @@ var OneByOne = OneByOne || {};
       throw error;
     }
   }
-  OneByOne.evaluate = evaluate;
 
   const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
   const SIGNS = { "−": "-", "–": "-", "·": "*", "⋅": "*", "×": "*", "÷": "/" };
@@ -370,5 +369,10 @@ var OneByOne = OneByOne || {};
   }
   const withPoint = (digits, at) =>
     `${digits.slice(0, at)}.${digits.slice(at)}`.replace(/\.?0*$/, "");
-  OneByOne.numberText = (text) => numberText(written(text));
+
+  // for the boxes, and for *Decode my number*
+  Object.assign(OneByOne, {
+    NotYet, typedNumber, shownNumber,
+    numberText: (text) => numberText(written(text)),
+  });
 })();
