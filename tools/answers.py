@@ -24,7 +24,7 @@ def texts() -> dict[Path, str]:
 
 
 def contents() -> dict[str, Any]:
-    """Return what each file holds; None for a task that takes code."""
+    """Return what each file holds; None for a task that no page judges."""
     from onebyone import check  # which needs torch
     from onebyone.check.decode import DECODER
     from onebyone.check.engine.declared import declared, declared_decoder

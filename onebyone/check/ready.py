@@ -224,6 +224,8 @@ QUESTIONS: dict[str, list[Task]] = {
                 " everything passes through the channels in the middle.",
                 24: "This is the number of outputs. Everything passes through"
                 " the channels in the middle.",
+                20 * 16 * 24: "You multiplied the channels. A rank is at most"
+                " the smallest number that everything passes through.",
             },
         ),
     ],

@@ -195,7 +195,7 @@
         const name = place.dataset.task;
         if (!data.tasks[name]) {
           place.append(make("p", { class: "answer-note" },
-            "This task takes code: answer it in the notebook."));
+            "This task is answered in the notebook."));
           continue;
         }
         begin(place, notebook, name, data);

@@ -17,7 +17,7 @@ from onebyone.check.engine.tasks import Choice, Group, Number, Shape, Task
 
 
 def declared(task: Task) -> dict[str, Any] | None:
-    """Return what a task knows, as JSON takes it; None if it takes code."""
+    """Return what a task knows, as JSON takes it; None if no page can."""
     answers = answers_of(task)
     return answers and {
         "title": task.title,
