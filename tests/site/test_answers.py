@@ -385,6 +385,22 @@ def test_the_page_decodes_as_the_package_does(visit):
         assert page_says == [note.title, note.text], (number, only)
 
 
+def readable(place: Locator) -> bool:
+    """Whether a button's text differs from its ground, mouse upon it."""
+    place.hover()
+    look = "getComputedStyle(b)"
+    return place.evaluate(f"b => {look}.color !== {look}.backgroundColor")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_button_can_be_read_under_the_mouse(scheme, visit):
+    page = visit("book/decode.html", scheme=scheme).page
+    assert readable(page.get_by_role("button", name="Decode", exact=True))
+    page = visit("book/nin.html", scheme=scheme).page
+    assert readable(page.get_by_role("button", name="Load the network"))
+    assert readable(button(box(page, "0"), "Check"))
+
+
 def test_a_number_is_decoded_in_a_network(base, visit):
     seen = visit("book/decode.html", base=base)
     assert not [url for url in seen.requests if "decode-data" in url]

@@ -45,7 +45,8 @@
       const letters = [...task.right, ...Object.keys(task.wrong)].sort();
       const type = task.right.length > 1 ? "checkbox" : "radio";
       const name = `choice-${(names += 1)}`;
-      const boxes = letters.map((value) => make("input", { type, name, value }));
+      const boxes = letters.map((value) =>
+        make("input", { type, name, value }));
       const some = task.right.length > 1 ? "one or more letters" : "a letter";
       return {
         element: make("fieldset", {}, make("legend", {}, `Choose ${some}`),

@@ -92,18 +92,20 @@ var OneByOne = OneByOne || {};
     }
   }
 
+  const UNITS = ["1000", "1000000", "1000000000"].flatMap((factor) => [
+    factor, `1/${factor}`,
+  ]);
+  const ONE = { n: 1n, d: 1n };
+
   // Which remark a wrong number gets.
   function flaw(value, right) {
     if (value.n * right.n <= 0n) return "sign";
     if (isFloat32Of(value, right)) return "float32";
     const ratio = over(value, right);
-    const one = { n: 1n, d: 1n };
-    for (const power of [3, 6, 9])
-      for (const unit of [{ n: 10n ** BigInt(power), d: 1n },
-        { n: 1n, d: 10n ** BigInt(power) }])
-        if (less(distance(over(ratio, unit), one), fraction(1e-12)))
-          return "unit";
-    return less({ n: 1n, d: 100n }, distance(ratio, one)) ? "wrong" : "close";
+    const off = (factor) => distance(over(ratio, written(factor)), ONE);
+    if (UNITS.some((factor) => less(off(factor), fraction(1e-12))))
+      return "unit";
+    return less(written("1/100"), off("1")) ? "wrong" : "close";
   }
 
   // Whether a value is what float32 makes of a large whole number.
@@ -181,7 +183,9 @@ var OneByOne = OneByOne || {};
   }
 
   const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-  const SIGNS = { "−": "-", "–": "-", "·": "*", "⋅": "*", "×": "*", "÷": "/" };
+  const SIGNS = {
+    "−": "-", "–": "-", "·": "*", "⋅": "*", "×": "*", "÷": "/",
+  };
 
   // Signs and grouped digits in Python's way of writing.
   function plain(text) {
@@ -194,10 +198,13 @@ var OneByOne = OneByOne || {};
         (number) => number.replace(/\D/g, ""));
   }
 
+  const LITERAL = /(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?/;
+  const SIGN = /\/\/|[-+*/%^()]/;
+  const TOKEN = `\\s*(?:(${LITERAL.source})|(${SIGN.source}))`;
+
   function tokenise(text) {
     const tokens = [];
-    const token =
-      /\s*(?:((?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)|(\/\/|[-+*/%^()]))/y;
+    const token = new RegExp(TOKEN, "y");
     const end = text.trimEnd().length;
     while (token.lastIndex < end) {
       const found = token.exec(text);
@@ -302,7 +309,9 @@ var OneByOne = OneByOne || {};
   const less = (a, b) => a.n * b.d < b.n * a.d;
   const times = (a, b) => ({ n: a.n * b.n, d: a.d * b.d });
   const over = (a, b) =>
-    b.n < 0n ? { n: -a.n * b.d, d: a.d * -b.n } : { n: a.n * b.d, d: a.d * b.n };
+    b.n < 0n
+      ? { n: -a.n * b.d, d: -a.d * b.n }
+      : { n: a.n * b.d, d: a.d * b.n };
   const distance = (a, b) =>
     absolute({ n: a.n * b.d - b.n * a.d, d: a.d * b.d });
   const within = (a, b, tolerance) =>
@@ -337,7 +346,7 @@ var OneByOne = OneByOne || {};
   function python(value) {
     if (typeof value === "bigint") return `${value}`;
     const [digits, exponent] = value.toExponential().split("e");
-    if (exponent < -4 || exponent >= 16) return `${digits}${raised(exponent)}`;
+    if (exponent < -4 || exponent >= 16) return digits + raised(exponent);
     return Number.isInteger(value) ? `${value}.0` : `${value}`;
   }
   const raised = (exponent) =>

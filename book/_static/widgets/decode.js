@@ -71,7 +71,8 @@
         if (factor === 1)
           for (const index of way[4])
             for (const slip of data.slips[index])
-              if (slip.changes[kind]) told(end + slip.changes[kind], slip, true);
+              if (slip.changes[kind])
+                told(end + slip.changes[kind], slip, true);
       });
     });
   }
@@ -111,9 +112,8 @@
     const title = "Decode my number";
     try {
       const [low, high] = interval(typed, say);
-      const range =
-        low === high
-          ? grouped(low) : say("range", { low: grouped(low), high: grouped(high) });
+      const ends = { low: grouped(low), high: grouped(high) };
+      const range = low === high ? ends.low : say("range", ends);
       const text = explainRange(data, say, Number(low), Number(high), only);
       return { title: `${title} · ${range}`, text };
     } catch (reason) {
@@ -148,7 +148,8 @@
     const [first] = hits;
     const best = hits.filter((hit) =>
       hit.steps.length === first.steps.length && hit.slip === first.slip);
-    const texts = best.slice(0, MAX_SHOWN).map((hit) => describe(data, say, hit));
+    const texts = best.slice(0, MAX_SHOWN).map((hit) =>
+      describe(data, say, hit));
     const left = best.length - MAX_SHOWN;
     if (left > 0) texts.push(say(left === 1 ? "one more" : "more", { left }));
     if (low < high && first.steps.length) texts.push(say("rounded"));
