@@ -149,7 +149,7 @@ def scripts() -> dict[str, str]:
             f"{SCRIPTS}/data-book-{chapter}": script(
                 f"ready/{chapter}",
                 {str(number): task for number, task in enumerate(tasks)},
-                {},
+                {},  # they stand below the questions
             )
             for chapter, tasks in read("ready").items()
         },
@@ -168,7 +168,9 @@ def script(name: str, tasks: dict[str, Any], explained: dict[str, str]) -> str:
     data = {
         "tasks": tasks,
         "solutions": {
-            key: explained[key] for key in tasks if key in explained
+            key: explained[key]
+            for key, task in tasks.items()
+            if task and key in explained
         },
         "remarks": read("remarks"),
     }
