@@ -10,8 +10,8 @@ TOKEN = re.compile(
     r"|(?P<symbol>(?:[A-Za-zα-ω]|\\(?:alpha|beta|gamma|lambda|eta)\b)"
     r"(?:_(?:\\(?:text|mathrm)\{\w+\}|\{\w+\}|\w))?)"
     r"|(?P<power>[⁰¹²³⁴⁵⁶⁷⁸⁹]+)"
-    r"|(?P<command>\\(?:d?frac|times|cdot|lfloor|rfloor|lceil|rceil))"
-    r"|(?P<sign>[-+−–*/·×^(){}⌊⌋⌈⌉])"
+    r"|(?P<command>\\(?:d?frac|times|cdot|lfloor|rfloor|lceil|rceil|min|max))"
+    r"|(?P<sign>[-+−–*/·×^(){},⌊⌋⌈⌉])"
 )
 IGNORED = re.compile(
     r"(?:\s|~|\\[,;:! ]|\\(?:left|right|[Bb]igg?[lr]?)(?!\w))+"
@@ -23,6 +23,7 @@ SIGNS = {
 }  # fmt: skip
 CLOSING = {"(": ")", "{": "}", "⌊": "⌋", "⌈": "⌉"}
 ROUND = {"⌊": math.floor, "⌈": math.ceil}
+CHOICES = {"\\min": min, "\\max": max}
 LARGEST = 1e18
 
 
@@ -30,8 +31,8 @@ def evaluate(source: str, values: Mapping[str, float] | None = None) -> float:
     """Return the value of a formula.
 
     It may hold numbers, symbols with a subscript (``C_\\text{in}`` is called
-    C_in), the four operations, powers, ``\\frac``, brackets, floor and
-    ceiling; neighbours without an operator are multiplied.
+    C_in), the four operations, powers, ``\\frac``, brackets, floor, ceiling
+    and ``\\min(a, b)``; neighbours without an operator are multiplied.
 
     Raises:
         ValueError: it holds anything else, an unknown symbol, or divides by
@@ -90,7 +91,7 @@ class _Parser:
 
     def product(self) -> float:
         value = self.power()
-        while self.waiting and self.waiting[0] not in "+-)}⌋⌉":
+        while self.waiting and self.waiting[0] not in "+-)},⌋⌉":
             if self.take("/"):
                 value = value / self.power()
             else:
@@ -116,8 +117,20 @@ class _Parser:
             return ROUND[token](value) if token in ROUND else value
         if token == "\\frac":
             return self.atom() / self.atom()
+        if token in CHOICES:
+            return CHOICES[token](self.arguments())
         if token[:1].isdigit():
             return float(token) if "." in token else int(token)
         if token in self.values:
             return self.values[token]
         raise ValueError(f"{token or 'its end'!r} has no value")
+
+    def arguments(self) -> list[float]:
+        values = []
+        separator = self.take("(")
+        while separator in ("(", ","):
+            values.append(self.sum())
+            separator = self.take(",", ")")
+        if not separator:
+            raise ValueError("a bracket is missing behind min or max")
+        return values

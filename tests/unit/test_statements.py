@@ -133,6 +133,8 @@ class Sizes(NamedTuple):
         ("2^{-1}", 0.5),
         ("−k + 4", 1),
         (r"3 \times 4 \cdot 2 / 6", 4),
+        (r"\max(0, k − n)", 0),
+        (r"\min(n,\ 2k) + 1", 7),
     ],
 )
 def test_a_formula_is_evaluated_as_it_is_written(source, value):
@@ -141,7 +143,10 @@ def test_a_formula_is_evaluated_as_it_is_written(source, value):
 
 @pytest.mark.parametrize(
     "source",
-    ["", "2 +", "(1", "x", "1/0", "9^9^9^9", "10^65", "__import__", "2 $ 3"],
+    [
+        *["", "2 +", "(1", "x", "1/0", "9^9^9^9", "10^65", "__import__"],
+        *["2 $ 3", r"\min 3", r"\max(2, 3", "(2, 3)"],
+    ],
 )
 def test_what_is_no_formula_is_refused(source):
     with pytest.raises(ValueError):

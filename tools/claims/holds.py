@@ -235,20 +235,7 @@ def is_formula(maths: str) -> bool:
 WHOLE: list[str] = []  # every section
 BOUND_PAGES: dict[str, list[str]] = {
     "book/counting.ipynb": WHOLE,
-    "book/memory_and_time.ipynb": [
-        "Memory and time",
-        "Are you ready?",
-        "Seven networks on the scales",
-        "Published figures, reproduced",
-        "Bias, batch norm and pooling",
-        "Why tools disagree",
-        "Memory",
-        "Inference",
-        "Training",
-        "What people get wrong",
-        "Summary",
-        "Two short tasks",
-    ],
+    "book/memory_and_time.ipynb": WHOLE,
     "book/one_by_one.ipynb": [
         "The problem: one layer, two jobs",
         "What it cannot do",

@@ -33,6 +33,7 @@ from onebyone.check.engine.guard import (
     show,
     show_error,
 )
+from onebyone.check.engine.remarks import remark
 from onebyone.check.engine.verdicts import Note, Verdict
 
 
@@ -144,7 +145,7 @@ class Task:
 def require_attempt(answer: object) -> None:
     """Raise NotAttempted for a placeholder."""
     if is_blank(answer):
-        raise NotAttempted("There is no answer yet.")
+        raise NotAttempted(remark("blank"))
 
 
 @dataclass(eq=False, repr=False)
@@ -242,7 +243,7 @@ class Value(Compared):
         return value == other
 
     def difference(self, value, right) -> str:
-        return f"{show(value)} is not right."
+        return remark("wrong", value=show(value))
 
 
 @dataclass(eq=False, repr=False)
@@ -269,23 +270,21 @@ class Number(Value):
         )
 
     def difference(self, value, right) -> str:
-        right = Fraction(right)
-        text = f"{number_text(value)} is not right"
+        flaw = self.flaw(value, Fraction(right))
+        return remark(flaw, value=number_text(value))
+
+    def flaw(self, value: Fraction, right: Fraction) -> str:
+        """Return which of the remarks a wrong number gets."""
         if value * right <= 0:
-            return f"{text}: look at its sign and size."
+            return "sign"
         if value == as_float32(right):
-            return (
-                f"{text}: float32 rounds whole numbers of this size. Count"
-                " with Python's own integers."
-            )
+            return "float32"
         for exponent in (-9, -6, -3, 3, 6, 9):
             if abs(value / right / Fraction(10) ** exponent - 1) < 1e-12:
-                return f"{text}, but its digits are: check the unit."
+                return "unit"
         if abs(value / right - 1) <= Fraction(1, 100):
-            return (
-                f"{text}, but close: is it rounded, or is something missing?"
-            )
-        return f"{text}."
+            return "close"
+        return "wrong"
 
 
 def as_float32(value: Fraction) -> Fraction | None:
@@ -327,7 +326,7 @@ def number(answer: Any) -> Fraction:
     except TypeError:  # numpy's float32 and relatives
         return Fraction(float(real))
     except (ValueError, OverflowError):
-        raise NotYet(f"{show(answer)} is not finite.") from None
+        raise NotYet(remark("infinite", value=show(answer))) from None
 
 
 def number_text(value: Fraction) -> str:
@@ -349,29 +348,30 @@ class Shape(Value):
                 raise NotYet("Give the shape, not the tensor that has it.")
             answer = answer.tolist()
         if not isinstance(answer, tuple | list):
-            raise NotYet(f"{show(answer)} is not a shape, which is a tuple.")
+            raise NotYet(remark("no shape", value=show(answer)))
         sizes = tuple(number(size) for size in answer)
         if any(size.denominator != 1 or size < 0 for size in sizes):
-            raise NotYet(f"{show(answer)} has a size that is impossible.")
+            raise NotYet(remark("impossible size", value=show(answer)))
         return tuple(int(size) for size in sizes)
 
     def same(self, value, other) -> bool:
         return tuple(value) == tuple(other)
 
     def difference(self, value, right) -> str:
-        fault = shape_fault(value, right, self.axes)
-        return f"{show(value)} is not right: {fault}"
+        value_text, count, wanted = show(value), len(value), len(right)
+        if count != wanted:
+            return remark("axes", value=value_text, count=count, wanted=wanted)
+        axis = next(i for i, v in enumerate(value) if v != right[i])
+        name = f", {self.axes[axis]}" if self.axes else ""
+        return remark("axis", value=value_text, axis=axis, name=name)
 
 
-def shape_fault(
-    value: Sequence[int], right: Sequence[int], axes: Sequence[str] = ()
-) -> str:
+def shape_fault(value: Sequence[int], right: Sequence[int]) -> str:
     """Return in what a shape differs, without saying what is right."""
     if len(value) != len(right):
         return f"{len(value)} axes where there should be {len(right)}."
     axis = next(i for i, v in enumerate(value) if v != right[i])
-    name = f", {axes[axis]}" if axes else ""
-    return f"the first wrong axis is axis {axis}{name}."
+    return f"the first wrong axis is axis {axis}."
 
 
 @dataclass(eq=False, repr=False)
@@ -410,10 +410,10 @@ class Group(Task):
         for name, part in self.parts.items():
             try:
                 part.judge(named.get(name))
-                lines.append(f"{name}: correct.")
+                says = remark("part correct")
             except (NotAttempted, NotYet) as reason:
-                done = False
-                lines.append(f"{name}: {str(reason).strip()}")
+                done, says = False, str(reason).strip()
+            lines.append(f"{name}: {says}")
         if not done:
             raise NotYet("\n".join([*lines, self.pointer()]))
 
@@ -471,10 +471,8 @@ class Choice(Task):
                 return chosen
         options = ", ".join(sorted({*self.right, *self.wrong}))
         some = "one or more" if len(self.right) > 1 else "one"
-        raise NotYet(
-            f"{show(answer)} is not one of the options. Give {some} of the"
-            f" letters {options} in quotes."
-        )
+        about = {"value": show(answer), "some": some, "options": options}
+        raise NotYet(remark("no option", **about))
 
 
 @dataclass(eq=False, repr=False)
