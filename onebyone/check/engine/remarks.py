@@ -18,7 +18,8 @@ REMARKS = {
     # shapes
     "no shape": "{value} is not a shape, which is a tuple.",
     "impossible size": "{value} has a size that is impossible.",
-    "axes": "{value} is not right: it has {count} axes, not {wanted}.",
+    "axes": "{value} is not right: {count} axes where there should be"
+    " {wanted}.",
     "axis": "{value} is not right. The first wrong axis is axis {axis}{name}.",
     # *Decode my number*
     "not positive": "{value} is not positive, but a count is.",
