@@ -1,10 +1,11 @@
-"""Write the student notebooks from the solutions: ``make exercises``.
+"""Write what students get from the solutions and checks: ``make exercises``.
 
-    python -m tools.exercises            write exercises/*.ipynb
-    python -m tools.exercises --check    name those that differ
+    python -m tools.exercises            write exercises/*.ipynb and answers/
+    python -m tools.exercises --check    name files that differ
 
 The work is done by nbgrader's own preprocessors, run by nbconvert with the
-settings in exercises/nbgrader_config.py.
+settings in exercises/nbgrader_config.py. What the pages need to judge
+answers comes from tools/answers.py.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from nbgrader.preprocessors import (
 )
 from traitlets.config import Config, PyFileConfigLoader
 
-from tools import ROOT, files, notebooks
+from tools import ROOT, answers, files, notebooks
 
 EXERCISES = ROOT / "exercises"
 SOLUTIONS = EXERCISES / "solutions"
@@ -68,15 +69,23 @@ def student_notebooks() -> dict[Path, Path]:
     return {EXERCISES / s.name: s for s in sorted(SOLUTIONS.glob("*.ipynb"))}
 
 
+def texts() -> dict[Path, str]:
+    """Return every file that is made here, with the text it should have."""
+    solutions = student_notebooks().items()
+    own = {path: student_text(solution) for path, solution in solutions}
+    return own | answers.texts()
+
+
 def outdated() -> list[Path]:
-    """Return student notebooks that differ from what their solution gives."""
-    known = student_notebooks()
+    """Return files that differ from what solutions and checks give."""
+    known = texts()
+    found = [*EXERCISES.glob("*.ipynb"), *answers.FOLDER.glob("*.json")]
     return [
         path
-        for path in sorted({*EXERCISES.glob("*.ipynb"), *known})
+        for path in sorted({*found, *known})
         if path not in known
         or not path.exists()
-        or path.read_bytes() != student_text(known[path]).encode()
+        or path.read_bytes() != known[path].encode()
     ]
 
 
@@ -90,8 +99,8 @@ def main(arguments: list[str] | None = None) -> int:
             name = path.relative_to(ROOT)
             print(f"{name}: run make exercises", file=sys.stderr)
         return int(bool(wrong))
-    for path, solution in student_notebooks().items():
-        files.write(path, student_text(solution))
+    for path, text in texts().items():
+        files.write(path, text)
         print(path.relative_to(ROOT))
     return 0
 

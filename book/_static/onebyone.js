@@ -1,6 +1,26 @@
 /* Small services for every page. A classic script: it works from file://. */
+var OneByOne = OneByOne || {};
 (function () {
   "use strict";
+
+  // make("p", {class: "x"}, "text", child): an element with its content
+  OneByOne.make = (tag, attributes = {}, ...children) => {
+    const svg = ["svg", "g", "rect", "line", "path", "text", "circle"];
+    const element = svg.includes(tag)
+      ? document.createElementNS("http://www.w3.org/2000/svg", tag)
+      : document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+      else element.setAttribute(name, value);
+    }
+    element.append(...children);
+    return element;
+  };
+
+  // A message of a check, with the `code` in it as code.
+  OneByOne.spoken = (text) =>
+    text.split(/`([^`\n]+)`/).map((piece, i) =>
+      i % 2 ? OneByOne.make("code", {}, piece) : piece);
 
   // From a disk, a browser may not read the pages that a search finds; the
   // list of hits does without their text then.

@@ -14,6 +14,7 @@ from onebyone.check.engine import (
     Number,
     Results,
     apply,
+    each_on_held_out,
     mistakes,
     notebook,
     part,
@@ -368,7 +369,7 @@ def group_arguments(draw: Draw) -> dict:
     groups, c_in, c_out = (draw.integer(2, 4) for _ in range(3))
     k = draw.integer(1, 3)
     return {
-        "X": draw.tensor(2, groups * c_in, 6, 5),
+        "X": draw.tensor(draw.batch(), groups * c_in, 6, 5),
         "W": draw.tensor(groups * c_out, c_in, k, k),
         "b": draw.tensor(groups * c_out),
         "groups": groups,
@@ -379,6 +380,7 @@ grouped_conv = Function(
     "Groups by hand",
     in_groups,
     group_arguments,
+    banned=["conv*(groups=…)"],
     mistakes={
         lambda X, W, b, g: in_groups(X, W, None, g): mistakes.forgot_biases,
         interleaved: "The channels of your groups are not neighbours. A group"
@@ -707,6 +709,7 @@ wider = Number(
 runs = Results(
     "Two networks, one budget",
     ("large maps", "many channels"),
+    measure=each_on_held_out,
     hints=[
         "`conv_net(width, halve)` builds both networks. Train each of them"
         " from scratch.",

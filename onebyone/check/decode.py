@@ -369,13 +369,14 @@ ON_COUNTS = [
 DECODER = Decoder(NETWORKS, QUANTITIES, ON_NETWORKS, ON_LAYERS, ON_COUNTS)
 
 
-def explain(count: object = ...) -> Note:
+def explain(count: object = ..., network: object = None) -> Note:
     """Return which mistakes, in which network of this book, make a number.
 
     Args:
         count: a whole number is looked up exactly; a float such as 2.469e10
             is taken to be rounded to the digits that it shows.
+        network: the name of a network, such as "NiN", to look at it alone.
 
     Never raises. Says so where nothing fits.
     """
-    return DECODER.explain(count)
+    return DECODER.explain(count, network)

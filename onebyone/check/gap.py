@@ -19,6 +19,7 @@ from onebyone.check.engine import (
     Number,
     Results,
     Shape,
+    accuracy,
     apply,
     guard,
     mistakes,
@@ -120,13 +121,14 @@ head_macs = Group(
 def maps_of_any_size(draw):
     channels, height = draw.integer(4, 6), draw.integer(2, 5)
     width = height + draw.integer(2, 3)
-    return {"X": draw.tensor(draw.integer(2, 3), channels, height, width)}
+    return {"X": draw.tensor(draw.batch(), channels, height, width)}
 
 
 global_average = Function(
     "Write global average pooling",
     lambda X: X.mean(dim=(2, 3)),
     maps_of_any_size,
+    banned=["*pool*"],
     mistakes={
         lambda X: X.amax(dim=(2, 3)): mistakes.took_maximum,
         lambda X: X.sum(dim=(2, 3)): mistakes.took_sum,
@@ -327,8 +329,8 @@ input_sizes = Group(
             " nothing.",
         },
     },
-    {"kernel": 11, "stride": 4},
-    vary={"kernel": (5, 6, 7, 9, 10, 12), "stride": (2, 3, 5)},
+    {"kernel": 9, "stride": 3},
+    vary={"kernel": (5, 6, 7, 8, 10, 12), "stride": (2, 4, 5)},
     hints=[
         "Go backwards. How large must a map be for a 3×3 window to fit once?"
         " And twice, with a stride of two?",
@@ -361,7 +363,7 @@ at_96 = Choice(
 
 def maps_and_weights(draw):
     channels, height = draw.integer(4, 6), draw.integer(2, 4)
-    shape = 2, channels, height, height + draw.integer(1, 2)
+    shape = draw.batch(), channels, height, height + draw.integer(1, 2)
     return {
         "features": draw.tensor(*shape),
         "weight": draw.tensor(channels + 3, channels),
@@ -442,7 +444,7 @@ class_maps = Array(
 
 def pictures(figure):
     """Return the images in a figure, each with its array."""
-    if not hasattr(figure, "axes") or not hasattr(figure, "savefig"):
+    if not isinstance(getattr(figure, "axes", None), list):
         raise guard.NotYet("Give the figure, as `plt.subplots` returns it.")
     return [
         (numpy.asarray(image.get_array(), dtype=float).squeeze(), image)
@@ -460,11 +462,14 @@ def alike(array, target):
 def fault_of_drawing(figure, X, maps):
     if guard.is_blank(maps):
         return "The class maps themselves are still missing: make them first."
-    image, maps = X[0, 0].detach().cpu(), maps[0].detach().cpu()
+    others, image = X[1:, 0].detach().cpu(), X[0, 0].detach().cpu()
+    maps = maps[0].detach().cpu()
     found = pictures(figure)
     if not found:
         return "The figure has no picture yet. `imshow` draws an array."
-    if not any(a.shape == tuple(image.shape) for a, _ in found):
+    if not any(alike(a, image) for a, _ in found):
+        if any(alike(a, other) for a, _ in found for other in others):
+            return "This is another image of the batch. Draw the first one."
         return (
             "The image itself is missing. How will anyone know what the map"
             " shows?"
@@ -487,11 +492,12 @@ def fault_of_drawing(figure, X, maps):
             )
         return "The map that is drawn is none of the class maps."
     low, high = own[0].get_clim()
-    if not math.isclose(low, -high, rel_tol=1e-3):
+    middle = float(own[0].norm(0.0))
+    if not math.isclose(middle, 0.5, abs_tol=1e-3):
         return (
             f"Your colours run from {low:.2g} to {high:.2g}, so a place that"
-            " says nothing does not get the colour in the middle. Give both"
-            " ends of the scale the same size."
+            " says nothing does not get the colour in the middle. Choose the"
+            " two ends, or a norm, so that zero does."
         )
 
 
@@ -501,8 +507,9 @@ drawing = Custom(
     hints=[
         "Two axes side by side: the image in one, the map in the other."
         " Which class has the highest average?",
-        'For the map: `imshow(map, cmap="RdBu_r", vmin=-scale, vmax=scale)`'
-        " with the largest absolute value as `scale`.",
+        "`imshow` takes `vmin` and `vmax`, the ends of the scale of colours."
+        " Choose them so that zero lies in the middle, and a map of colours"
+        " with a neutral middle.",
     ],
 )
 
@@ -541,11 +548,11 @@ orders = Group(
             " question is about one place: what goes in, what comes out?",
         },
     },
-    {"c": 384, "n": 5, "classes": 10},
+    {"c": 256, "n": 6, "classes": 20},
     vary={
-        "c": (192, 256, 320, 512),
-        "n": (4, 6, 7, 8),
-        "classes": (20, 37, 47, 62),
+        "c": (192, 288, 320, 512),
+        "n": (4, 7, 8, 9),
+        "classes": (12, 37, 47, 62),
     },
     hints=[
         "Write down kernel, input and output channels of the three layers, in"
@@ -620,6 +627,11 @@ POOLS = {
     "the minimum": keep(lambda X: X.amin(dim=(2, 3))),
     "the sum": keep(lambda X: X.sum(dim=(2, 3))),
     "the first pixel": keep(lambda X: X[:, :, 0, 0]),
+    "the average of the first row": keep(lambda X: X[:, :, 0].mean(dim=2)),
+    "the middle between smallest and largest": keep(
+        lambda X: (X.amin(dim=(2, 3)) + X.amax(dim=(2, 3))) / 2
+    ),
+    "a tenth more than the average": keep(lambda X: 1.1 * X.mean((2, 3))),
 }
 
 
@@ -655,8 +667,8 @@ is_average = Custom(
     "A test in one line",
     fault_of_test,
     hints=[
-        "Make a small map whose average, maximum, minimum and sum are all"
-        " different.",
+        "Make a small map of two rows whose average, maximum, minimum and sum"
+        " are all different.",
         "Feed the map to `pool`, take the one number out with `.item()`, and"
         " compare it with the average that you know.",
     ],
@@ -721,9 +733,18 @@ def fault_of_heads(results):
             )
 
 
+def measured_heads(nets, training, held_out):
+    """Take the images of both kinds, each as a pair (X, y)."""
+    return {
+        kind: (accuracy(net, *training), accuracy(net, *held_out))
+        for kind, net in nets.items()
+    }
+
+
 heads = Results(
     "GAP against FC",
     KINDS,
+    measure=measured_heads,
     columns=["on the training images", "on the held-out images"],
     column=1,
     least=0.3,
@@ -731,9 +752,9 @@ heads = Results(
     hints=[
         "Build both networks, train each with `train`, and call `accuracy`"
         " twice: with the training images and with the held-out ones.",
-        "`results[kind] = accuracy(net, X_train, y_train), accuracy(net,"
-        " X_val, y_val)` in a loop over the two kinds, with a fresh network"
-        " each time.",
+        "In a loop over the two kinds: set the seed, build a fresh network,"
+        " train it, and evaluate it on the images that it has seen and on"
+        " those that it has not.",
     ],
     when_correct="One seed and few images: a sign, not a proof.",
 )
@@ -793,9 +814,24 @@ def fault_of_shifts(results):
             )
 
 
+def moved(X, pixels):
+    """Move images to the right; background comes in from the left."""
+    images = torch.full_like(X, X.min().item())
+    images[..., pixels:] = X[..., : X.shape[-1] - pixels]
+    return images
+
+
+def measured_shifts(nets, X, y):
+    return {
+        kind: tuple(accuracy(net, moved(X, pixels), y) for pixels in range(4))
+        for kind, net in nets.items()
+    }
+
+
 shifts = Results(
     "Tolerance to shifts",
     KINDS,
+    measure=measured_shifts,
     columns=[f"shifted by {pixels}" for pixels in range(4)],
     trained=[],
     fault=fault_of_shifts,

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import numbers
 
 import torch
 import torchvision
@@ -21,6 +22,7 @@ from onebyone.check.engine import (
     Results,
     Shape,
     apply,
+    held_out_accuracy,
     mistakes,
     notebook,
     part,
@@ -371,7 +373,7 @@ def branch_weights(c, c1, c3, c5, pool):
 
 
 def plain_number(x):
-    return isinstance(x, int) and not isinstance(x, bool) and x > 0
+    return isinstance(x, numbers.Integral) and x is not True and x > 0
 
 
 def fault_of_widths(widths):
@@ -804,7 +806,7 @@ def picked(joined, weight, widths):
 
 def shares_inputs(draw: Draw):
     widths = [draw.integer(1, 4) for _ in range(draw.integer(3, 5))]
-    batch, c = 2 + draw.integer(0, 3), sum(widths)
+    batch, c = draw.batch(), sum(widths)
     return {
         "joined": draw.tensor(batch, c, draw.integer(3, 5), 6),
         "weight": draw.tensor(draw.integer(2, 6), c, 1, 1),
@@ -866,9 +868,34 @@ def fault_of_lesions(accuracies):
         )
 
 
+def silenced(net, name):
+    """Return a copy in which a branch of each block says only zeros."""
+    net = copy.deepcopy(net)
+    for block in net.modules():
+        if isinstance(block, InceptionBlock):
+            block.branches[name].register_forward_hook(
+                lambda _, X, Y: torch.zeros_like(Y)
+            )
+    return net
+
+
+def measured_lesions(nets, data):
+    trained = nets["none"]
+    return {
+        "none": held_out_accuracy(trained, data),
+        **{
+            name: held_out_accuracy(silenced(trained, name), data)
+            for name in NAMES
+        },
+        "retrained": held_out_accuracy(nets["retrained"], data),
+    }
+
+
 lesions = Results(
     "Without a branch",
     ("none", *NAMES, "retrained"),
+    networks=("none", "retrained"),
+    measure=measured_lesions,
     trained=["none", "retrained"],
     least=0.25,
     fault=fault_of_lesions,

@@ -1,7 +1,11 @@
 """Checks of the exercises *Network in network*."""
 
+import copy
 import math
+import numbers
 
+import numpy
+import torch
 from torch import nn
 
 from onebyone import cost, models
@@ -14,6 +18,7 @@ from onebyone.check.engine import (
     Number,
     Results,
     apply,
+    each_on_held_out,
     mistakes,
     notebook,
     symbols,
@@ -295,6 +300,11 @@ def of_paper(count):
     return total(count, c_in=1, classes=10)
 
 
+def of_grey(count):
+    """Return a count of that network, with as many classes as are given."""
+    return total(count, c_in=1)
+
+
 weights_3x3 = first_weights + 18 * c * c
 one_3x3 = first_weights + 10 * c * c
 
@@ -341,8 +351,8 @@ not_reduced = block_count(c_in=c_in, c=c_in, k=3)
 last_step = Number(
     "The paper's last block",
     10 * c_in * c_in + c_in * classes + 2 * c_in + classes,
-    {"c_in": 384, "classes": 10},
-    vary={"c_in": (192, 256, 320, 512), "classes": (20, 47, 62, 100)},
+    {"c_in": 384, "classes": 47},
+    vary={"c_in": (192, 256, 320, 512), "classes": (20, 37, 62, 100)},
     mistakes={
         reduced_at_once: "This is the block that reduces to the classes at"
         " once. In the paper's order the 3×3 keeps all channels, and the last"
@@ -366,11 +376,16 @@ def fault_of_first_layer(answer):
     if isinstance(answer, nn.Conv2d):
         sizes = (answer.kernel_size, answer.stride, answer.padding)
         answer = [size[0] for size in sizes]
+    if isinstance(answer, torch.Tensor | numpy.ndarray):
+        answer = answer.tolist()
     if not isinstance(answer, tuple | list) or len(answer) != 3:
         return "Give three whole numbers: kernel size, stride, padding."
-    if any(isinstance(x, bool) or not isinstance(x, int) for x in answer):
+    if not all(
+        isinstance(x, numbers.Integral) and not isinstance(x, bool)
+        for x in answer
+    ):
         return "Kernel size, stride and padding are whole numbers."
-    k, s, p = answer
+    k, s, p = map(int, answer)
     if k < 1 or s < 1 or p < 0:
         return (
             "Kernel and stride are at least 1, and the padding is at least 0."
@@ -424,16 +439,21 @@ first_layer = Custom(
 
 fewer_parameters = Number(
     "How many parameters go",
-    of_paper(c * (c + 1)),
+    of_grey(c * (c + 1)),
+    {"classes": 100},
+    vary={"classes": (20, 37, 47, 62, 200)},
     mistakes={
-        of_paper(c * c): mistakes.forgot_biases.but(
+        of_paper(c * (c + 1)): "This is the chapter's network, with ten"
+        " classes. What does the number of classes change?",
+        of_grey(c * c): mistakes.forgot_biases.but(
             "A layer that goes takes its biases with it."
         ),
-        2 * of_paper(c * (c + 1)): "You took out both 1×1 layers. One stays"
+        2 * of_grey(c * (c + 1)): "You took out both 1×1 layers. One stays"
         " in each block.",
-        of_paper(c * (c + 1)) - 10 * 11: "You left out the last block. It is"
+        of_grey(c * (c + 1))
+        - classes * (classes + 1): "You left out the last block. It is"
         " a NiN block like the others.",
-        of_paper(weights - c * c + 2 * c): "This is what the smaller network"
+        of_grey(weights - c * c + 2 * c): "This is what the smaller network"
         " still has. The question is how many fewer parameters it has.",
         0: "A layer with parameters is gone. So the network has fewer of"
         " them.",
@@ -449,6 +469,7 @@ runs = Results(
     "Take out, put in, run",
     (0, 1, 2, 3),
     least=0.2,
+    measure=each_on_held_out,
     hints=[
         "`compact_nin(num_1x1=n)` builds the network; train a fresh one for"
         " each n.",
@@ -512,6 +533,42 @@ def fault_of_family(family):
             return f"The {name} network does not give ten scores."
         if any(isinstance(m, nn.Linear) for m in net.modules()):
             return f"The {name} network has a linear layer; a NiN has none."
+        if fault := fault_of_nin(net):
+            return f"The {name} network {fault}"
+    if len({id(family[name]) for name in aims}) < len(aims):
+        return "Two of the three are the same network. Build each anew."
+
+
+def fault_of_nin(net):
+    """Return what keeps a network from being a NiN, if something does."""
+    kernels = [
+        (m.kernel_size, m.in_channels)
+        for m in net.modules()
+        if isinstance(m, nn.Conv2d)
+    ]
+    ones = [c_in for size, c_in in kernels if size == (1, 1) and c_in > 1]
+    if len(ones) < 3 or len(ones) == len(kernels):
+        return (
+            "has no NiN blocks: a convolution that looks around, and 1×1"
+            " convolutions behind it."
+        )
+    net = copy.deepcopy(net).cpu().float().eval()
+    last = [m for m in net.modules() if isinstance(m, nn.Conv2d)][-1]
+    seen = []
+    last.register_forward_hook(lambda _, X, Y: seen.append(Y))
+    with torch.no_grad():
+        scores = net(torch.randn(2, 1, 28, 28))
+    maps = seen[-1]
+    if maps.shape[1] != 10 or maps[0, 0].numel() == 1:
+        return "does not make ten class maps before it averages."
+    if not any(
+        torch.allclose(scores, Y.mean(dim=(2, 3)), atol=1e-4)
+        for Y in (maps, maps.relu())
+    ):
+        return (
+            "does not end with the average of its last maps, as logits. Is"
+            " there a maximum, or a softmax?"
+        )
 
 
 family = Custom(

@@ -16,6 +16,7 @@ from onebyone.check.engine import (
     Shape,
     apply,
     guard,
+    held_out_accuracy,
     mistakes,
     notebook,
     part,
@@ -44,7 +45,7 @@ to_grey = Function(
     "Colour to grey",
     to_grey_right,
     lambda draw: {
-        "X": draw.tensor(draw.integer(1, 3), 3, 3, draw.integer(4, 7)),
+        "X": draw.tensor(draw.batch(), 3, 3, draw.integer(4, 7)),
         "weights": draw.tensor(3),
     },
     mistakes={
@@ -102,7 +103,7 @@ def batch_behind(X, W, b):
 def pixels_and_matrix(draw: Draw) -> dict:
     c_in, c_out = draw.integer(2, 4), draw.integer(5, 7)
     return {
-        "X": draw.tensor(draw.integer(2, 3), c_in, draw.integer(4, 6), 3),
+        "X": draw.tensor(draw.batch(), c_in, draw.integer(4, 6), 3),
         "W": draw.tensor(c_out, c_in),
         "b": draw.tensor(c_out),
     }
@@ -112,6 +113,7 @@ conv1x1 = Function(
     "A 1×1 convolution as a matrix product",
     as_conv2d,
     pixels_and_matrix,
+    banned=["conv[123]d", "convolution", "*linear", "*fold"],
     mistakes={
         lambda X, W, b: as_conv2d(X, W, None): mistakes.forgot_biases,
         rows_reshaped: "Your rows are not pixels. `reshape` takes the numbers"
@@ -263,18 +265,21 @@ bottleneck = Group(
         "factor": part(
             {
                 wide / narrow: CORRECT,
+                k * k: "This compares the kernels. How many channels do the"
+                " layers read and write?",
                 c_in / r: mistakes.forgot_1x1,
                 narrow / wide: mistakes.turned_around,
                 k * k * c / r: mistakes.counted_1x1_alone,
                 c_in * c / (r * (c_in + c)): mistakes.enlarged_1x1,
             },
             tolerance=1e-3,
+            decimals=1,
         ),
     },
-    {"c_in": 288, "r": 24, "c": 96, "k": 3, "n": 20},
+    {"c_in": 320, "r": 32, "c": 160, "k": 3, "n": 20},
     vary={
-        "c_in": (240, 256, 320, 480),
-        "r": (16, 32, 40),
+        "c_in": (240, 256, 352, 480),
+        "r": (16, 24, 40),
         "c": (64, 80, 128),
         "k": (3, 5),
         "n": (14, 16, 28),
@@ -535,8 +540,8 @@ freedom = Group(
             " those of the single one.",
         },
     },
-    {"k": 2},
-    vary={"k": (3, 4, 5, 6, 7)},
+    {"k": 4},
+    vary={"k": (3, 5, 6, 7)},
     hints=[
         "Count the weights of both, and those of the kernel that they"
         " compose.",
@@ -612,11 +617,19 @@ def fault_of_runs(runs):
         )
 
 
+def measured_runs(nets, data, shuffled):
+    return {
+        key: held_out_accuracy(net, shuffled if "shuffled" in key else data)
+        for key, net in nets.items()
+    }
+
+
 runs = Results(
     "Shuffled pixels",
     ("1×1", "1×1 shuffled", "5×5", "5×5 shuffled"),
     trained=["5×5"],
     fault=fault_of_runs,
+    measure=measured_runs,
     hints=[
         "Four runs: two networks, each on the images as they are and on the"
         " shuffled ones. Train a fresh network in each.",

@@ -15,6 +15,7 @@ from onebyone.check.engine import (
     Group,
     Module,
     Results,
+    accuracy,
     apply,
     guard,
     mistakes,
@@ -132,6 +133,7 @@ residual_block = Module(
         ((4, 6, 2), (2, 4, 9, 8)),
         ((5, 5, 1), (2, 5, 6, 7)),
         ((3, 5, 1), (2, 3, 6, 7)),
+        ((4, 4, 2), (2, 4, 6, 6)),
     ],
     mistakes={
         block_like(join=lambda Y, X: F.relu(Y) + X): mistakes.relu_before_sum,
@@ -197,11 +199,12 @@ bottleneck = Group(
                 c / m: "This is the ratio of the channels. The question is"
                 " about weights.",
             },
-            tolerance=3e-3,
+            tolerance=1e-3,
+            decimals=1,
         ),
     },
-    {"c": 256, "m": 64},
-    vary={"c": (128, 192, 320, 384, 512), "m": (24, 32, 48, 80, 96)},
+    {"c": 192, "m": 32},
+    vary={"c": (128, 224, 320, 384, 512), "m": (24, 40, 48, 80, 96)},
     hints=[
         "Weights of a convolution: kernel area times input channels times"
         " output channels. Do it for all five layers.",
@@ -244,6 +247,7 @@ block_jacobian = Function(
     "The Jacobian of a block",
     of_masks(lambda D, J_F, one: D @ (one + J_F)),
     small_block,
+    banned=["grad", "backward", "requires_grad_", "jac*", "vjp", "jvp"],
     mistakes={
         of_masks(lambda D, J_F, one: one + J_F): "You left out the mask of"
         " the last ReLU. Where it is closed, neither branch nor shortcut"
@@ -271,25 +275,30 @@ block_jacobian = Function(
     ],
 )
 
+INVERSE = torch.tensor([[0.0, 1.0], [0.25, 0.0]])  # of ((0, 4), (1, 0))
+
 cancelling = Array(
     "A branch that cancels its shortcut",
-    lambda: -torch.eye(2),
+    lambda: -INVERSE,
     mistakes={
+        lambda: -torch.eye(2): "This would do if W1 were the identity. What"
+        " does this W1 make of x?",
+        lambda: -INVERSE.T: mistakes.transposed,
         lambda: torch.zeros(2, 2): "With zeros the branch adds nothing, and"
         " the shortcut passes everything on. Nothing should be left of the"
         " sum.",
-        lambda: torch.eye(2): "With this branch the signal doubles. Nothing"
+        lambda: INVERSE: "With this branch the signal doubles. Nothing"
         " should be left of the sum.",
-        lambda: -2 * torch.eye(2): "The sum is then −x: a last ReLU would"
+        lambda: -2 * INVERSE: "The sum is then −x: a last ReLU would"
         " close, but the sum itself still carries everything. Without that"
         " ReLU, what must F(x) be?",
-        lambda: torch.full((2, 2), -1.0): "Your branch subtracts the sum of"
-        " both entries from each. Each entry should cancel itself.",
+        lambda: -torch.linalg.inv(INVERSE): "You took W1 itself with its sign"
+        " turned. W2 must first undo what W1 does.",
     },
     hints=[
-        "For positive x the ReLU within the branch changes nothing, so F(x) ="
-        " W2·x.",
-        "F(x) + x = (W2 + I)·x should be zero for every x.",
+        "For positive x the ReLU within the branch changes nothing. So what is"
+        " F(x), as a product?",
+        "F(x) + x = (W2·W1 + I)·x should be zero for every x.",
     ],
     when_correct="Nothing in training forbids this, so the +1 is no"
     " guarantee.",
@@ -338,20 +347,27 @@ addable = Choice(
     when_correct="Three of the four sums are most likely not intended.",
 )
 
-SUMS = [  # shape of X beside Y of shape (2, 3, 4, 5), and what is wrong
-    ((2, 1, 4, 5), "one channel is stretched to all"),
-    ((1, 3, 4, 5), "one image is added to all"),
-    ((2, 3, 1, 1), "one pixel is stretched to the whole map"),
-    ((3, 4, 5), "the batch axis is missing"),
-    ((2, 3, 5, 4), "height and width are swapped"),
-    ((2, 3, 4, 6), "one map is wider"),
+MAPS, CUBE = (2, 3, 4, 5), (4, 4, 4, 4)
+SUMS = [  # shapes of Y and X, and what is wrong
+    (MAPS, (2, 1, 4, 5), "one channel is stretched to all"),
+    (MAPS, (1, 3, 4, 5), "one image is added to all"),
+    (MAPS, (2, 3, 1, 1), "one pixel is stretched to the whole map"),
+    (MAPS, (2, 3, 1, 5), "one row is stretched to the whole map"),
+    (MAPS, (3, 4, 5), "the batch axis is missing"),
+    (MAPS, (2, 3, 5, 4), "height and width are swapped"),
+    (MAPS, (2, 3, 4, 6), "one map is wider"),
+    (CUBE, (4, 4, 4), "the batch axis is missing"),
+    ((4, 4, 4), CUBE, "the batch axis is missing"),
+    ((2, 1, 4, 5), MAPS, "one channel is stretched to all"),
+    ((3, 4, 5), MAPS, "the batch axis is missing"),
 ]
 
 
 def fault_of_add(add):
     require_function(add)
-    Y = torch.arange(120.0).reshape(2, 3, 4, 5)
-    total = guard.outcome(add, Y.clone(), Y.clone())
+    Y = torch.arange(120.0).reshape(MAPS)
+    first, second = Y.clone(), Y.clone()
+    total = guard.outcome(add, first, second)
     if isinstance(total, guard.Raised):
         return f"For two tensors of the same shape your function {total}"
     if total is None:
@@ -360,9 +376,14 @@ def fault_of_add(add):
         return f"Your function gives {guard.show(total)} as the sum."
     if not torch.equal(total, 2 * Y):
         return "What comes out is not the sum of the two tensors."
-    for shape, what in SUMS:
-        result = guard.outcome(add, Y.clone(), torch.ones(shape))
-        about = f"{tuple(Y.shape)} and {shape}"
+    if not torch.equal(first, Y) or not torch.equal(second, Y):
+        return (
+            "Your function changes one of its inputs, which its caller may"
+            " still need: `+=` works in place."
+        )
+    for one, other, what in SUMS:
+        result = guard.outcome(add, torch.ones(one), torch.ones(other))
+        about = f"{one} and {other}"
         if not isinstance(result, guard.Raised):
             return f"Your function adds {about}: {what}. It must refuse."
         if not isinstance(result.error, ValueError):
@@ -377,8 +398,9 @@ careful_add = Custom(
     fault_of_add,
     hints=[
         "Compare the two shapes as a whole before you add.",
-        "`if Y.shape != X.shape: raise ValueError(…)`, with both shapes in"
-        " the text.",
+        "A `shape` is a tuple, and two of them are equal only if they have as"
+        " many axes and the same sizes. Otherwise `raise` the error, with both"
+        " shapes in its text.",
     ],
 )
 
@@ -395,12 +417,18 @@ def filled_block(*arguments):
 
 def fault_of_start(start):
     require_function(start)
-    net = nn.Sequential(filled_block(3, 3), filled_block(3, 5, 2))
-    before = {name: p.detach().clone() for name, p in net.named_parameters()}
+    # a block by itself, one in a part, and one in a part of a part
+    inner = nn.Sequential(
+        filled_block(5, 5), nn.Sequential(filled_block(5, 5))
+    )
+    net = nn.Sequential(filled_block(3, 3), filled_block(3, 5, 2), inner)
+    before = {name: v.detach().clone() for name, v in net.state_dict().items()}
     result = guard.outcome(start, net)
     if isinstance(result, guard.Raised):
-        return f"For two residual blocks your function {result}"
-    now = {name: p.detach() for name, p in net.named_parameters()}
+        return f"For a network of residual blocks your function {result}"
+    now = {name: v.detach() for name, v in net.state_dict().items()}
+    if now.keys() != before.keys():
+        return "Your function changes layers. It changes one scale a block."
     changed = {
         name for name in now if not torch.equal(now[name], before[name])
     }
@@ -424,14 +452,28 @@ def fault_of_start(start):
             " zero by nearly zero: change its scale instead."
         )
     if any(name.endswith("branch.4.bias") for name in changed):
-        scales = [now[f"{i}.branch.4.weight"] for i in (0, 1)]
-        if any(scale.any() for scale in scales):
-            return (
-                "You changed the shift of the last batch norm. What multiplies"
-                " the branch is its scale, `weight`."
-            )
-    if any(now[f"{i}.branch.4.weight"].any() for i in (0, 1)):
-        return "Not every block's last scale is zero: go through all blocks."
+        return (
+            "You changed the shift of the last batch norm. What multiplies"
+            " the branch is its scale, `weight`."
+        )
+    scales = {n: v for n, v in now.items() if n.endswith("branch.4.weight")}
+    if any(scale.any() for scale in scales.values()):
+        return (
+            "Not every block's last scale is zero: go through all blocks, also"
+            " those in a part of a part of the network."
+        )
+    if changed - scales.keys():
+        return "Your function changes more than the last scale of each block."
+    if not all(p.requires_grad for p in net.parameters()):
+        return (
+            "Your function freezes parameters. They begin at zero, but they"
+            " must still learn."
+        )
+    if not all(module.training for module in net.modules()):
+        return (
+            "Your function puts the network in another mode. It should touch"
+            " nothing but the scales."
+        )
     if result is not net:
         return "The branches begin as zero. Return the network as well."
 
@@ -515,12 +557,14 @@ def fault_of_bugs(bugs):
         letter = bugs.get(number)
         if guard.is_blank(letter):
             return f"There is no letter for block {number} yet."
-        if not isinstance(letter, str) or letter.lower() not in SYMPTOMS:
+        if not isinstance(letter, str) or (
+            letter.strip().lower() not in SYMPTOMS
+        ):
             return (
                 f"Block {number}: {guard.show(letter)} is not one of the"
                 f" letters {', '.join(SYMPTOMS)}."
             )
-        letters[number] = letter.lower()
+        letters[number] = letter.strip().lower()
     for number, letter in letters.items():
         if letter != BUGS[number]:
             return (
@@ -714,7 +758,7 @@ join_claims = Choice(
 # --- Why not simply deeper -------------------------------------------------
 
 
-def change(runs, value="train_error", batch_norm=True, deep=38, shallow=20):
+def change(runs, value="train_error", batch_norm=True, deep=38, shallow=8):
     """Return how depth changes the mean, for plain and residual networks."""
     chosen = runs[runs["batch_norm"] == batch_norm]
     means = chosen.groupby(["network", "layers"])[value].mean()
@@ -738,8 +782,8 @@ deeper = Array(
         " without batch norm. The column `batch_norm` tells them apart.",
         lambda runs: -change(runs): "Your sign says what changes when layers"
         " are taken away. Subtract the error of the shallower networks.",
-        lambda runs: change(runs, shallow=8): "You started from 8 layers. The"
-        " question is about the step from 20 layers on.",
+        lambda runs: change(runs, shallow=20): "You started from 20 layers."
+        " The question is about the step from the shallowest networks.",
         lambda runs: 100 * change(runs): "These are percentage points. The"
         " record holds fractions; leave the errors as they are.",
         lambda runs: change(runs).flip(0): "Plain and residual are swapped."
@@ -750,9 +794,8 @@ deeper = Array(
     hints=[
         "Choose the rows with batch norm, group them by network and layers,"
         " and take the mean of `train_error`.",
-        '`runs[runs["batch_norm"]].groupby(["network", "layers"])'
-        '["train_error"].mean()` is a table of six means; subtract two of'
-        " them, twice.",
+        "`groupby` takes a list of columns, and the mean of a group is one of"
+        " six numbers; you need four of them, and two differences.",
     ],
 )
 
@@ -839,17 +882,43 @@ def fault_of_lesions(results):
                 "Deleting and swapping blocks changes nothing in the"
                 f" {network} network. Do you evaluate the changed networks?"
             )
-    if results["plain"][1] < results["residual"][1]:
-        return (
-            "In your table the plain network copes with a missing block better"
-            " than the residual one. Are the two swapped, or are these"
-            " accuracies and not errors?"
+
+
+PLACES = (3, 4, 5, 7, 8, 10, 11)  # blocks that can be deleted
+PAIRS = (3, 4, 7, 10)  # blocks that can be exchanged with the next one
+
+
+def without(modules, place):
+    return [*modules[:place], *modules[place + 1 :]]
+
+
+def exchanged(modules, place):
+    one, other = modules[place : place + 2]
+    return [*modules[:place], other, one, *modules[place + 2 :]]
+
+
+def measured_lesions(nets, X, y):
+    def mean_error(nets):
+        errors = [1 - accuracy(net, X, y) for net in nets]
+        return sum(errors) / len(errors)
+
+    def damaged(net, damage, places):
+        return [nn.Sequential(*damage([*net], place)) for place in places]
+
+    return {
+        network: (
+            mean_error([net]),
+            mean_error(damaged(net, without, PLACES)),
+            mean_error(damaged(net, exchanged, PAIRS)),
         )
+        for network, net in nets.items()
+    }
 
 
 lesions = Results(
     "Delete and exchange",
     ("plain", "residual"),
+    measure=measured_lesions,
     columns=["whole", "deleted", "exchanged"],
     named=True,
     what="error",

@@ -12,7 +12,7 @@ from onebyone import check
 from onebyone.check.engine.notebook import tasks_of
 from onebyone.check.engine.verdicts import NOT_ATTEMPTED, Note, Verdict
 from tools import ROOT, exercises, notebooks
-from tools.site import exercise_pages
+from tools.site import answer_boxes, exercise_pages
 
 TASKS = range(6, 10)
 NAMES = [path.stem for path in exercises.student_notebooks()]
@@ -154,6 +154,15 @@ def test_solution_pages_are_folded_and_without_marks(name):
         elif answers:
             assert not list(checks.details_faults(cell["source"]))
             assert "<details>" in cell["source"]
+
+
+@by_name
+def test_every_task_that_a_page_judges_has_a_place_and_a_solution(name):
+    places = "\n".join(cell["source"] for cell in page(name, False))
+    judged = {key for key, task in answer_boxes.read(name).items() if task}
+    assert judged and judged <= set(answer_boxes.solutions(name))
+    for key in answer_boxes.read(name):
+        assert places.count(f'<div data-task="{key}"></div>') == 1
 
 
 @by_name

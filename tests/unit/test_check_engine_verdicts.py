@@ -92,14 +92,15 @@ def test_hints_come_one_by_one():
         assert str(count.hint(number))
 
 
-def test_progress_lists_the_last_verdicts():
+def test_progress_keeps_what_was_correct_once():
     count(36_928)
     mean(raises)
     count_line, mean_line = "✓ Parameters: correct", "△ Mean over positions"
     assert "1 of 8 tasks correct" in str(progress())
     assert count_line in str(progress()) and mean_line in str(progress())
-    count(3)
-    assert "0 of 8 tasks correct" in str(progress())
+    assert not count(3)
+    assert "1 of 8 tasks correct" in str(progress())
+    assert count_line in str(progress())
 
 
 def test_a_variant_belongs_to_its_name():
@@ -111,3 +112,12 @@ def test_a_variant_belongs_to_its_name():
     assert f"c = {c}, k = {k}" in repr(variant("Ada"))
     with pytest.raises(AttributeError):
         _ = variant("Ada").shape
+
+
+def test_a_variant_has_a_progress_of_its_own():
+    count(36_928)
+    twin = variant("Ada")
+    assert "0 of 1 tasks correct" in str(twin.progress())
+    c, k = twin.count.given["c"], twin.count.given["k"]
+    twin.count(k * k * c * c + c)
+    assert "1 of 1 tasks correct" in str(twin.progress())

@@ -1,5 +1,10 @@
-"""Every task gives each answer the verdict that it deserves."""
+"""Every task gives each answer the verdict that it deserves.
 
+The corpus is in check_examples: here a sample of it, and all of it, which
+takes minutes, in `make test-long`.
+"""
+
+import random
 import re
 
 import pytest
@@ -13,6 +18,23 @@ TASKS = check_examples.all_tasks()
 COMPUTED = [task for task in TASKS if isinstance(task, Value | Group)]
 VARYING = [task for task in COMPUTED if task.vary]
 by_path = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.path)
+SAMPLE = 6  # of each kind of answer
+sizes = pytest.mark.parametrize(
+    "size", [SAMPLE, pytest.param(10**6, marks=pytest.mark.long, id="all")]
+)
+# what a module's verdict says before it says where: that names the mistake
+NAMED = re.compile(r"not while it trains|not for large|not for a single one")
+# what is said where no mistake is recognised
+GENERIC = re.compile(
+    r"is not right\.|values are not right|not right, and so for|which is not"
+    r" right\.|computes something else|gives another one|look at its sign"
+)
+
+
+def some(answers: list, task: Task, size: int) -> list:
+    """Return so many answers, the same ones each time."""
+    count = min(size, len(answers))
+    return random.Random(task.path).sample(answers, count)
 
 
 def diagnoses(task: Task) -> list[str]:
@@ -21,11 +43,12 @@ def diagnoses(task: Task) -> list[str]:
 
 
 @by_path
-def test_right_answers_are_correct(task):
-    examples = check_examples.of(task)
-    assert examples.right
-    for right in examples.right:
-        verdict = right.to(task)
+@sizes
+def test_right_answers_are_correct(task, size):
+    right = check_examples.of(task).right
+    assert len(right) >= 4
+    for answer in some(right, task, size):
+        verdict = answer.to(task)
         assert verdict and verdict.state == CORRECT, verdict
 
 
@@ -37,24 +60,58 @@ def test_the_untouched_notebook_is_not_attempted(task):
 
 
 @by_path
-def test_mistakes_are_recognised(task):
-    mutants = check_examples.of(task).mutants
-    assert len(mutants) >= 3
-    assert len({phrase for _, phrase in mutants}) >= 3
-    for mutant, phrase in mutants:
+@sizes
+def test_mistakes_are_recognised(task, size):
+    examples = check_examples.of(task)
+    assert len(examples.mutants) >= 3
+    assert len({phrase for _, phrase in examples.plausible}) >= 3
+    wrong = some(examples.mutants, task, size)
+    for mutant, phrase in wrong + some(examples.malformed, task, size):
         verdict = mutant.to(task)
         assert verdict.state == NOT_YET, verdict
         assert phrase in verdict.message, (phrase, verdict)
+        assert "cannot be judged" not in verdict.message, verdict
 
 
 @by_path
-def test_other_wrong_answers_get_no_diagnosis(task):
-    unrelated = check_examples.of(task).unrelated
-    assert len(unrelated) >= 5
-    for wrong in unrelated:
+@sizes
+def test_other_wrong_answers_get_no_diagnosis(task, size):
+    examples = check_examples.of(task)
+    assert len(examples.unrelated) >= 5
+    assert len(examples.unrelated + examples.plausible) >= 12
+    for wrong in some(examples.unrelated, task, size):
         verdict = wrong.to(task)
         assert verdict.state == NOT_YET, verdict
-        assert not any(text in verdict.message for text in diagnoses(task))
+        assert "cannot be judged" not in verdict.message, verdict
+        if not isinstance(task, Group):
+            texts = diagnoses(task)
+            assert not any(text in verdict.message for text in texts)
+
+
+@pytest.mark.long
+@by_path
+def test_most_plausible_mistakes_are_named(task):
+    verdicts = [a.to(task) for a, _ in check_examples.of(task).plausible]
+    named = sum(
+        bool(NAMED.search(verdict.message))
+        or not GENERIC.search(verdict.message)
+        for verdict in verdicts
+    )
+    assert named >= 0.8 * len(verdicts)
+
+
+@pytest.mark.parametrize("task", COMPUTED, ids=lambda task: task.path)
+def test_no_verdict_prints_the_right_answer(task):
+    examples = check_examples.of(task)
+    parts = task.parts.values() if isinstance(task, Group) else [task]
+    right = [part.right(**part.given) for part in parts]
+    large = [v for v in right if isinstance(v, int) and v >= 100]
+    for wrong in some(examples.unrelated, task, SAMPLE):
+        given = repr(wrong)
+        message = wrong.to(task).message.replace(",", "")
+        for value in large:
+            printed = re.search(rf"(?<!\d){value}(?!\d)", message)
+            assert not printed or str(value) in given.replace(",", "")
 
 
 @by_path

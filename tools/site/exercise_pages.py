@@ -1,14 +1,17 @@
 """Sphinx extension: exercises and their solutions as pages of the book.
 
 It changes what Sphinx reads, never the files. Each task and its solution get
-a link to each other. A solution loses the marks of nbgrader and the hidden
-tests; its answers, explanations and proofs are folded away, and its checks,
-which only say *correct*, are left out. `_config.yml` switches it on.
+a link to each other, and a task gets a place for its answer box. A solution
+loses the marks of nbgrader and the hidden tests; its answers, explanations and
+proofs are folded away, and its checks, which only say *correct*, are left out.
+`_config.yml` switches it on.
 """
 
 import json
 import re
 from typing import Any
+
+from tools.site.answer_boxes import with_boxes
 
 PAGE = re.compile(r"exercises/(?P<solution>solutions/)?(?P<name>\w+)")
 TASK = re.compile(r"(?m)^## Task (\d+)\b.*$")
@@ -42,6 +45,8 @@ def as_page(text: str, name: str, solution: bool) -> str:
         cell["source"] = "".join(cell["source"])
     if solution:
         notebook["cells"] = [*solution_cells(notebook["cells"], name)]
+    else:
+        notebook["cells"] = with_boxes(notebook["cells"], name)
     own, other = ("solution", "task") if solution else ("task", "solution")
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":

@@ -25,12 +25,14 @@ from sphinx.application import Sphinx
 
 from tools.notebooks import TITLE
 from tools.repository import configured
-from tools.site import contents, widget_data
+from tools.site import answer_boxes, contents, widget_data
 from tools.site.glossary import link_terms
 from tools.site.slimming import slim_site
 
 COLAB = "https://colab.research.google.com"
 WORDS_A_MINUTE, SECONDS_A_LINE = 180, 4
+# what a widget needs besides its own script
+NEEDED = {"depth": ["widgets/depth-data"], "decode": ["answers/judge"]}
 PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page
 
 
@@ -65,6 +67,7 @@ def complete_page(
     if Path(app.env.doc2path(pagename)).suffix == ".ipynb" and body.h1:
         bar = run_bar(app, pagename, context, doctree)
         body.h1.insert_after("\n", BeautifulSoup(bar, "html.parser"))
+    answer_boxes.add_boxes(app, pagename, body)
     context["body"] = str(body)
     context["part"] = parts(app).get(pagename, "")
     widgets = body.select("[data-widget]")
@@ -75,8 +78,9 @@ def add_widgets(app: Sphinx, names: set[str]) -> None:
     """Load the scripts of a page's widgets, and no others."""
     if widget_data.depth_script() is None:
         names = names - {"depth"}  # nothing recorded: the fallback stays
-    scripts = ["widgets", *(["depth-data"] if "depth" in names else [])]
-    for script in [*scripts, *sorted(names)] if names else []:
+    for script in ["widgets", *sorted(names)] if names else []:
+        for needed in NEEDED.get(script, ()):
+            app.add_js_file(f"{needed}.js", priority=800)
         app.add_js_file(f"widgets/{script}.js", priority=800)
     if names:
         app.add_css_file("widgets/widgets.css")
@@ -213,13 +217,15 @@ def png_size(file: Path) -> tuple[int, int]:
 
 
 def write_data(app: Sphinx, exception: Exception | None) -> None:
-    """Write what widgets load: a network, and the record of a study."""
+    """Write what widgets and answer boxes load."""
     if exception is not None or app.builder.format != "html":
         return
-    folder = Path(app.outdir) / "_static" / "widgets"
+    folder = Path(app.outdir) / "_static"
     scripts = {
-        "nin-data": widget_data.script(),
-        "depth-data": widget_data.depth_script(),
+        "widgets/nin-data": widget_data.script(),
+        "widgets/depth-data": widget_data.depth_script(),
+        "widgets/decode-data": answer_boxes.decode_script(),
+        **answer_boxes.scripts(),
     }
     for name, text in scripts.items():
         file = folder / f"{name}.js"

@@ -23,19 +23,34 @@ UNUSED_TAGS = ", ".join(
         'script[src*="sphinx-thebe.js"]',
         'script[type="text/x-thebe-config"]',
         'link[href*="sphinx-thebe.css"]',
+        # folding and tabs of extensions; pages fold with <details>
+        'script[src*="togglebutton.js"]',
+        'link[href*="togglebutton.css"]',
+        'script[src*="design-tabs.js"]',
+        'link[href*="sphinx-design"]',
         "#ethical-ad-placement",
         'meta[name^="docsearch:"]',
         f'meta[http-equiv="{CSP}"]',  # of an earlier build
         'meta[name="viewport"] ~ meta[name="viewport"]',
     ]
 )
-UNUSED_SCRIPTS = re.compile(r"THEBE_JS_URL|\s*kernelName = ")
+# for search as one types, which is off; the page of the search keeps them
+SEARCH_TAGS = ", ".join(
+    f'script[src*="{name}.js"]'
+    for name in ("searchtools", "language_data", "searchindex")
+)
+UNUSED_SCRIPTS = re.compile(
+    r"THEBE_JS_URL|\s*kernelName = |toggleHint|toggleOpen|togglebuttonSel"
+)
 UNUSED_FILES = [
     "scripts/fontawesome.js*",
     "vendor/fontawesome",
     "**/*.map",
     "*webpack-macros.html",
     "sphinx-thebe.*",
+    "togglebutton.*",
+    "design-tabs.js",
+    "sphinx-design.*",
     "mathjax/*-svg*.js",
     "mathjax/*-full*.js",
     "mathjax/*mml-chtml.js",
@@ -88,6 +103,9 @@ def slim(text: str) -> str:
         return text  # the theme's pieces of pages
     for tag in page.select(UNUSED_TAGS):
         tag.decompose()
+    if not page.select_one("#search-results"):
+        for tag in page.select(SEARCH_TAGS):
+            tag.decompose()
     for script in page.find_all("script", src=False):
         if UNUSED_SCRIPTS.search(str(script.string)):
             script.decompose()

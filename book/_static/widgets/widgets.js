@@ -32,20 +32,6 @@ var OneByOne = OneByOne || {};
   }
   document.addEventListener("DOMContentLoaded", startAll);
 
-  // make("p", {class: "x"}, "text", child): an element with its content
-  OneByOne.make = (tag, attributes = {}, ...children) => {
-    const svg = ["svg", "g", "rect", "line", "path", "text", "circle"];
-    const element = svg.includes(tag)
-      ? document.createElementNS("http://www.w3.org/2000/svg", tag)
-      : document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) {
-      if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-      else element.setAttribute(name, value);
-    }
-    element.append(...children);
-    return element;
-  };
-
   // 1234567 -> "1,234,567"
   OneByOne.grouped = (number) => number.toLocaleString("en-US");
 

@@ -1,22 +1,27 @@
 """What the exercise modules are made of: the machinery of all checks.
 
-`tasks` and `code` hold the kinds of task, `results` the one for experiments,
-`formulas` what answers follow from, `mistakes` the mistakes that recur,
-`guard` keeps what students write at arm's length, `verdicts` shows what came
-out, and `notebook` names the tasks of a module. An exercise module imports
-from here.
+`tasks`, `code` and `modules` hold the kinds of task, `results` the one for
+experiments, `formulas` what answers follow from, `mistakes` the mistakes that
+recur, `guard` keeps what students write at arm's length, `verdicts` shows what
+came out, and `notebook` names the tasks of a module. An exercise module
+imports from here.
 """
 
 from onebyone.check.engine.code import (
     Array,
     Draw,
     Function,
-    Module,
     require_function,
 )
 from onebyone.check.engine.formulas import apply, symbols
+from onebyone.check.engine.modules import Module
 from onebyone.check.engine.notebook import notebook
-from onebyone.check.engine.results import Results
+from onebyone.check.engine.results import (
+    Results,
+    accuracy,
+    each_on_held_out,
+    held_out_accuracy,
+)
 from onebyone.check.engine.tasks import (
     Choice,
     Custom,
@@ -39,7 +44,10 @@ __all__ = [
     "Number",
     "Results",
     "Shape",
+    "accuracy",
     "apply",
+    "each_on_held_out",
+    "held_out_accuracy",
     "notebook",
     "part",
     "require_function",

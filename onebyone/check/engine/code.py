@@ -1,19 +1,21 @@
-"""Tasks whose answer is a function, a module or a tensor.
+"""Tasks whose answer is a function or a tensor.
 
 Each compares with a reference of PyTorch's, in float64 and over random
-shapes, drawn by a generator of its own.
+shapes, drawn by a generator of its own. What is computed in float32 is right
+as far as float32 reaches. modules.py has the task of a module.
 """
 
 import copy
-import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import KW_ONLY, dataclass
+from fnmatch import fnmatch
 from typing import Any
 
 import numpy
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from onebyone.check.engine.guard import (
     NotAttempted,
@@ -22,22 +24,35 @@ from onebyone.check.engine.guard import (
     is_stub,
     outcome,
     show,
-    type_name,
 )
-from onebyone.check.engine.tasks import Compared, number, number_text
+from onebyone.check.engine.tasks import (
+    Compared,
+    number,
+    number_text,
+    shape_fault,
+)
 
-MAX_ORDERS = 720  # orders of equal layers that are tried
+FLOAT32_TOLERANCE = 1e-4
+ACCEPTED_TYPES = (torch.float32, torch.float64)
 
 
 class Draw:
-    """Random arguments for a student's function; the same ones each time."""
+    """Random arguments for a student's function; the same ones each time.
+
+    The first of them, of seed 0, have a batch of one image: it finds a
+    `squeeze()` that takes an axis too many.
+    """
 
     def __init__(self, seed: int):
+        self._seed = seed
         self._random = random.Random(seed)
         self._generator = torch.Generator("cpu").manual_seed(seed)
 
     def integer(self, least: int, most: int) -> int:
         return self._random.randint(least, most)
+
+    def batch(self) -> int:
+        return 1 if self._seed == 0 else self.integer(2, 3)
 
     def tensor(self, *shape: int) -> Tensor:
         """Normally distributed, float64."""
@@ -50,12 +65,14 @@ class Draw:
 
 
 def compare(actual: object, expected: object, tolerance: float) -> None:
-    """Raise NotYet, saying where, unless the two are the same."""
+    """Raise NotYet, saying where but not what is right, if two differ."""
     if isinstance(actual, Raised):
         if type(actual.error) is not type(getattr(expected, "error", None)):
             raise NotYet(str(actual))
     elif isinstance(expected, Raised):
         raise NotYet("gives a result where there can be none.")
+    elif actual is None:
+        raise NotYet("gives nothing (`None`). Is there a `return`?")
     elif isinstance(expected, Tensor):
         compare_tensors(actual, expected, tolerance)
     elif isinstance(expected, tuple):
@@ -68,35 +85,33 @@ def compare(actual: object, expected: object, tolerance: float) -> None:
     else:
         value, right = number(actual), number(expected)
         if abs(value - right) > tolerance * max(1.0, abs(float(right))):
-            raise NotYet(
-                f"gives {number_text(value)} instead of {number_text(right)}."
-            )
+            raise NotYet(f"gives {number_text(value)}, which is not right.")
 
 
 def compare_tensors(
     actual: object, expected: Tensor, tolerance: float
 ) -> None:
-    if actual is None:
-        raise NotYet("gives nothing (`None`). Is there a `return`?")
     if not isinstance(actual, Tensor):
         raise NotYet(f"gives {show(actual)}, not a tensor.")
-    if tuple(actual.shape) != tuple(expected.shape):
+    if actual.shape != expected.shape:
         raise NotYet(
-            f"gives the shape {show(tuple(actual.shape))} instead of"
-            f" {tuple(expected.shape)}."
+            f"gives the shape {show(tuple(actual.shape))}, which is not"
+            f" right: {shape_fault(actual.shape, expected.shape)}"
         )
     if actual.device != expected.device:
         raise NotYet(
             f"gives a tensor on the device `{actual.device}`; its input is"
             f" on `{expected.device}`."
         )
-    if expected.is_floating_point() and actual.dtype != expected.dtype:
-        raise NotYet(
-            f"gives a tensor of `{actual.dtype}` for an input of"
-            f" `{expected.dtype}`. Make new tensors with the input's type."
-        )
     if actual.layout != torch.strided or actual.is_complex():
         raise NotYet("gives a sparse or complex tensor.")
+    if expected.is_floating_point() and actual.dtype not in ACCEPTED_TYPES:
+        raise NotYet(
+            f"gives a tensor of `{actual.dtype}`. Make it one of floats, such"
+            " as `torch.float32`."
+        )
+    if actual.dtype == torch.float32:
+        tolerance = max(tolerance, FLOAT32_TOLERANCE)
     actual = actual.detach().to(torch.float64)
     expected = expected.detach().to(torch.float64)
     close = torch.isclose(
@@ -104,10 +119,11 @@ def compare_tensors(
     )
     if not close.all():
         index = tuple((~close).nonzero()[0].tolist())
-        wrong = f"gives {actual[index].item():.4g}"
-        wrong += f" instead of {expected[index].item():.4g}"
-        share = f"{int((~close).sum())} of {close.numel()} values differ"
-        raise NotYet(f"{wrong} at index {index}; {share}.")
+        share = f"{int((~close).sum())} of {close.numel()} values"
+        raise NotYet(
+            f"gives {actual[index].item():.4g} at index {index}, which is not"
+            f" right, and so for {share}."
+        )
 
 
 def difference(
@@ -123,6 +139,27 @@ def difference(
 # --- Functions -------------------------------------------------------------
 
 
+class Used(TorchFunctionMode):
+    """Notes the names of PyTorch's functions that are called.
+
+    A convolution in groups is noted as `conv2d(groups=…)`.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_function__(self, function, types, arguments=(), named=None):
+        named = named or {}
+        name = getattr(function, "__name__", "")
+        if name.startswith("conv") and (
+            named.get("groups", 1) != 1 or arguments[6:7] not in ((), (1,))
+        ):
+            name += "(groups=…)"
+        self.names.add(name)
+        return function(*arguments, **named)
+
+
 @dataclass(eq=False, repr=False)
 class Function(Compared):
     """A function, compared with a reference over random arguments.
@@ -136,18 +173,65 @@ class Function(Compared):
             by position. Tensors arrive as copies.
         cases: how many sets of arguments are tried.
         tolerance: relative and absolute.
+        banned: patterns of the names of PyTorch's functions that the task
+            forbids, as `"*pool*"`.
     """
 
     inputs: Callable[[Draw], Mapping[str, object]]
     _: KW_ONLY
     cases: int = 6
     tolerance: float = 1e-8
+    banned: Collection[str] = ()
+
+    def judge(self, answer: object = ..., *context: object) -> str | None:
+        remark = super().judge(answer, *context)
+        for name in self.used(answer):
+            if any(fnmatch(name, pattern) for pattern in self.banned):
+                raise NotYet(
+                    f"The result is right, but your function uses `{name}`,"
+                    f" which the task does not allow. {self.pointer()}"
+                )
+        return remark or self.remark_on_gradient(answer)
+
+    def used(self, answer: Any) -> list[str]:
+        """Return the names of PyTorch's functions that an answer uses."""
+        code = getattr(answer, "__code__", None)
+        with Used() as used:
+            outcome(answer, *copies(self.inputs(Draw(1))))
+        return sorted(used.names | set(getattr(code, "co_names", ())))
+
+    def remark_on_gradient(self, answer: Any) -> str | None:
+        def passes(function: Callable) -> bool:
+            given = [
+                x.requires_grad_() if isinstance(x, Tensor) else x
+                for x in copies(self.inputs(Draw(1)))
+            ]
+            with torch.enable_grad():
+                result = outcome(function, *given)
+            return getattr(result, "requires_grad", False)
+
+        if not passes(self.right) or passes(answer):
+            return None
+        return (
+            "The numbers are right, but no gradient passes through your"
+            " function: `.item()`, `.numpy()` and `.detach()` cut it off."
+        )
 
     def read(self, answer: Any) -> list[tuple]:
-        """Return each case's arguments, those given away and the result."""
+        """Return each case's arguments, those given away and the result.
+
+        The arguments are float64, or float32 where the function works with
+        these alone.
+        """
         require_function(answer)
         drawn = [self.inputs(Draw(seed)) for seed in range(self.cases)]
-        return [(case, *call(answer, case)) for case in drawn]
+        found = [(case, *call(answer, case)) for case in drawn]
+        if any(isinstance(result, Raised) for *_, result in found):
+            single = [as_float32(case) for case in drawn]
+            again = [(case, *call(answer, case)) for case in single]
+            if not any(isinstance(result, Raised) for *_, result in again):
+                return again
+        return found
 
     def fault(self, mine: list[tuple], other: Callable) -> str | None:
         for case, _, result in mine:
@@ -170,7 +254,30 @@ class Function(Compared):
                         f"Your result shares its memory with `{name}`:"
                         " changing one of them in place changes both."
                     )
+            types = [x.dtype for x in given if isinstance(x, Tensor)]
+            if torch.float64 in types and is_float32(result):
+                return (
+                    "Your function gives float32 for an input of float64;"
+                    " `X.new_zeros(…)` makes a tensor of the type of `X`."
+                )
+            if types and types[0] == torch.float32:
+                return (
+                    "Your function works with float32 alone;"
+                    " `X.new_zeros(…)` makes a tensor of the type of `X`."
+                )
         return None
+
+
+def is_float32(result: object) -> bool:
+    results = result if isinstance(result, tuple | list) else [result]
+    return any(getattr(r, "dtype", None) == torch.float32 for r in results)
+
+
+def as_float32(case: Mapping[str, object]) -> dict[str, object]:
+    return {
+        name: value.float() if isinstance(value, Tensor) else value
+        for name, value in case.items()
+    }
 
 
 def require_function(answer: object) -> None:
@@ -227,156 +334,6 @@ def arguments_text(case: Mapping[str, object]) -> str:
     )
 
 
-# --- Modules ---------------------------------------------------------------
-
-
-@dataclass(eq=False, repr=False)
-class Module(Compared):
-    """A module, or what builds one, compared with a reference.
-
-    The reference's parameters, drawn anew, are copied into the student's
-    module, layer by layer and in whatever order the layers stand there;
-    then both must map the same input to the same output, in eval mode.
-
-    Attributes:
-        right: builds the reference from the arguments of a case.
-        cases: pairs of arguments and input shape, as in
-            `[((3, 8), (2, 3, 9, 9))]`.
-        tolerance: relative and absolute.
-    """
-
-    cases: Sequence[tuple[tuple, tuple[int, ...]]]
-    _: KW_ONLY
-    tolerance: float = 1e-8
-
-    def read(self, answer: object) -> list[nn.Module]:
-        return [build(answer, arguments) for arguments, _ in self.cases]
-
-    def fault(self, mine: list[nn.Module], other: Callable) -> str | None:
-        both_raised = 0
-        for module, (arguments, shape) in zip(mine, self.cases):
-            reference = prepare(other(*arguments))
-            X = Draw(1).tensor(*shape)
-            try:
-                both_raised += self.both_raise(module, reference, X)
-            except NotYet as reason:
-                return (
-                    f"For X of shape {shape} your module made with"
-                    f" {arguments} {reason}"
-                )
-        if both_raised == len(self.cases):
-            return "Your module raised an error, and so does the reference."
-        return None
-
-    def both_raise(
-        self, module: nn.Module, reference: nn.Module, X: Tensor
-    ) -> bool:
-        """Return whether both fail; raise NotYet if they differ."""
-        with torch.no_grad():
-            expected: Any = outcome(reference, X.clone())
-            actual = outcome(module, X.clone())
-            if isinstance(actual, Raised) or isinstance(expected, Raised):
-                compare(actual, expected, 0)
-                return True
-            if getattr(actual, "shape", None) != expected.shape:
-                compare(actual, expected, 0)
-            compare_layers(module, reference)
-            for _ in orders(module, reference):
-                result = module(X.clone())
-                if not difference(result, expected, self.tolerance):
-                    return False
-        raise NotYet(
-            "has the right layers, but computes something else: look at"
-            " their order and at what is between them."
-        )
-
-
-def build(answer: Any, arguments: tuple) -> nn.Module:
-    """Return the module that is built, in float64 and eval mode."""
-    if isinstance(answer, nn.Module) or not callable(answer):
-        what = show(answer)
-        if isinstance(answer, nn.Module):
-            what = f"a module (`{type_name(answer)}`)"
-        raise NotYet(
-            f"This is {what}. Pass the class or function that builds the"
-            " module."
-        )
-    if is_stub(answer) or is_stub(getattr(answer, "forward", None)):
-        raise NotAttempted("Its body is still to be written.")
-    module = outcome(answer, *arguments)
-    if isinstance(module, Raised):
-        raise NotYet(f"Building it with {arguments} {module}")
-    if module is None:
-        raise NotYet("Nothing (`None`) was built. Is there a `return`?")
-    if not isinstance(module, nn.Module):
-        raise NotYet(f"This is {show(module)}, not an `nn.Module`.")
-    if is_stub(type(module).forward):
-        raise NotAttempted("Its `forward` is still to be written.")
-    return copy.deepcopy(module).to(torch.float64).eval()
-
-
-def prepare(reference: nn.Module) -> nn.Module:
-    """Return the reference in float64, unlike one with initial values."""
-    reference = reference.to(torch.float64).eval()
-    draw = Draw(0)
-    with torch.no_grad():
-        for tensor in [*reference.parameters(), *reference.buffers()]:
-            if tensor.is_floating_point():
-                noise = draw.tensor(*tensor.shape)
-                fan = max(1, tensor[0].numel()) if tensor.ndim > 1 else 1
-                tensor.copy_(noise / fan**0.5)
-        for name, buffer in reference.named_buffers():
-            if name.endswith("running_var"):
-                buffer.copy_(buffer.abs() + 0.5)
-    return reference
-
-
-def compare_layers(module: nn.Module, reference: nn.Module) -> None:
-    """Raise NotYet if the layers differ, whatever their values are."""
-    count, right = (
-        sum(p.numel() for p in net.parameters()) for net in (module, reference)
-    )
-    if count != right:
-        raise NotYet(f"has {count:,} parameters instead of {right:,}.")
-    if count_each(layers(module)) != count_each(layers(reference)):
-        raise NotYet(
-            "has the right number of parameters, but in other layers."
-        )
-
-
-def count_each(found: dict[tuple, list]) -> dict[tuple, int]:
-    return {key: len(same_kind) for key, same_kind in found.items()}
-
-
-def layers(net: nn.Module) -> dict[tuple, list]:
-    """Return the submodules with own parameters, by the shapes of these."""
-    found: dict[tuple, list] = {}
-    for module in net.modules():
-        own = {
-            **dict(module.named_parameters(recurse=False)),
-            **dict(module.named_buffers(recurse=False)),
-        }
-        if own:
-            key = tuple((n, tuple(t.shape)) for n, t in sorted(own.items()))
-            found.setdefault(key, []).append(own)
-    return found
-
-
-def orders(module: nn.Module, reference: nn.Module) -> Iterator[None]:
-    """Copy the reference's parameters, once for each order of equal layers."""
-    mine, theirs = layers(module), layers(reference)
-    matches = itertools.product(
-        *(itertools.permutations(mine[key]) for key in theirs)
-    )
-    for match in itertools.islice(matches, MAX_ORDERS):
-        with torch.no_grad():
-            for own, other in zip(match, theirs.values()):
-                for a, b in zip(own, other):
-                    for name, tensor in a.items():
-                        tensor.copy_(b[name])
-        yield
-
-
 # --- Tensors ---------------------------------------------------------------
 
 
@@ -404,8 +361,20 @@ class Array(Compared):
     def fault(
         self, mine: Tensor, other: Callable, *context: object
     ) -> str | None:
-        found = difference(mine, plain(other(*context)), self.tolerance)
-        return f"Your tensor {found}" if found else None
+        theirs = plain(other(*context))
+        if mine.shape != theirs.shape:
+            return (
+                f"{show(mine).capitalize()} is not right:"
+                f" {shape_fault(mine.shape, theirs.shape)}"
+            )
+        if not difference(mine, theirs, self.tolerance):
+            return None
+        close = torch.isclose(
+            mine, theirs, rtol=self.tolerance, atol=self.tolerance
+        )
+        return (
+            f"{int((~close).sum())} of {close.numel()} values are not right."
+        )
 
 
 def plain(tensor: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from onebyone.check.engine.guard import (
     show,
     show_error,
 )
+from onebyone.check.engine.remarks import remark
 from onebyone.check.engine.tasks import number
 from onebyone.check.engine.verdicts import Note
 
@@ -146,7 +147,8 @@ class Slip(NamedTuple):
 
     def __str__(self) -> str:
         right = getattr(self.layer, self.field)
-        return f"In {self.layer}, {self.wrong} stands for {right}."
+        about = {"layer": self.layer, "wrong": self.wrong, "right": right}
+        return remark("slip", **about)
 
     def change(self, count: Callable[[Layer], int]) -> int:
         changed: dict[str, Any] = {self.field: self.wrong}
@@ -211,21 +213,33 @@ class Decoder:
         self.on_networks, self.on_layers = on_networks, on_layers
         self.on_counts = on_counts
 
-    def explain(self, count: object = ...) -> Note:
-        """Return which mistakes make this number; never raise."""
+    def explain(self, count: object = ..., network: object = None) -> Note:
+        """Return which mistakes make this number; never raise.
+
+        Those of one network alone, where it is named.
+        """
         try:
             with guarded(seconds=10):
                 try:
                     low, high = interval(count)
+                    only = self.place_of(network)
                 except NotYet as reason:
                     return Note(TITLE, str(reason))
                 except Exception as error:
                     text = f"This cannot be decoded: {show_error(error)}"
                     return Note(TITLE, text)
-            text = self.explain_range(low, high)
+            text = self.explain_range(low, high, only)
             return Note(f"{TITLE} · {range_text(low, high)}", text)
         except BaseException:  # whatever the value may still reach into
             return Note(TITLE, "This cannot be decoded.")
+
+    def place_of(self, network: object) -> int | None:
+        """Return where a network stands; raise NotYet if it is none."""
+        names = [one.name for one in self.networks]
+        if network is not None and network not in names:
+            known = ", ".join(names)
+            raise NotYet(f"{show(network)} is none of the networks: {known}.")
+        return None if network is None else names.index(str(network))
 
     @functools.cached_property
     def known(self) -> tuple[list[int], dict[int, list[Explanation]]]:
@@ -246,9 +260,20 @@ class Decoder:
         return sorted(ranked), ranked
 
     @functools.cached_property
-    def right_counts(self) -> list[int]:
+    def right_counts(self) -> list[tuple[int, int]]:
+        """Return each right count, with its network."""
         values, found = self.known
-        return [value for value in values if not found[value][0].steps]
+        return [
+            (value, one.network)
+            for value in values
+            for one in found[value]
+            if not one.steps
+        ]
+
+    def found(self, value: int, only: int | None) -> list[Explanation]:
+        """Return what leads to a value, in one network or in any."""
+        all_found = self.known[1][value]
+        return [one for one in all_found if only in (None, one.network)]
 
     def explanations(self) -> Iterator[tuple[int, Explanation]]:
         """Yield every number that the networks and mistakes lead to."""
@@ -312,58 +337,63 @@ class Decoder:
                 if value != totals[-1]:
                     yield value, explain((*steps, (slip, value)), True)
 
-    def explain_range(self, low: Fraction, high: Fraction) -> str:
+    def explain_range(
+        self, low: Fraction, high: Fraction, only: int | None = None
+    ) -> str:
         """Return what is known of the numbers from `low` to `high`."""
-        values, found = self.known
-        hits = []
+        values, _ = self.known
+        hits: list[Explanation] = []
         for value in values[bisect_left(values, low) :]:
             if value > high:
                 break
-            hits += found[value]
+            hits += self.found(value, only)
         if low < high:  # it fits so much that only what is simple counts
             most = 2 if (high - low) * 1_000 <= low else 1
             hits = [h for h in hits if not h.has_slip and len(h.steps) <= most]
         if not hits:
-            return self.explain_nothing(low)
+            return self.explain_nothing(low, only)
         hits.sort(key=lambda hit: hit.rank)
         best = [hit for hit in hits if hit.rank[:2] == hits[0].rank[:2]]
         texts = [self.describe(hit) for hit in best[:MAX_SHOWN]]
         if (left := len(best) - MAX_SHOWN) > 0:
-            others = "explanation is" if left == 1 else "explanations are"
-            texts.append(f"{left} more {others} as simple.")
-        if low < high and hits[0].steps:
-            texts.append("The number is rounded, so chance may play along.")
-        if hits[0].has_slip and len(hits[0].steps) > 1:
             texts.append(
-                "A slip explains much: compare it with your own lines."
+                remark("one more" if left == 1 else "more", left=left)
             )
+        if low < high and hits[0].steps:
+            texts.append(remark("rounded"))
+        if hits[0].has_slip and len(hits[0].steps) > 1:
+            texts.append(remark("much explained"))
         return "\n".join(texts)
 
     def describe(self, found: Explanation) -> str:
         quantity = self.quantities[found.quantity]
         network = self.networks[found.network].name
-        what = f"This is the number of {quantity.name} of {network}"
+        what = remark("found", quantity=quantity.name, network=network)
         if not found.steps:
             return f"{what}. {quantity.warns}".strip()
         many = "one mistake" if len(found.steps) == 1 else "two mistakes"
-        lines, before = [f"{what}, with {many}:"], found.right
+        lines, before = [remark(many, found=what)], found.right
         for says, value in found.steps:
-            lines.append(f"– {says} ({value - before:+,})".replace("-", "−"))
+            step = remark("step", says=says, change=f"{value - before:+,}")
+            lines.append(step.replace("-", "−"))
             before = value
-        return "\n".join([*lines, f"Right is {found.right:,}."])
-
-    def explain_nothing(self, value: Fraction) -> str:
-        """Return that nothing fits, and which right count is near, if any."""
-        text = (
-            "Nothing fits. No network in this book's table has this count, and"
-            " none of the known mistakes, alone or two together, leads to it."
+        return "\n".join(
+            [*lines, remark("right count", count=f"{found.right:,}")]
         )
-        near = min(self.right_counts, key=lambda right: abs(right - value))
+
+    def explain_nothing(self, value: Fraction, only: int | None = None) -> str:
+        """Return that nothing fits, and which right count is near, if any."""
+        text = remark("nothing fits")
+        if only is not None:
+            name = self.networks[only].name
+            text = remark("nothing fits one", network=name)
+        rights = [n for n, net in self.right_counts if only in (None, net)]
+        near = min(rights, key=lambda right: abs(right - value))
         if abs(near - value) > Fraction(near, 10):
             return text
-        what = self.describe(self.known[1][near][0]).split(". ")[0]
+        what = self.describe(self.found(near, only)[0]).split(". ")[0]
         what = what.removeprefix("This is ").rstrip(".")
-        return f"{text}\nThe nearest right count is {near:,}, {what}."
+        return f"{text}\n{remark('nearest', count=f'{near:,}', what=what)}"
 
 
 # --- What a number stands for ----------------------------------------------
@@ -375,18 +405,16 @@ def interval(count: object) -> tuple[Fraction, Fraction]:
         raise NotYet("Give a number: `check.explain(1_995_284)`.")
     value = number(count)
     if value <= 0:
-        raise NotYet(f"{show(count)} is not positive, but a count is.")
+        raise NotYet(remark("not positive", value=show(count)))
     spread = Fraction(0)
     if isinstance(count, float | numpy.floating):
         digits = Decimal(str(count)).normalize().as_tuple()
         spread = Fraction(10) ** int(digits.exponent) / 2
         if len(digits.digits) < MIN_DIGITS and spread > 1:
-            raise NotYet(
-                f"{show(count)} is rounded too much: give at least"
-                f" {MIN_DIGITS} digits."
-            )
+            about = {"value": show(count), "digits": MIN_DIGITS}
+            raise NotYet(remark("rounded too much", **about))
     if spread <= Fraction(1, 2) and value.denominator != 1:
-        raise NotYet(f"{show(count)} is not a whole number, but a count is.")
+        raise NotYet(remark("not whole", value=show(count)))
     if spread <= Fraction(1, 2):
         spread = Fraction(0)
     return value - spread, value + spread
@@ -395,4 +423,4 @@ def interval(count: object) -> tuple[Fraction, Fraction]:
 def range_text(low: Fraction, high: Fraction) -> str:
     if low == high:
         return show(int(low))
-    return f"{show(int(low))} to {show(int(high))}"
+    return remark("range", low=show(int(low)), high=show(int(high)))

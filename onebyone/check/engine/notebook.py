@@ -20,20 +20,28 @@ def notebook(module_name: str) -> tuple[Callable, Callable]:
         task.path = f"check.{module_name.rpartition('.')[2]}.{name}"
 
     def progress() -> Note:
-        """Return which tasks are done, by their last verdict."""
-        done = sum(t.state == verdicts.CORRECT for t in tasks.values())
-        lines = [
-            f"{verdicts.LOOK[task.state][0]} {task.title}: {task.state}"
-            for task in tasks.values()
-        ]
-        title = f"{done} of {len(tasks)} tasks correct"
-        return Note(title, "\n".join(lines))
+        """Return which tasks are done; what was correct once is."""
+        return progress_of(tasks)
 
     def variant(name: str) -> Variant:
         """Return the tasks with parameters of your own, drawn from a name."""
         return Variant(str(name), tasks)
 
     return progress, variant
+
+
+def progress_of(tasks: Mapping[str, Task]) -> Note:
+    states = {
+        task.title: verdicts.CORRECT if task.solved else task.state
+        for task in tasks.values()
+    }
+    lines = [
+        f"{verdicts.LOOK[state][0]} {title}: {state}"
+        for title, state in states.items()
+    ]
+    done = sum(task.solved for task in tasks.values())
+    title = f"{done} of {len(tasks)} tasks correct"
+    return Note(title, "\n".join(lines))
 
 
 def tasks_of(module: object) -> dict[str, Task]:
@@ -55,16 +63,22 @@ class Variant:
             if isinstance(task, Value | Group) and task.vary:
                 kind = repr((task.given, task.vary))
                 kinds.setdefault(kind, {})[key] = task
+        self._tasks: dict[str, Task] = {}
         lines = []
         for kind, group in kinds.items():
             given = draw_given(f"{kind} {name}", list(group.values()))
             shown_given = ", ".join(f"{k} = {v}" for k, v in given.items())
             for key, task in group.items():
                 twin = task.with_given(given)
-                twin.state = verdicts.NOT_ATTEMPTED
+                twin.state, twin.solved = verdicts.NOT_ATTEMPTED, False
+                self._tasks[key] = twin
                 setattr(self, key, twin)
                 lines.append(f"{task.title}: {shown_given}")
         self._note = Note(f"Parameters for {name}", "\n".join(lines))
+
+    def progress(self) -> Note:
+        """Return which of these tasks are done."""
+        return progress_of(self._tasks)
 
     def __repr__(self) -> str:
         return repr(self._note)

@@ -1,19 +1,26 @@
 """Results: the task of an experiment, whose numbers differ from run to run."""
 
+import copy
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+import torch
+from torch import nn
+
 from onebyone.check.engine.guard import NotYet, is_blank, show
 from onebyone.check.engine.tasks import Task, require_attempt
+
+CLOSE = 0.006  # two digits after the point are enough
 
 
 @dataclass(eq=False, repr=False)
 class Results(Task):
     """A dictionary of accuracies, or errors, that an experiment filled.
 
-    No number is right or wrong, but a table can show that something was
-    forgotten: a run, the training, a change between two runs.
+    The check is called with it, the trained networks and the data, and
+    evaluates the networks again: what it finds is what the table must hold.
 
     Attributes:
         keys: the keys of the dictionary.
@@ -26,6 +33,10 @@ class Results(Task):
         least: the accuracy that shows that a network has, or the error.
         column: in which column it shows.
         fault: takes the checked table and says what else is wrong.
+        measure: takes the networks, in eval mode, and what else the check is
+            called with, and returns the table as it must be.
+        networks: the keys of the networks, where they are not those of the
+            table.
     """
 
     keys: Sequence
@@ -37,8 +48,14 @@ class Results(Task):
     least: float = 0.15
     column: int = 0
     fault: Callable[[dict], str | None] | None = None
+    measure: Callable[..., dict]
+    networks: Sequence | None = None
 
-    def judge(self, answer: object = ...) -> None:
+    seconds = 120.0
+
+    def judge(
+        self, answer: object = ..., nets: object = ..., *data: object
+    ) -> None:
         require_attempt(answer)
         table = self.read(answer)
         fault = self.untrained(table)
@@ -46,8 +63,81 @@ class Results(Task):
         first = table[self.keys[0]]
         if not fault and all(entry == first for entry in table.values()):
             fault = "All results are the same. Does each have its own network?"
+        if not fault:
+            measured = self.measure(self.read_networks(nets), *data)
+            fault = self.difference(table, measured)
         if fault:
-            raise NotYet(f"{fault} {self.pointer()}")
+            raise self.not_yet(fault)
+
+    def read_networks(self, nets: object) -> dict:
+        """Return copies of the networks, in eval mode."""
+        keys = self.networks or self.keys
+        if not isinstance(nets, Mapping) or is_blank(nets):
+            raise self.not_yet(
+                "Keep the trained networks in a dictionary with the keys"
+                f" {', '.join(map(repr, keys))}: the check evaluates them."
+            )
+        for key in keys:
+            if not isinstance(nets.get(key), nn.Module):
+                raise self.not_yet(
+                    f"There is no trained network under the key {key!r}."
+                )
+        for one, other in itertools.combinations(keys, 2):
+            if are_equal(nets[one], nets[other]):
+                raise self.not_yet(
+                    f"Under the keys {one!r} and {other!r} is the same"
+                    " network. Build and train each of them anew."
+                )
+        return {key: copy.deepcopy(nets[key]).eval() for key in keys}
+
+    def difference(self, table: dict, measured: dict) -> str | None:
+        """Return where a table is not what its networks give, if so."""
+        for key, entry in table.items():
+            if close(entry, measured[key]):
+                continue
+            for other in self.keys:
+                if close(entry, measured[other]):
+                    return (
+                        f"What stands under the key {key!r} belongs to"
+                        f" {other!r}. Are two of them exchanged?"
+                    )
+            if self.columns:
+                return self.difference_of_rows(key, entry, measured[key])
+            return self.wrong(f"Under the key {key!r} the", entry)
+        return None
+
+    def difference_of_rows(
+        self, key: object, entry: tuple, measured: tuple
+    ) -> str:
+        for permuted in itertools.permutations(entry):
+            if close(permuted, measured):
+                return (
+                    f"Under the key {key!r} the numbers are in another"
+                    f" order. It is: {', '.join(self.columns)}."
+                )
+        base = measured[0]
+        if close(entry, (base, *(m - base for m in measured[1:]))):
+            return (
+                f"Under the key {key!r} you give by how much each {self.what}"
+                f" differs from the first. Give the {self.what} itself."
+            )
+        complement = tuple(1 - value for value in entry)
+        if close(complement, measured):
+            other = "an error" if self.what == "accuracy" else "an accuracy"
+            return f"Under the key {key!r}, each {self.what} is {other}."
+        column, value = next(
+            (column, mine)
+            for column, mine, theirs in zip(self.columns, entry, measured)
+            if not close(mine, theirs)
+        )
+        return self.wrong(f"Under the key {key!r}, for {column}, the", value)
+
+    def wrong(self, where: str, value: float) -> str:
+        return (
+            f"{where} {self.what} is {value:.3g}, but your network gives"
+            " another one. Which network did you evaluate, on which images,"
+            " and when?"
+        )
 
     def read(self, answer: object) -> dict:
         """Return the table in floats; raise NotYet if it is not complete."""
@@ -95,7 +185,19 @@ class Results(Task):
         return tuple(self.read_number(key, value) for value in entry)
 
     def read_number(self, key: object, value: Any) -> float:
+        if hasattr(value, "test_accuracy"):
+            raise self.not_yet(
+                f"Under the key {key!r} you have the whole history of a"
+                " training. Take its `test_accuracy`."
+            )
+        if isinstance(value, tuple | list):
+            raise self.not_yet(
+                f"Under the key {key!r} you have {len(value)} numbers where"
+                " one is asked for. Is it their mean?"
+            )
         try:
+            if isinstance(value, str | bytes | bool):
+                raise TypeError
             number = float(value)
         except (TypeError, ValueError):
             raise self.not_yet(
@@ -128,3 +230,36 @@ class Results(Task):
 
     def not_yet(self, reason: str) -> NotYet:
         return NotYet(f"{reason} {self.pointer()}")
+
+
+def close(one: Any, other: Any) -> bool:
+    """Return whether numbers, or rows of numbers, are nearly the same."""
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(close, one, other))
+    return abs(one - other) <= CLOSE
+
+
+def are_equal(one: nn.Module, other: nn.Module) -> bool:
+    """Return whether two networks have the same parameters."""
+    first, second = (list(net.parameters()) for net in (one, other))
+    return len(first) == len(second) and all(
+        a.shape == b.shape and torch.equal(a.detach().cpu(), b.detach().cpu())
+        for a, b in zip(first, second)
+    )
+
+
+def accuracy(net: nn.Module, X: torch.Tensor, y: torch.Tensor) -> float:
+    """Return the share of images, in one batch, that a network gets right."""
+    with torch.no_grad():
+        return (net(X).argmax(dim=1) == y).float().mean().item()
+
+
+def held_out_accuracy(net: nn.Module, data: Any) -> float:
+    """Return the accuracy on the validation images of a DataModule."""
+    from onebyone.training.evaluation import evaluate  # imports d2l
+
+    return evaluate(net, data)[1]
+
+
+def each_on_held_out(nets: Mapping, data: Any) -> dict:
+    return {key: held_out_accuracy(net, data) for key, net in nets.items()}

@@ -33,6 +33,7 @@ from onebyone.check.engine.guard import (
     show,
     show_error,
 )
+from onebyone.check.engine.remarks import remark
 from onebyone.check.engine.verdicts import Note, Verdict
 
 
@@ -61,7 +62,7 @@ class Task:
 
     `seconds` is how long the student's code may take, `path` how to reach the
     task (`check.nin.block_parameters`; empty for a part of another task),
-    `state` the last verdict's.
+    `state` the last verdict's, and `solved` whether one was *correct*.
     """
 
     title: str
@@ -73,6 +74,7 @@ class Task:
     seconds = 10.0
     path = ""
     state = verdicts.NOT_ATTEMPTED
+    solved = False  # and it stays so
     next_hint = 1
 
     def __call__(self, *answers: object, **named: object) -> Verdict:
@@ -82,6 +84,7 @@ class Task:
             message = "This cannot be judged."
             verdict = Verdict(self.title, verdicts.NOT_YET, message)
         self.state = verdict.state
+        self.solved = self.solved or bool(verdict)
         return verdict
 
     def _verdict(self, answers: tuple, named: dict) -> Verdict:
@@ -142,7 +145,7 @@ class Task:
 def require_attempt(answer: object) -> None:
     """Raise NotAttempted for a placeholder."""
     if is_blank(answer):
-        raise NotAttempted("There is no answer yet.")
+        raise NotAttempted(remark("blank"))
 
 
 @dataclass(eq=False, repr=False)
@@ -240,41 +243,48 @@ class Value(Compared):
         return value == other
 
     def difference(self, value, right) -> str:
-        return f"{show(value)} is not right."
+        return remark("wrong", value=show(value))
 
 
 @dataclass(eq=False, repr=False)
 class Number(Value):
-    """A number; `tolerance` is relative and 0 unless given."""
+    """A number; `tolerance` is relative and 0 unless given.
+
+    With `decimals`, so many digits after the point are enough, for the right
+    answer and for a mistake.
+    """
 
     _: KW_ONLY
     tolerance: float = 0.0
+    decimals: int | None = None
 
     def read(self, answer: object) -> Fraction:
         return number(answer)
 
     def same(self, value, other) -> bool:
         value, other = Fraction(value), Fraction(other)
-        return abs(value - other) <= Fraction(self.tolerance) * abs(other)
+        if abs(value - other) <= Fraction(self.tolerance) * abs(other):
+            return True
+        return self.decimals is not None and float(value) == round(
+            float(other), self.decimals
+        )
 
     def difference(self, value, right) -> str:
-        right = Fraction(right)
-        text = f"{number_text(value)} is not right"
+        flaw = self.flaw(value, Fraction(right))
+        return remark(flaw, value=number_text(value))
+
+    def flaw(self, value: Fraction, right: Fraction) -> str:
+        """Return which of the remarks a wrong number gets."""
         if value * right <= 0:
-            return f"{text}: look at its sign and size."
+            return "sign"
         if value == as_float32(right):
-            return (
-                f"{text}: float32 rounds whole numbers of this size. Count"
-                " with Python's own integers."
-            )
+            return "float32"
         for exponent in (-9, -6, -3, 3, 6, 9):
             if abs(value / right / Fraction(10) ** exponent - 1) < 1e-12:
-                return f"{text}, but its digits are: check the unit."
+                return "unit"
         if abs(value / right - 1) <= Fraction(1, 100):
-            return (
-                f"{text}, but close: is it rounded, or is something missing?"
-            )
-        return f"{text}."
+            return "close"
+        return "wrong"
 
 
 def as_float32(value: Fraction) -> Fraction | None:
@@ -316,7 +326,7 @@ def number(answer: Any) -> Fraction:
     except TypeError:  # numpy's float32 and relatives
         return Fraction(float(real))
     except (ValueError, OverflowError):
-        raise NotYet(f"{show(answer)} is not finite.") from None
+        raise NotYet(remark("infinite", value=show(answer))) from None
 
 
 def number_text(value: Fraction) -> str:
@@ -334,24 +344,34 @@ class Shape(Value):
 
     def read(self, answer: object) -> tuple[int, ...]:
         if isinstance(answer, torch.Tensor | numpy.ndarray):
-            raise NotYet("Give the shape, not the tensor that has it.")
+            if answer.ndim != 1 or len(answer) == 1:
+                raise NotYet("Give the shape, not the tensor that has it.")
+            answer = answer.tolist()
         if not isinstance(answer, tuple | list):
-            raise NotYet(f"{show(answer)} is not a shape, which is a tuple.")
+            raise NotYet(remark("no shape", value=show(answer)))
         sizes = tuple(number(size) for size in answer)
         if any(size.denominator != 1 or size < 0 for size in sizes):
-            raise NotYet(f"{show(answer)} has a size that is impossible.")
+            raise NotYet(remark("impossible size", value=show(answer)))
         return tuple(int(size) for size in sizes)
 
     def same(self, value, other) -> bool:
         return tuple(value) == tuple(other)
 
     def difference(self, value, right) -> str:
-        text = f"{show(value)} is not right"
-        if len(value) != len(right):
-            return f"{text}: it has {len(value)} axes, not {len(right)}."
+        value_text, count, wanted = show(value), len(value), len(right)
+        if count != wanted:
+            return remark("axes", value=value_text, count=count, wanted=wanted)
         axis = next(i for i, v in enumerate(value) if v != right[i])
         name = f", {self.axes[axis]}" if self.axes else ""
-        return f"{text}. The first wrong axis is axis {axis}{name}."
+        return remark("axis", value=value_text, axis=axis, name=name)
+
+
+def shape_fault(value: Sequence[int], right: Sequence[int]) -> str:
+    """Return in what a shape differs, without saying what is right."""
+    if len(value) != len(right):
+        return f"{len(value)} axes where there should be {len(right)}."
+    axis = next(i for i, v in enumerate(value) if v != right[i])
+    return f"the first wrong axis is axis {axis}."
 
 
 @dataclass(eq=False, repr=False)
@@ -390,10 +410,10 @@ class Group(Task):
         for name, part in self.parts.items():
             try:
                 part.judge(named.get(name))
-                lines.append(f"{name}: correct.")
+                says = remark("part correct")
             except (NotAttempted, NotYet) as reason:
-                done = False
-                lines.append(f"{name}: {str(reason).strip()}")
+                done, says = False, str(reason).strip()
+            lines.append(f"{name}: {says}")
         if not done:
             raise NotYet("\n".join([*lines, self.pointer()]))
 
@@ -407,10 +427,10 @@ class Group(Task):
         return [c for part in self.parts.values() for c in part.clashes()]
 
 
-def part(answers: Mapping[Any, object], tolerance: float = 0.0) -> Number:
+def part(answers: Mapping[Any, object], **how: Any) -> Number:
     """Return a number that is part of a Group, which names it."""
     (right, _), *mistakes = answers.items()
-    return Number("", right, mistakes=dict(mistakes), tolerance=tolerance)
+    return Number("", right, mistakes=dict(mistakes), **how)
 
 
 # --- Choices and all else --------------------------------------------------
@@ -451,10 +471,8 @@ class Choice(Task):
                 return chosen
         options = ", ".join(sorted({*self.right, *self.wrong}))
         some = "one or more" if len(self.right) > 1 else "one"
-        raise NotYet(
-            f"{show(answer)} is not one of the options. Give {some} of the"
-            f" letters {options} in quotes."
-        )
+        about = {"value": show(answer), "some": some, "options": options}
+        raise NotYet(remark("no option", **about))
 
 
 @dataclass(eq=False, repr=False)

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from check_examples import Examples, answer
+from check_examples import Examples, answer, networks
 
 UNITS = {"A": "b", "B": "c", "C": "a", "D": "d"}
 
@@ -30,12 +30,21 @@ def in_place(X, W, b, groups):
     return group_by_group(X, W, b, groups)
 
 
+CONTEXTS = {
+    "runs": (
+        {
+            "large maps": networks.plain(1, 3),
+            "many channels": networks.plain(2, 6),
+        },
+        [networks.HELD_OUT],
+    )
+}
 EXAMPLES = {
     "conv_costs": Examples(
         right=[costs],
         mutants=[
             (lambda *args: costs(*args)[:2], "not 3 values"),
-            (lambda *args: costs(*args)[::-1], "instead of"),
+            (lambda *args: costs(*args)[::-1], "which is not right"),
         ],
     ),
     "grouped_conv": Examples(
@@ -46,7 +55,12 @@ EXAMPLES = {
         ],
     ),
     "tool_units": Examples(
-        right=[units(), units(A=" B ")],
+        right=[
+            units(),
+            units(A=" B "),
+            units(E="e"),
+            units(C="A"),
+        ],
         blank=[dict.fromkeys("ABCD", ...)],
         mutants=[
             (units(A="a"), "MACs for FLOPs"),
@@ -58,15 +72,5 @@ EXAMPLES = {
             (units(D=...), "not one of the letters"),
         ],
         unrelated=["bcad", ["b", "c", "a", "d"], 3, {}, {"A": 2}],
-    ),
-    "runs": Examples(
-        right=[
-            {"large maps": 0.61, "many channels": 0.64},
-            {
-                "large maps": torch.tensor(0.7),
-                "many channels": torch.tensor(0.65),
-            },
-        ],
-        mutants=[({"large maps": 0.7, "many channels": 0.7}, "the same")],
     ),
 }

@@ -1,10 +1,11 @@
 """Answers to the exercises *Inception*."""
 
+import numpy
 import torch
 from torch import nn
 
 import onebyone
-from check_examples import Examples
+from check_examples import Examples, networks
 from onebyone.check.inception import network_costs, theirs
 from onebyone.models.inception import (
     InceptionBlock,
@@ -13,14 +14,6 @@ from onebyone.models.inception import (
 )
 
 WIDTHS = {"c1": 64, "c3": (40, 128), "c5": (8, 32), "pool": 32}
-ACCURACIES = {
-    "none": 0.75,
-    "1x1": 0.64,
-    "3x3": 0.31,
-    "5x5": 0.28,
-    "pool": 0.57,
-    "retrained": 0.74,
-}
 COSTS = network_costs()
 
 
@@ -99,6 +92,11 @@ class Unpadded(InceptionBlock):
         self.branches["5x5"][2].padding = (0, 0)
 
 
+NETS = {
+    "none": networks.branched(1),
+    "retrained": networks.branched(2, "1x1"),
+}
+CONTEXTS = {"lesions": (NETS, [networks.HELD_OUT])}
 EXAMPLES = {
     "fold": Examples(right=[by_hand]),
     "shares": Examples(right=[by_zeros]),
@@ -110,6 +108,7 @@ EXAMPLES = {
             WIDTHS,
             (64, [40, 128], [8, 32], 32),
             {"c1": 96, "c3": (40, 96), "c5": (8, 32), "pool": 32},
+            WIDTHS | {"c1": numpy.int64(64)},
         ],
         blank=[{"c1": ..., "c3": (..., ...), "c5": (..., ...), "pool": ...}],
         mutants=[
@@ -133,7 +132,12 @@ EXAMPLES = {
         unrelated=[256, WIDTHS | {"c1": 6.4}, {"c1": 64}, "64", (1, 2, 3)],
     ),
     "costs": Examples(
-        right=[COSTS],
+        right=[
+            COSTS,
+            {n: list(pair) for n, pair in COSTS.items()},
+            {n: tuple(map(numpy.int64, p)) for n, p in COSTS.items()},
+            COSTS | {"more": (1, 2)},
+        ],
         blank=[dict.fromkeys(COSTS, (..., ...))],
         mutants=[
             ({n: (p, 2 * m) for n, (p, m) in COSTS.items()}, "FLOPs"),
@@ -151,6 +155,8 @@ EXAMPLES = {
                 "torchvision's",
             ),
             ({"AlexNet": COSTS["AlexNet"]}, "VGG-16 is missing"),
+            (count_of(AlexNet=(*COSTS["AlexNet"], 1)), "give a pair"),
+            ([*COSTS.values()], "in a dictionary"),
         ],
         unrelated=[
             {},
@@ -161,7 +167,12 @@ EXAMPLES = {
         ],
     ),
     "small": Examples(
-        right=[compact_inception(), small()],
+        right=[
+            compact_inception(),
+            small(),
+            small().train(),
+            small().double(),
+        ],
         mutants=[
             (small(channels=3), "grey"),
             (small(stride=4), "begin"),
@@ -178,21 +189,6 @@ EXAMPLES = {
             "net",
             nn.Flatten(),
             onebyone.models.compact_nin(),
-        ],
-    ),
-    "lesions": Examples(
-        right=[
-            ACCURACIES,
-            {n: torch.tensor(a) for n, a in ACCURACIES.items()},
-        ],
-        mutants=[
-            (ACCURACIES | {"retrained": 0.28}, "no better"),
-            (dict.fromkeys(ACCURACIES, 0.7), "changed nothing"),
-            (
-                dict.fromkeys(ACCURACIES, 0.3)
-                | {"none": 0.7, "retrained": 0.7},
-                "cost the same",
-            ),
         ],
     ),
 }

@@ -1,9 +1,9 @@
 """Answers to the exercises *Network in network*."""
 
-import torch
+import numpy
 from torch import nn
 
-from check_examples import Examples
+from check_examples import Examples, networks
 from onebyone.models import compact_nin
 
 
@@ -37,16 +37,44 @@ with_linear = nn.Sequential(
     nn.Linear(94, 10),
 )
 
+CONTEXTS = {
+    "runs": (
+        {n: networks.plain(n, 2 + n) for n in range(4)},
+        [networks.HELD_OUT],
+    )
+}
+
+
+def ending(*layers):
+    """A network of the middle size with another end."""
+    return nn.Sequential(*widths(32, 64, 96)[:-2], *layers, nn.Flatten())
+
+
+class Averaging(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.trunk = net[:-2]
+
+    def forward(self, X):
+        return self.trunk(X).mean(dim=(2, 3))
+
+
+without_1x1 = nn.Sequential(
+    *[nn.Conv2d(1, 70, 5, 2, padding=2), nn.ReLU()],
+    *[nn.Conv2d(70, 150, 3, padding=1), nn.ReLU()],
+    *[nn.Conv2d(150, 10, 3, padding=1), nn.AdaptiveAvgPool2d(1)],
+    nn.Flatten(),
+)
 EXAMPLES = {
-    "runs": Examples(
-        right=[
-            {0: 0.74, 1: 0.77, 2: 0.78, 3: 0.71},
-            {n: torch.tensor(0.7 + n / 100) for n in range(4)},
-        ],
-        mutants=[(dict.fromkeys(range(4), 0.75), "the same")],
-    ),
     "first_layer": Examples(
-        right=[(11, 4, 4), [7, 4, 2], (8, 4, 2), nn.Conv2d(1, 96, 11, 4, 4)],
+        right=[
+            (11, 4, 4),
+            [7, 4, 2],
+            (8, 4, 2),
+            nn.Conv2d(1, 96, 11, 4, 4),
+            numpy.array([11, 4, 4]),
+            (numpy.int64(8), 4, 2),
+        ],
         blank=[(..., ..., ...)],
         mutants=[
             ((11, 4, 2), "rounded down"),
@@ -54,16 +82,44 @@ EXAMPLES = {
             ((4, 4, 0), "smaller than the task allows"),
             ((300, 4, 0), "does not fit"),
             ((7, 4, 20), "nothing but zeros"),
+            ((7, 4, -1), "at least 0"),
+            (("7", 4, 2), "whole numbers"),
+            ((7.0, 4, 2), "whole numbers"),
+            ((True, 4, 2), "whole numbers"),
+            (nn.Conv2d(1, 96, 11, 4), "have side 54"),
         ],
         unrelated=[(11, 4), 56, (11, 1, 0), (9, 2, 1), "11"],
     ),
     "family": Examples(
-        right=[trio()],
+        right=[
+            trio(),
+            trio(middle=widths(32, 64, 96)),
+            trio(small=nn.Sequential(nn.Sequential(*widths(16, 32, 48)))),
+            trio(large=Averaging(widths(64, 128, 192))),
+        ],
         blank=[{"small": ..., "middle": ..., "large": ...}],
         mutants=[
             (trio(large=widths(128, 256, 384)), "square"),
             (trio(small=widths(8, 16, 24)), "square"),
             (trio(middle=with_linear), "linear layer"),
+            (trio(middle=ending(nn.AdaptiveMaxPool2d(1))), "as logits"),
+            (
+                trio(
+                    middle=ending(
+                        nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Softmax(1)
+                    )
+                ),
+                "as logits",
+            ),
+            (
+                trio(
+                    middle=ending(
+                        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Softmax(1)
+                    )
+                ),
+                "as logits",
+            ),
+            (trio(middle=without_1x1), "no NiN blocks"),
             ({"small": widths(16, 32, 48)}, "under the key middle"),
         ],
         unrelated=[[], 3, compact_nin(), {"a": 1}, "small"],

@@ -3,9 +3,15 @@
 import torch
 from torch import nn
 
-from check_examples import Examples
+from check_examples import Examples, networks
 
-RUNS = {"1×1": 0.31, "1×1 shuffled": 0.312, "5×5": 0.62, "5×5 shuffled": 0.35}
+NETS = {
+    "1×1": networks.plain(1, 3),
+    "1×1 shuffled": networks.plain(2, 3),
+    "5×5": networks.plain(3, 6),
+    "5×5 shuffled": networks.plain(4, 2),
+}
+CONTEXTS = {"runs": (NETS, [networks.HELD_OUT], [networks.SHUFFLED])}
 
 
 def conv_from(linear, weight=True, bias=True, **options):
@@ -17,6 +23,18 @@ def conv_from(linear, weight=True, bias=True, **options):
         if bias and conv.bias is not None:
             conv.bias.copy_(linear.bias)
     return conv
+
+
+def by_state(linear):
+    conv = nn.Conv2d(linear.in_features, linear.out_features, 1)
+    state = linear.state_dict()
+    state["weight"] = state["weight"][..., None, None]
+    conv.load_state_dict(state)
+    return conv
+
+
+def in_double(linear):
+    return conv_from(linear).double()
 
 
 def reordered(linear):
@@ -57,7 +75,6 @@ EXAMPLES = {
         ],
         mutants=[
             (lambda X, w: X.mul_(2)[:, :1], "changes its input `X`"),
-            (lambda X, w: X[:, :1].float(), "float32"),
         ],
     ),
     "conv1x1": Examples(
@@ -71,7 +88,7 @@ EXAMPLES = {
         ]
     ),
     "as_conv": Examples(
-        right=[conv_from, shared],
+        right=[conv_from, shared, by_state, in_double],
         blank=[lambda linear: ...],
         mutants=[
             (lambda linear: conv_from(linear, bias=False), "bias."),
@@ -97,11 +114,4 @@ EXAMPLES = {
         unrelated=[3, "conv", nn.Conv2d, nn.Conv2d(3, 5, 1), lambda: 1],
     ),
     "compose": Examples(right=[by_hand]),
-    "runs": Examples(
-        right=[RUNS, {name: torch.tensor(x) for name, x in RUNS.items()}],
-        mutants=[
-            (RUNS | {"1×1 shuffled": 0.6}, "same seed"),
-            (RUNS | {"5×5 shuffled": 0.62}, "the same"),
-        ],
-    ),
 }

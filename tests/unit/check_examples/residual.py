@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from check_examples import Examples, answer
+from check_examples import Examples, answer, networks
 from onebyone.check.residual import change
 from onebyone.models.residual import start_as_identity
 
@@ -48,6 +48,41 @@ def only_first(net):
     return net
 
 
+def last_norms(net):
+    return [m.branch[-1] for m in net.modules() if hasattr(m, "branch")]
+
+
+def filling(net):
+    for norm in last_norms(net):
+        nn.init.constant_(norm.weight, 0.0)
+    return net
+
+
+def multiplying(net):
+    for norm in last_norms(net):
+        norm.weight.data *= 0
+    return net
+
+
+def only_top(net):
+    for block in net:
+        if hasattr(block, "branch"):
+            nn.init.zeros_(block.branch[-1].weight)
+    return net
+
+
+def freezing(net):
+    for norm in last_norms(start_as_identity(net)):
+        norm.weight.requires_grad_(False)
+    return net
+
+
+def counting(net):
+    for norm in last_norms(start_as_identity(net)):
+        norm.running_mean += 1
+    return net
+
+
 def silent(net):
     start_as_identity(net)
 
@@ -66,38 +101,77 @@ def asserting(Y, X):
     return Y + X
 
 
+def adding_in_place(Y, X):
+    if Y.shape != X.shape:
+        raise ValueError
+    Y += X
+    return Y
+
+
 def mean_of(Y, X):
     if Y.shape != X.shape:
         raise ValueError
     return (Y + X) / 2
 
 
+def block(W1, W2, x):
+    return (W2 @ (W1 @ x).relu() + x).relu()
+
+
+def masked(W1, W2, x):
+    """With masks of float32 in the midst of what may be float64."""
+    inner = torch.diag((W1 @ x > 0).float())
+    outer = torch.diag((block(W1, W2, x) > 0).float())
+    return outer @ (torch.eye(len(x)) + W2 @ inner @ W1)
+
+
+def rows_of(W1, W2, x):
+    open_ = (W1 @ x > 0).to(x.dtype)
+    J = torch.zeros(len(x), len(x), dtype=x.dtype)
+    for i in range(len(x)):
+        for j in range(len(x)):
+            J[i, j] = (W2[i] * open_ * W1[:, j]).sum() + (i == j)
+    J[block(W1, W2, x) <= 0] = 0
+    return J
+
+
 LETTERS = {1: "d", 2: "a", 3: "e", 4: "c", 5: "b"}
 
 
-def table(**changed):
-    def row(*errors):
-        return dict(zip(("whole", "deleted", "exchanged"), errors))
-
-    return answer(
-        {"plain": row(0.3, 0.9, 0.9), "residual": row(0.3, 0.4, 0.32)}
-        | {key: row(*value) for key, value in changed.items()}
-    )
-
-
-CONTEXTS = {"deeper": (runs,)}
+NETS = {"plain": networks.deep(1), "residual": networks.deep(0)}
+CONTEXTS = {"deeper": (runs,), "lesions": (NETS, *networks.HELD_OUT)}
 EXAMPLES = {
     "block_jacobian": Examples(
         right=[
-            lambda W1, W2, x: torch.autograd.functional.jacobian(
-                lambda x: (W2 @ (W1 @ x).relu() + x).relu(), x
-            )
-        ]
+            masked,
+            lambda W1, W2, x: rows_of(W1, W2, x),
+        ],
+        mutants=[
+            (
+                lambda W1, W2, x: torch.autograd.functional.jacobian(
+                    lambda x: block(W1, W2, x), x
+                ),
+                "uses `grad`",
+            ),
+            (
+                lambda W1, W2, x: torch.func.jacfwd(
+                    lambda x: block(W1, W2, x)
+                )(x),
+                "uses `jacfwd`",
+            ),
+        ],
     ),
     "careful_add": Examples(
         right=[
             refusing(lambda Y, X: Y.shape != X.shape),
             refusing(lambda Y, X: tuple(Y.size()) != tuple(X.size())),
+            refusing(lambda Y, X: [*Y.shape] != [*X.shape]),
+            refusing(
+                lambda Y, X: (
+                    Y.dim() != X.dim()
+                    or any(a != b for a, b in zip(Y.shape, X.shape))
+                )
+            ),
         ],
         blank=[lambda Y, X: ...],
         mutants=[
@@ -115,6 +189,17 @@ EXAMPLES = {
                 "one pixel is stretched",
             ),
             (asserting, "with a `ValueError`"),
+            (
+                refusing(
+                    lambda Y, X: any(a != b for a, b in zip(Y.shape, X.shape))
+                ),
+                "the batch axis is missing",
+            ),
+            (
+                refusing(lambda Y, X: Y.numel() != X.numel()),
+                "with a `ValueError`",
+            ),
+            (adding_in_place, "changes one of its inputs"),
             (mean_of, "is not the sum"),
             (lambda Y, X: print(), "gives nothing"),
         ],
@@ -122,7 +207,12 @@ EXAMPLES = {
         + [nn.Linear, lambda: 1],
     ),
     "start": Examples(
-        right=[start_as_identity, zeroing("branch.4.weight")],
+        right=[
+            start_as_identity,
+            zeroing("branch.4.weight"),
+            filling,
+            multiplying,
+        ],
         blank=[lambda net: ...],
         mutants=[
             (lambda net: net, "as it was"),
@@ -131,12 +221,21 @@ EXAMPLES = {
             (zeroing("branch.4.bias"), "the shift"),
             (zeroing("branch.4.weight", "shortcut.1.weight"), "a projection"),
             (only_first, "Not every block"),
+            (only_top, "part of a part"),
+            (freezing, "freezes"),
+            (lambda net: start_as_identity(net).eval(), "another mode"),
+            (counting, "more than the last scale"),
             (silent, "Return the network"),
         ],
         unrelated=[3, "net", nn.ReLU, [], lambda: 1],
     ),
     "bugs": Examples(
-        right=[LETTERS, {n: letter.upper() for n, letter in LETTERS.items()}],
+        right=[
+            LETTERS,
+            {n: letter.upper() for n, letter in LETTERS.items()},
+            {n: f"{letter} " for n, letter in LETTERS.items()},
+            LETTERS | {6: "f"},
+        ],
         blank=[dict.fromkeys(LETTERS, ...)],
         mutants=[
             (LETTERS | {1: "a"}, "the output could be negative"),
@@ -153,14 +252,5 @@ EXAMPLES = {
     "deeper": Examples(
         right=[answer([round(x, 3) for x in change(runs).tolist()], runs)],
         blank=[answer([..., ...], runs)],
-    ),
-    "lesions": Examples(
-        right=[table(), table(residual=(0.28, 0.35, 0.31))],
-        mutants=[
-            (table(plain=(0.3, 0.3, 0.3)), "changes nothing"),
-            (table(residual=(0.3, 0.95, 0.9)), "the two swapped"),
-            ({"plain": {"whole": 0.3}}, "no error for deleted"),
-            (table(plain=(0.3, ..., 0.9)), "no error for deleted"),
-        ],
     ),
 }

@@ -67,6 +67,7 @@ both = Group(
 results = Results(
     "Two runs",
     ("a", "b"),
+    measure=lambda nets: {"a": 0.7, "b": 0.8},
     fault=lambda table: "b is worse." if table["b"] < table["a"] else None,
 )
 progress, variant = notebook(__name__)
@@ -76,7 +77,7 @@ SAMPLES = (count, shape, mean, layer, array, choice, both, results)
 def forget_verdicts() -> None:
     """Put all samples back to where no answer has been given."""
     for task in SAMPLES:
-        task.state = NOT_ATTEMPTED
+        task.state, task.solved = NOT_ATTEMPTED, False
         task.next_hint = 1
 
 
