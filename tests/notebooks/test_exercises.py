@@ -110,7 +110,7 @@ def run_blank(chapter: Chapter) -> list:
 @by_name
 def test_a_blank_notebook_runs_and_nothing_is_attempted(name, some_data):
     for task in tasks_of(getattr(check, name)).values():
-        task.state = NOT_ATTEMPTED
+        task.state, task.solved = NOT_ATTEMPTED, False
     shown = run_blank(student(name))
     states = [value.state for value in shown if isinstance(value, Verdict)]
     assert states == [NOT_ATTEMPTED] * len(tasks_of(getattr(check, name)))
