@@ -361,7 +361,7 @@ class Shape(Value):
         value_text, count, wanted = show(value), len(value), len(right)
         if count != wanted:
             return remark("axes", value=value_text, count=count, wanted=wanted)
-        axis = next(i for i, v in enumerate(value) if v != right[i])
+        axis = first_difference(value, right)
         name = f", {self.axes[axis]}" if self.axes else ""
         return remark("axis", value=value_text, axis=axis, name=name)
 
@@ -370,8 +370,12 @@ def shape_fault(value: Sequence[int], right: Sequence[int]) -> str:
     """Return in what a shape differs, without saying what is right."""
     if len(value) != len(right):
         return f"{len(value)} axes where there should be {len(right)}."
-    axis = next(i for i, v in enumerate(value) if v != right[i])
+    axis = first_difference(value, right)
     return f"the first wrong axis is axis {axis}."
+
+
+def first_difference(value: Sequence[int], right: Sequence[int]) -> int:
+    return next(i for i, v in enumerate(value) if v != right[i])
 
 
 @dataclass(eq=False, repr=False)
