@@ -8,7 +8,7 @@ Design: the strided compact NiN with 0 to 3 1×1 layers a block, Kaiming's
 start, two epochs. With and without batch norm it is run as it is; with batch
 norm also at equal parameters and at equal MACs, where the other networks are
 as wide as those of the one with two layers allow. Each arm has its own search
-over six rates with two seeds, on 10,000 held-out images and one epoch; then
+over seven rates with two seeds, on 10,000 held-out images and one epoch; then
 ten seeds. *mlpconv-equal-rate* runs the first eight arms once more at one
 rate for all, five seeds.
 
@@ -60,7 +60,7 @@ SEARCH, STUDY = comparison.tuned(
     name="mlpconv",
     question="What do 0, 1, 2, 3 1×1 layers a block do to accuracy?",
     rates={0.1: [*AS_THEY_ARE, *AT_EQUAL_COST]},
-    grid=(0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+    grid=(0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0),
     recipe={"epochs": 2},
     search_recipe={"epochs": 1},
     validation=10_000,
