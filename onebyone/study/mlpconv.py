@@ -10,8 +10,9 @@ norm also at equal parameters and at equal MACs, where the other networks are
 as wide as those of the one with two layers allow. Each arm has its own search
 over five rates with two seeds, on 10,000 held-out images, as long as the study
 itself (in searches of one epoch a rate of 1 came out ahead for five of the
-arms, and at that rate they stayed behind in two); then ten seeds. *mlpconv-equal-rate* runs the first eight arms once more at one
-rate for all, five seeds.
+arms, and at that rate they stayed behind in two); then ten seeds.
+*mlpconv-equal-rate* runs the first eight arms once more at one rate for all,
+five seeds.
 
 Limits: one small network, one data set, two epochs.
 """
