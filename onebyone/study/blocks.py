@@ -6,8 +6,8 @@ accuracy for the same MACs, parameters or seconds?
 Design: the skeleton of :mod:`.bake_off` with each of its five blocks, in four
 widths, all multiples of 16, so that no block suffers from a number of
 channels that the machine handles badly; each network has its own search over
-four rates with two seeds, on 10,000 held-out images and one epoch, and then
-five seeds of two epochs. Accuracy at equal cost is read off each seed's line
+four rates with two seeds, on 10,000 held-out images and two epochs, and then
+five seeds. Accuracy at equal cost is read off each seed's line
 of accuracy over the logarithm of the cost, between two widths.
 
 Limits: one skeleton, one data set, two epochs: how fast a block learns counts
@@ -60,7 +60,6 @@ SEARCH, STUDY = comparison.tuned(
     grid=(0.03, 0.1, 0.3, 1.0),
     measure=measure,
     recipe={"epochs": 2},
-    search_recipe={"epochs": 1},
     validation=10_000,
     measurements=comparison.MEASUREMENTS,
     shown=["accuracy", "parameters", "macs", "cpu_seconds"],

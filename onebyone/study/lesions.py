@@ -6,7 +6,7 @@ weights that read the branch? Does a layer that reads four branches pick one
 of them for an image?
 
 Design: the compact Inception network, two epochs, at the best of four rates
-(searched with two seeds on 10,000 held-out images and one epoch), five seeds.
+(searched with two seeds on 10,000 held-out images), five seeds.
 Every branch of every block is taken out alone, then each kind of branch from
 all blocks at once, and the test accuracy is measured anew on 4,000 images. A
 branch that is taken out gives the same for every image:
@@ -446,7 +446,6 @@ SEARCH, STUDY = comparison.tuned(
     grid=(0.03, 0.1, 0.3, 1.0),
     measure=measure,
     recipe={"epochs": 2},
-    search_recipe={"epochs": 1},
     validation=10_000,
     measurements=MEASUREMENTS,
     shown=["accuracy", "silenced", "frozen", "frozen_by_place"],

@@ -6,7 +6,7 @@ and if it is not? What would trivial rules find, and how much of what is
 missing does the grid of the maps explain?
 
 Design: the compact NiN, two epochs, at the best of four rates (searched with
-two seeds on 10,000 held-out images and one epoch), five seeds. 1,000 test
+two seeds on 10,000 held-out images), five seeds. 1,000 test
 images are put on empty canvases of 84×84 pixels, each at a place that the
 seed draws. The *evidence* of a place is its class map less that of an empty
 canvas. A box surrounds all places where the map of a class reaches 20 % of
@@ -254,7 +254,6 @@ SEARCH, STUDY = comparison.tuned(
     grid=(0.03, 0.1, 0.3, 1.0),
     measure=measure,
     recipe={"epochs": 2},
-    search_recipe={"epochs": 1},
     validation=10_000,
     measurements=[
         *comparison.MEASUREMENTS,
