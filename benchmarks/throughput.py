@@ -39,7 +39,7 @@ NETWORKS = {  # each warm-up uses up what a loader has fetched in advance
     "compact NiN": Network(compact_nin, 28, 40, 10),
     "compact Inception": Network(compact_inception, 28, 40, 10),
     "compact ResNet": Network(compact_resnet, 28, 40, 10),
-    "paper-size NiN": Network(nin, 224, 14, 8),
+    "large NiN": Network(nin, 224, 14, 8),
 }
 
 

@@ -12,7 +12,7 @@ Every function returns a figure that pyplot knows: end the cell with
 from onebyone.plots.architectures import architecture
 from onebyone.plots.charts import confusion, curves, feature_maps, images
 from onebyone.plots.comparisons import forest, front
-from onebyone.plots.style import COLORS, SMALL, WIDTH, use_style
+from onebyone.plots.style import COLORS, SMALL, WIDTH, narrow, use_style
 
 __all__ = [
     "COLORS",
@@ -25,5 +25,6 @@ __all__ = [
     "forest",
     "front",
     "images",
+    "narrow",
     "use_style",
 ]

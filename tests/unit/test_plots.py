@@ -303,3 +303,10 @@ class TestStyle:
         # the light frame of a block may have the color of a layer
         own = [c for t, c in plots.COLORS.items() if not t.endswith("block")]
         assert len(set(own)) == len(own)
+
+    def test_type_is_larger_inside_narrow_alone(self):
+        before = plt.rcParams["xtick.labelsize"]
+        with plots.narrow():
+            assert plt.rcParams["xtick.labelsize"] == plt.rcParams["font.size"]
+            assert plt.rcParams["font.size"] == 10
+        assert plt.rcParams["xtick.labelsize"] == before
