@@ -12,6 +12,7 @@ count, whatever the exercise.
 
 from onebyone.check import (
     backward,
+    clinic,
     counting,
     gap,
     inception,
@@ -29,11 +30,13 @@ NOTEBOOKS = (
     "inception",
     "residual",
     "backward",
+    "clinic",
 )
 
 __all__ = [
     "NOTEBOOKS",
     "backward",
+    "clinic",
     "counting",
     "explain",
     "gap",
