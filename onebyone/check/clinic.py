@@ -21,6 +21,7 @@ from onebyone.check.engine import (
     require_function,
 )
 
+LEARNS = "The check has trained with it, and the network learns."
 STEPS = 150  # 2,000 images in batches of 40, three times
 
 # --- 1: a ReLU behind the scores -------------------------------------------
@@ -60,8 +61,8 @@ DEAD = "A score that is cut off gets a gradient of zero, so {} brings it back."
 
 head = Repair(
     "Repair run 1",
-    least=0.62,
-    steps=STEPS,
+    least=0.25,
+    steps=200,
     rate=0.1,
     faults=[relu_at_the_end],
     useless={
@@ -72,9 +73,10 @@ head = Repair(
     },
     hints=[
         "Scores may be negative. Which layer forbids it?",
-        "Copy the run, and take the last ReLU out. The rate and the number of"
-        " epochs can stay.",
+        "Copy the run, and take the last ReLU out of the last block, for"
+        " instance with `[:-1]`. The rate and the number of epochs can stay.",
     ],
+    when_correct=LEARNS,
 )
 
 # --- 2: softmax twice ------------------------------------------------------
@@ -133,6 +135,7 @@ softmax = Repair(
         "Take the softmax out of the network. Whoever wants probabilities can"
         " take it when the network is used.",
     ],
+    when_correct=LEARNS,
 )
 
 # --- 3: one batch norm for three layers ------------------------------------
@@ -193,7 +196,7 @@ def depends_on_company(run: Run) -> str | None:
 
 norm = Repair(
     "Repair run 3",
-    least=0.6,
+    least=0.56,
     steps=STEPS,
     rate=0.02,
     faults=[shared_norm, depends_on_company],
@@ -209,6 +212,7 @@ norm = Repair(
         "Write `nn.BatchNorm2d(16)` behind each convolution, so that three"
         " layers are made. The ReLU may be shared: it keeps nothing.",
     ],
+    when_correct=LEARNS,
 )
 
 # --- 4: evaluation mode ----------------------------------------------------
@@ -345,8 +349,8 @@ def left_in_other_mode(mode: bool) -> str:
     if mode:
         return (
             "The accuracy is right, but the network stays in `eval()` mode,"
-            " and the next epoch would train without dropout. Leave it in the mode"
-            " in which it came."
+            " and the next epoch would train without dropout. Leave it in the"
+            " mode in which it came."
         )
     return (
         "The accuracy is right, but your function puts a network into training"
@@ -419,6 +423,7 @@ labels = Repair(
         "Draw one order, keep it under a name, and index both images and"
         " labels with it.",
     ],
+    when_correct=LEARNS,
 )
 
 # --- 6: a learning rate ----------------------------------------------------
@@ -477,6 +482,7 @@ rate = Repair(
         " each.",
         "Take the largest rate whose loss still falls from the beginning.",
     ],
+    when_correct=LEARNS,
 )
 
 # --- 7: a view in the place of a permute -----------------------------------
@@ -537,6 +543,7 @@ pixels = Repair(
         " height, width) with `permute`, and then add an axis for the"
         " channel.",
     ],
+    when_correct=LEARNS,
 )
 
 progress, variant = notebook(__name__)

@@ -102,7 +102,7 @@ class Repair(Task):
 
     seconds = 120.0
 
-    def judge(self, answer: Any = ..., *images: Tensor) -> str:
+    def judge(self, answer: Any = ..., *images: Tensor) -> None:
         require_attempt(answer)
         require_function(answer)
         run = self.run(answer, *images)
@@ -111,9 +111,6 @@ class Repair(Task):
                 raise self.not_yet(f"{found} {self.why(run)}")
         if run.accuracy < self.least or not run.loss < self.most:
             raise self.not_yet(f"{self.result(run)} {self.why(run)}")
-        return (
-            f"It learns: {self.result(run)[0].lower()}{self.result(run)[1:]}"
-        )
 
     def run(
         self, function: Callable, X: Tensor, y: Tensor, *held_out: Tensor
