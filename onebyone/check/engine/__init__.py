@@ -16,7 +16,7 @@ from onebyone.check.engine.code import (
 from onebyone.check.engine.formulas import apply, symbols
 from onebyone.check.engine.modules import Module
 from onebyone.check.engine.notebook import notebook
-from onebyone.check.engine.repairs import Repair, Run
+from onebyone.check.engine.repairs import Repair, Run, require_images
 from onebyone.check.engine.results import (
     Results,
     accuracy,
@@ -54,5 +54,6 @@ __all__ = [
     "notebook",
     "part",
     "require_function",
+    "require_images",
     "symbols",
 ]

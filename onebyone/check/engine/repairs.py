@@ -105,6 +105,7 @@ class Repair(Task):
     def judge(self, answer: Any = ..., *images: Tensor) -> None:
         require_attempt(answer)
         require_function(answer)
+        require_images(images)
         run = self.run(answer, *images)
         for fault in self.faults:
             if found := fault(run):
@@ -176,3 +177,12 @@ class Repair(Task):
 
     def not_yet(self, reason: str) -> NotYet:
         return NotYet(f"{reason.strip()} {self.pointer()}")
+
+
+def require_images(images: tuple) -> None:
+    """Raise NotYet unless these are images and labels, twice."""
+    if len(images) != 4 or not all(isinstance(x, Tensor) for x in images):
+        raise NotYet(
+            "Call the check with the images too: those of the training and"
+            " their labels, and those held out and their labels."
+        )
