@@ -26,7 +26,8 @@ def gratings(count, seed):
     return X[:, None], y
 
 
-IMAGES = (*gratings(1_000, seed=0), *gratings(300, seed=1))
+GRATINGS = gratings(1_000, seed=0)
+IMAGES = (*GRATINGS, *gratings(300, seed=1))
 
 
 def train(net, X, y, epochs=6, rate=0.05, **options):
@@ -228,7 +229,7 @@ MALFORMED = [
     (answer(raising, *IMAGES), "raised"),
     (paired, "Call the check with the images too"),
     (
-        to_check(lambda X, y: train(plain(), X, y)[:3]),
+        to_check(lambda X, y: train(plain(), *GRATINGS)[:3]),
         "a score for each image and class",
     ),
 ]
@@ -318,7 +319,11 @@ EXAMPLES = {
             (answer(always_back, *IMAGES), "into training mode"),
             (answer(too_late, *IMAGES), "must come before"),
             (answer(without_dropout_only, *IMAGES), "must come before"),
-            (answer(only_norms, *IMAGES), "Does dropout still drop"),
+            (answer(only_norms, *IMAGES), "dropout still drops"),
+            (
+                answer(lambda *case: careful(*case) / 2, *IMAGES),
+                "not the network's accuracy",
+            ),
             (
                 answer(lambda *case: 100 * careful(*case), *IMAGES),
                 "from 0 to 1",
