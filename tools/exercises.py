@@ -36,7 +36,7 @@ PREPROCESSORS = [
     ClearHiddenTests,
     ClearOutputPreprocessor,
 ]
-KEPT_TAGS = {"setup"}  # the others concern outputs, and there are none
+KEPT_TAGS = {"setup", "figure"}  # how a cell is folded; no outputs are left
 
 
 def settings() -> Config:

@@ -10,13 +10,33 @@ How it works is in engine/; a new task needs a look at its neighbours only.
 count, whatever the exercise.
 """
 
-from onebyone.check import counting, gap, inception, nin, one_by_one, residual
+from onebyone.check import (
+    backward,
+    clinic,
+    counting,
+    gap,
+    inception,
+    nin,
+    one_by_one,
+    residual,
+)
 from onebyone.check.decode import explain
 
-NOTEBOOKS = ("counting", "one_by_one", "nin", "gap", "inception", "residual")
+NOTEBOOKS = (
+    "counting",
+    "one_by_one",
+    "nin",
+    "gap",
+    "inception",
+    "residual",
+    "backward",
+    "clinic",
+)
 
 __all__ = [
     "NOTEBOOKS",
+    "backward",
+    "clinic",
     "counting",
     "explain",
     "gap",

@@ -1,10 +1,10 @@
 """What the exercise modules are made of: the machinery of all checks.
 
 `tasks`, `code` and `modules` hold the kinds of task, `results` the one for
-experiments, `formulas` what answers follow from, `mistakes` the mistakes that
-recur, `guard` keeps what students write at arm's length, `verdicts` shows what
-came out, and `notebook` names the tasks of a module. An exercise module
-imports from here.
+experiments and `repairs` the one for runs that fail, `formulas` what answers
+follow from, `mistakes` the mistakes that recur, `guard` keeps what students
+write at arm's length, `verdicts` shows what came out, and `notebook` names the
+tasks of a module. An exercise module imports from here.
 """
 
 from onebyone.check.engine.code import (
@@ -16,6 +16,7 @@ from onebyone.check.engine.code import (
 from onebyone.check.engine.formulas import apply, symbols
 from onebyone.check.engine.modules import Module
 from onebyone.check.engine.notebook import notebook
+from onebyone.check.engine.repairs import Repair, Run, require_images
 from onebyone.check.engine.results import (
     Results,
     accuracy,
@@ -42,7 +43,9 @@ __all__ = [
     "Group",
     "Module",
     "Number",
+    "Repair",
     "Results",
+    "Run",
     "Shape",
     "accuracy",
     "apply",
@@ -51,5 +54,6 @@ __all__ = [
     "notebook",
     "part",
     "require_function",
+    "require_images",
     "symbols",
 ]

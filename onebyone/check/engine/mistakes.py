@@ -271,3 +271,19 @@ projected_with_3x3 = recurring(
     "Your projection has a 3×3 kernel.",
     "A 1×1 is enough to change the number of channels.",
 )
+
+# --- Gradients -------------------------------------------------------------
+
+batch_not_summed = recurring(
+    "You have not summed over the batch.",
+    "All images use the same parameters, and the loss is that of all.",
+)
+averaged_batch = recurring(
+    "You averaged over the batch.",
+    "Where the loss is a mean, `G` already has that factor; here every image"
+    " just adds its part.",
+)
+averaged_map = recurring(
+    "You averaged over the positions.",
+    "Each position adds to the loss, so the gradient is their sum.",
+)

@@ -3,8 +3,8 @@
 Most follow from the task itself: its right answer, and what each of its
 mistakes leads to; forms.py has what any right code may look like, and how to
 break it. A module here, named as the notebook is, adds EXAMPLES for tasks that
-do not know them all (Custom) and more for any other, and CONTEXTS: what the
-check of an Array or of Results is called with besides the answer.
+do not know them all (Custom, Repair) and more for any other, and CONTEXTS:
+what the check of an Array or of Results is called with besides the answer.
 """
 
 import importlib
@@ -29,6 +29,7 @@ from onebyone.check.engine import (
     Function,
     Group,
     Module,
+    Repair,
     Results,
 )
 from onebyone.check.engine.notebook import tasks_of
@@ -384,6 +385,7 @@ KINDS = {
     Module: of_module,
     Array: of_array,
     Custom: lambda task: Examples(),
+    Repair: lambda task: Examples(),
     Results: of_results,
 }
 

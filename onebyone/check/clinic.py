@@ -1,0 +1,557 @@
+"""Checks of the exercises *A clinic of broken networks*.
+
+A repair is judged by training with it. What was measured over ten seeds
+stands beside each bound, for the notebook's images of Fashion-MNIST: the
+accuracy on images held out, or the loss, broken and repaired.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from onebyone.check.engine import (
+    Choice,
+    Custom,
+    Repair,
+    Run,
+    guard,
+    notebook,
+    require_function,
+    require_images,
+)
+
+LEARNS = "The check has trained with it, and the network learns."
+STEPS = 150  # 2,000 images in batches of 40, three times
+
+# --- 1: a ReLU behind the scores -------------------------------------------
+
+head_fault = Choice(
+    "What ails run 1",
+    right="c",
+    wrong={
+        "a": "With a rate that is too large the loss jumps far above ln 10"
+        " before it settles. What does it do here in the first steps?",
+        "b": "Shuffled labels leave the scores alive: the network goes on"
+        " guessing, and its loss moves. How many classes does this one still"
+        " tell apart?",
+        "d": "A softmax too many keeps the loss above 1.46, but it gives no"
+        " class a score of exactly zero. What makes zeros?",
+    },
+    hints=[
+        "The last line counts scores. What can turn a score into exactly 0 for"
+        " every image?",
+        "Read the network's layers from the end: what stands behind the ten"
+        " scores?",
+    ],
+)
+
+
+def relu_at_the_end(run: Run) -> str | None:
+    if run.logits.min() < 0 or not (run.logits == 0).any():
+        return None
+    dead = int((run.logits == 0).all(dim=0).sum())
+    return (
+        "A ReLU still stands behind the scores:"
+        f" {dead} of {run.logits.shape[1]} are 0 for every image."
+    )
+
+
+DEAD = "A score that is cut off gets a gradient of zero, so {} brings it back."
+
+head = Repair(
+    "Repair run 1",
+    least=0.25,  # 0.07 broken, 0.35 to 0.61 repaired
+    steps=200,
+    rate=0.1,
+    faults=[relu_at_the_end],
+    useless={
+        "longer": DEAD.format("no number of steps"),
+        "slower": DEAD.format("no learning rate"),
+        "other": "What does a ReLU do to the score of a class that an image"
+        " does not belong to?",
+    },
+    hints=[
+        "Scores may be negative. Which layer forbids it?",
+        "Copy the run, and take the last ReLU out of the last block, for"
+        " instance with `[:-1]`. The rate and the number of epochs can stay.",
+    ],
+    when_correct=LEARNS,
+)
+
+# --- 2: softmax twice ------------------------------------------------------
+
+FLOOR = math.log(math.e + 9) - 1  # the least loss of ten probabilities
+
+softmax_fault = Choice(
+    "What ails run 2",
+    right="a",
+    wrong={
+        "b": "A rate that is too small would look like this at first. But the"
+        " second log comes from ten times the rate, and its loss still stays"
+        " above the same bound.",
+        "c": "Dead scores leave the loss at ln 10 and the network with few"
+        " classes. Here both get better, only hardly.",
+        "d": "Where evaluation is wrong, the accuracy falls between training"
+        " and held-out images. Compare the two columns.",
+    },
+    hints=[
+        "What is the smallest loss that `cross_entropy` can give, if each of"
+        " the ten numbers that it gets lies between 0 and 1?",
+        "`F.cross_entropy` takes scores and makes probabilities of them. What"
+        " does the last layer of this network give?",
+    ],
+)
+
+
+def still_probabilities(run: Run) -> str | None:
+    sums = run.logits.sum(dim=1)
+    if run.logits.min() < 0 or not torch.allclose(
+        sums, torch.ones_like(sums), atol=1e-3
+    ):
+        return None
+    return "Your network still gives probabilities, which add up to 1."
+
+
+BOUND = (
+    f"`cross_entropy` takes a softmax itself. That of ten numbers between 0"
+    f" and 1 is nearly flat, and no loss below {FLOOR:.2f} is possible,"
+)
+
+softmax = Repair(
+    "Repair run 2",
+    least=0.55,  # 0.37 to 0.47, 0.66 to 0.72
+    most=1.3,  # 2.03 to 2.08, 0.75 to 0.89
+    steps=STEPS,
+    rate=0.05,
+    faults=[still_probabilities],
+    useless={
+        "longer": f"{BOUND} however long you train.",
+        "slower": f"{BOUND} with any learning rate.",
+        "other": f"{BOUND} whatever the layers before do.",
+    },
+    hints=[
+        "The loss function wants scores, which may be any numbers.",
+        "Take the softmax out of the network. Whoever wants probabilities can"
+        " take it when the network is used.",
+    ],
+    when_correct=LEARNS,
+)
+
+# --- 3: one batch norm for three layers ------------------------------------
+
+norm_fault = Choice(
+    "What ails run 3",
+    right="d",
+    wrong={
+        "a": "Where a network overfits, it is right about the images it was"
+        " trained with. The last line evaluates it on just these.",
+        "b": "A rate that is too large shows in the training loss, and that"
+        " one falls steadily.",
+        "c": "With shuffled labels, nothing would be learnt in training"
+        " either. Look at that column.",
+    },
+    hints=[
+        "The same images, once in training and once in `eval()` mode. Which"
+        " layer does something else in the two?",
+        "In `eval()` a batch norm uses the mean and variance that it has"
+        " gathered. Of which layer's output, here?",
+    ],
+)
+
+
+def shared_norm(run: Run) -> str | None:
+    calls: dict[nn.Module, int] = {}
+
+    def count(module: nn.Module, *_: object) -> None:
+        calls[module] = calls.get(module, 0) + 1
+
+    norms = [m for m in run.net.modules() if hasattr(m, "running_mean")]
+    hooks = [norm.register_forward_hook(count) for norm in norms]
+    with torch.no_grad():
+        guard.outcome(run.net, run.X[:2])
+    for hook in hooks:
+        hook.remove()
+    if max(calls.values(), default=0) < 2:
+        return None
+    return (
+        f"One batch norm still serves {max(calls.values())} places, with one"
+        " mean and one variance for all of them."
+    )
+
+
+def depends_on_company(run: Run) -> str | None:
+    with torch.no_grad():
+        alone = guard.outcome(run.net, run.X[:1])
+    if isinstance(alone, Tensor) and torch.allclose(
+        alone, run.logits[:1], atol=1e-2, rtol=1e-2
+    ):
+        return None
+    return (
+        "For one image alone your network gives other scores than for the same"
+        " image among others, in `eval()` mode too. A network that is used"
+        " must not depend on what else is in the batch."
+    )
+
+
+norm = Repair(
+    "Repair run 3",
+    least=0.56,  # 0.12 to 0.48, 0.64 to 0.74
+    steps=STEPS,
+    rate=0.02,
+    faults=[shared_norm, depends_on_company],
+    useless={
+        "longer": "More steps gather more of the same mixture.",
+        "slower": "The mixture is the same with any learning rate.",
+        "other": "In `eval()` mode each layer needs statistics of its own"
+        " output.",
+    },
+    hints=[
+        "An instance that occurs three times in an `nn.Sequential` is one"
+        " layer.",
+        "Write `nn.BatchNorm2d(16)` behind each convolution, so that three"
+        " layers are made. The ReLU may be shared: it keeps nothing.",
+    ],
+    when_correct=LEARNS,
+)
+
+# --- 4: evaluation mode ----------------------------------------------------
+
+mode_fault = Choice(
+    "What ails run 4",
+    right="b",
+    wrong={
+        "a": "An overfitted network gives the same answer when it is asked"
+        " twice. Compare the two attempts.",
+        "c": "The loss fell, and the network is right about most images of a"
+        " mixed batch. So it has learnt; what about the evaluation?",
+        "d": "Labels that do not belong to their images would spoil the log of"
+        " the training as well.",
+    },
+    hints=[
+        "The same network and the same images give two accuracies. Which layer"
+        " draws random numbers, and when?",
+        "Images of one class alone come out much worse. Which layer looks at"
+        " the whole batch, and when?",
+    ],
+)
+
+
+class Learner(nn.Sequential):
+    """A small network that has both layers for which the mode matters."""
+
+    def __init__(self, channels: int, classes: int):
+        super().__init__()
+        self.first = nn.Conv2d(channels, 16, 5, stride=2, padding=2)
+        self.norm = nn.BatchNorm2d(16)
+        self.relu = nn.ReLU()
+        self.second = nn.Conv2d(16, classes, 3, stride=2, padding=1)
+        self.dropout = nn.Dropout(0.3)
+        self.average = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+
+
+def trained(X: Tensor, y: Tensor, epochs: int = 2) -> Learner:
+    """Return a network in training mode that has learnt something."""
+    torch.manual_seed(0)
+    net = Learner(X.shape[1], int(y.max()) + 1).train()
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+    with torch.enable_grad():
+        for _ in range(epochs):
+            for batch in torch.randperm(len(X)).split(40):
+                optimiser.zero_grad()
+                loss = nn.functional.cross_entropy(net(X[batch]), y[batch])
+                loss.backward()
+                optimiser.step()
+    return net
+
+
+def right_accuracy(net: nn.Module, X: Tensor, y: Tensor) -> float:
+    with torch.no_grad():
+        right = net.eval()(X).argmax(dim=1) == y
+    return right.float().mean().item()
+
+
+def state(net: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in net.state_dict().items()}
+
+
+def fault_of_accuracy(function: Callable, *images: Tensor) -> str | None:
+    require_function(function)
+    require_images(images)
+    X, y, X_val, y_val = images
+    net = trained(X, y)
+    before, dropped = state(net), set[bool]()
+    net.dropout.register_forward_pre_hook(
+        lambda module, _: dropped.add(module.training)
+    )
+    one_class = y_val == y_val[0]
+    sets = {
+        "a mixed batch": (X_val, y_val),
+        "images of one class": (X_val[one_class], y_val[one_class]),
+        "a single image": (X_val[:1], y_val[:1]),
+    }
+    for mode in (True, False):
+        for what, (X, y) in sets.items():
+            right = right_accuracy(net, X, y)
+            net.train(mode)
+            found = guard.outcome(function, net, X, y)
+            if isinstance(found, guard.Raised):
+                return f"For {what} your function {found}"
+            try:
+                value = float(found)  # type: ignore[arg-type]
+            except (TypeError, ValueError, RuntimeError):
+                return (
+                    f"Your function gives {guard.show(found)}, not an"
+                    " accuracy."
+                )
+            changed = any(
+                not torch.equal(value, before[name])
+                for name, value in net.state_dict().items()
+            )
+            if changed:
+                return in_training_mode(function, what)
+            if True in dropped:
+                return (
+                    f"For {what} dropout still drops features at random, so"
+                    " the same question gets other answers. Which mode must it"
+                    " be in?"
+                )
+            if abs(value - 100 * right) < 0.5 and value > 1:
+                return "Give the share of right answers, from 0 to 1."
+            if abs(value - right) > 0.004:
+                return (
+                    f"For {what} your function gives {value:.2f}, which is not"
+                    " the network's accuracy."
+                )
+            if net.training != mode:
+                return left_in_other_mode(mode)
+    return None
+
+
+def in_training_mode(function: Callable, what: str) -> str:
+    code = getattr(function, "__code__", None)
+    named = set(getattr(code, "co_names", ()))
+    if "eval" in named:
+        return (
+            "The network changes while you evaluate it: its batch norms gather"
+            " statistics from these images. `eval()` must come before the"
+            " images do."
+        )
+    if named & {"no_grad", "inference_mode"}:
+        return (
+            "Without gradients the network computes the same: `no_grad` saves"
+            " memory, and dropout and batch norm know nothing of it. What"
+            " changes their mode?"
+        )
+    return (
+        f"For {what} the network was evaluated in training mode: its batch"
+        " norms have gathered statistics from these images, and dropout drops."
+    )
+
+
+def left_in_other_mode(mode: bool) -> str:
+    if mode:
+        return (
+            "The accuracy is right, but the network stays in `eval()` mode,"
+            " and the next epoch would train without dropout. Leave it in the"
+            " mode in which it came."
+        )
+    return (
+        "The accuracy is right, but your function puts a network into training"
+        " mode that came in `eval()` mode. Leave it in the mode in which it"
+        " came."
+    )
+
+
+mode = Custom(
+    "Repair run 4",
+    fault_of_accuracy,
+    hints=[
+        "Two layers here do one thing in training and another one in use. How"
+        " are they told which it is?",
+        "Remember `net.training`, call `net.eval()`, count, and put the"
+        " network back with `net.train(was_training)`.",
+    ],
+    when_correct="It was trained anew for this check, and in all three ways it"
+    " is asked, your function gives its accuracy.",
+)
+mode.seconds = 60.0
+
+# --- 5: labels shuffled against their images -------------------------------
+
+labels_fault = Choice(
+    "What ails run 5",
+    right="d",
+    wrong={
+        "a": "Dead scores leave the loss at ln 10 to the last digit, for good."
+        " Look at the second log.",
+        "b": "Too small a rate leads to the same place more slowly. The second"
+        " log goes far; which images does the network know in the end?",
+        "c": "A softmax too many slows the network down, and yet it learns"
+        " something about images that it has not seen.",
+    },
+    hints=[
+        "After many epochs the network knows some of its training images, and"
+        " about new ones nothing. What can it have learnt?",
+        "What must belong together so that what is learnt from one image helps"
+        " with another? Read the two lines before the training.",
+    ],
+)
+
+
+def memorised(run: Run) -> str | None:
+    if run.accuracy > 0.3:
+        return None
+    return (
+        f"On the images that it was given your network is right in"
+        f" {run.seen:.2f} of all cases, on new ones in {run.accuracy:.2f}."
+    )
+
+
+labels = Repair(
+    "Repair run 5",
+    least=0.5,  # 0.02 to 0.14, 0.76 to 0.81
+    steps=STEPS,
+    rate=0.05,
+    faults=[memorised],
+    useless={
+        "longer": "If image and label do not belong together, more steps only"
+        " make it memorise the pairs.",
+        "slower": "If image and label do not belong together, there is nothing"
+        " to learn, slowly or fast.",
+        "other": "Does the label at each place still belong to the image at"
+        " that place?",
+    },
+    hints=[
+        "`torch.randperm` draws a new order each time it is called.",
+        "Draw one order, keep it under a name, and index both images and"
+        " labels with it.",
+    ],
+    when_correct=LEARNS,
+)
+
+# --- 6: a learning rate ----------------------------------------------------
+
+rate_fault = Choice(
+    "What ails run 6",
+    right="a",
+    wrong={
+        "b": "Too small a rate changes little in a step. What happens to the"
+        " loss in the first eight, and in the first epoch?",
+        "c": "Shuffled labels leave the loss near ln 10 from the beginning."
+        " What does it do here?",
+        "d": "Images that are not normalised would spoil the other runs, too:"
+        " they all get the same ones.",
+    },
+    hints=[
+        "Read the losses of the first steps, one after the other.",
+        "A step goes down the slope only as long as it is short. Where has the"
+        " fifth one led to?",
+    ],
+)
+
+
+GOOD_RATE = 0.56  # the accuracy that a good rate reaches
+
+
+def rate_too_large(run: Run) -> str | None:
+    if run.accuracy >= GOOD_RATE or run.rate < 0.3:
+        return None
+    return (
+        f"With a rate of {run.rate:g} the steps still lead out of the valley."
+    )
+
+
+def rate_too_small(run: Run) -> str | None:
+    if run.accuracy >= GOOD_RATE or run.rate > 2e-3:
+        return None
+    return (
+        f"With a rate of {run.rate:g} the loss falls, but in so few steps not"
+        f" far: it is {run.loss:.2f}. Between this rate and the first one"
+        " there is room."
+    )
+
+
+rate = Repair(
+    "Repair run 6",
+    least=GOOD_RATE,  # 0.07 to 0.13; 0.72 to 0.81 with a rate of 0.05
+    steps=STEPS,
+    rate=1.0,
+    faults=[rate_too_large, rate_too_small],
+    useless={
+        "longer": "Each step is as long as before, so more of them do not lead"
+        " back.",
+        "other": "What decides how long a step is?",
+    },
+    hints=[
+        "Try rates that differ by factors of ten, and read the first losses of"
+        " each.",
+        "Take the largest rate whose loss still falls from the beginning.",
+    ],
+    when_correct=LEARNS,
+)
+
+# --- 7: a view in the place of a permute -----------------------------------
+
+pixels_fault = Choice(
+    "What ails run 7",
+    right="b",
+    wrong={
+        "a": "This log alone cannot tell you. Look at the picture: does the"
+        " image that goes into the network show anything?",
+        "c": "With dead scores a network names one class. This one still"
+        " names several.",
+        "d": "Too large a rate shows in the first losses, and these stay where"
+        " they are.",
+    },
+    hints=[
+        "The log is nearly that of run 5. So look at what goes in.",
+        "`reshape` keeps the numbers in the order in which they lie in memory."
+        " Which axis runs fastest in `stored`?",
+    ],
+)
+
+
+def on_its_side(run: Run) -> str | None:
+    turned = right_accuracy(run.net, run.X.mT, run.y)
+    if turned < run.accuracy + 0.1 or turned < 0.5:
+        return None
+    return (
+        "Your network learns, but its images lie on their side: it is right in"
+        f" {turned:.2f} of all cases if height and width are exchanged, and in"
+        f" {run.accuracy:.2f} if not."
+    )
+
+
+def stored_as_matlab_does(X: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    return X[:, 0].permute(1, 2, 0).contiguous(), y
+
+
+SCRAMBLED = "where neighbours are torn apart, no convolution finds them again"
+
+pixels = Repair(
+    "Repair run 7",
+    least=0.5,  # 0.05 to 0.14, 0.72 to 0.81
+    steps=STEPS,
+    rate=0.05,
+    faults=[on_its_side],
+    given=stored_as_matlab_does,
+    useless={
+        "longer": f"More steps only memorise: {SCRAMBLED}.",
+        "slower": f"The rate plays no part: {SCRAMBLED}.",
+        "other": "Draw the first image of what goes into the network. Does it"
+        " show what its label says?",
+    },
+    hints=[
+        "`permute` changes the order of the axes and takes the pixels along;"
+        " `reshape` only cuts the numbers anew.",
+        "First bring the axes (height, width, image) into the order (image,"
+        " height, width) with `permute`, and then add an axis for the"
+        " channel.",
+    ],
+    when_correct=LEARNS,
+)
+
+progress, variant = notebook(__name__)

@@ -1,0 +1,188 @@
+"""Repair: the task of a training run that fails, and is to be mended.
+
+The student's function is called with images and labels, trains a network and
+returns it. What its optimiser did is watched, and the network is evaluated
+on images that it has not seen.
+"""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from onebyone.check.engine.code import require_function
+from onebyone.check.engine.guard import (
+    NotYet,
+    Output,
+    Raised,
+    capture,
+    outcome,
+    show,
+)
+from onebyone.check.engine.results import accuracy
+from onebyone.check.engine.tasks import Task, require_attempt
+
+MORE, LESS = 1.5, 0.67  # what counts as more steps, and as a smaller rate
+
+
+class Watched:
+    """Counts the steps of all optimisers, and keeps their learning rates."""
+
+    def __init__(self) -> None:
+        self.steps, self.rates = 0, set[float]()
+
+    def __enter__(self) -> "Watched":
+        self._hook = register_optimizer_step_post_hook(self.note)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._hook.remove()
+
+    def note(self, optimiser: Any, *_: object) -> None:
+        self.steps += 1
+        self.rates.update(float(g["lr"]) for g in optimiser.param_groups)
+
+
+@dataclass
+class Run:
+    """What a run came to.
+
+    Attributes:
+        net: a copy of the network, in eval mode.
+        steps: how often an optimiser has updated it.
+        rate: the largest learning rate.
+        X, y: images that it has not seen, and their labels.
+        logits: what it gives for these.
+        seen: its accuracy on the images that it was given.
+        accuracy, loss: those on the images that it has not seen.
+    """
+
+    net: nn.Module
+    steps: int
+    rate: float
+    X: Tensor
+    y: Tensor
+    logits: Tensor
+    seen: float
+    accuracy: float
+    loss: float
+
+
+@dataclass(eq=False, repr=False)
+class Repair(Task):
+    """A function that trains a network, which must now learn.
+
+    The check is called with it, and with training and held-out images.
+
+    Attributes:
+        least: the accuracy on held-out images that shows that it learns.
+        most: the loss, likewise.
+        steps, rate: those of the broken run.
+        faults: what may still be wrong with the network, asked in order:
+            each takes the Run and returns a sentence or two, or None.
+        useless: by "longer", "slower" and "other", why the broken run is not
+            mended by more steps, by a smaller learning rate, or by whatever
+            else was changed.
+        given: makes what the student's function gets from images and labels.
+    """
+
+    least: float
+    _: KW_ONLY
+    most: float = float("inf")
+    steps: int
+    rate: float
+    faults: Sequence[Callable[[Run], str | None]] = ()
+    useless: Mapping[str, str] = field(default_factory=dict)
+    given: Callable[[Tensor, Tensor], tuple] = lambda X, y: (X, y)
+
+    seconds = 120.0
+
+    def judge(self, answer: Any = ..., *images: Tensor) -> None:
+        require_attempt(answer)
+        require_function(answer)
+        require_images(images)
+        run = self.run(answer, *images)
+        for fault in self.faults:
+            if found := fault(run):
+                raise self.not_yet(f"{found} {self.why(run)}")
+        if run.accuracy < self.least or not run.loss < self.most:
+            raise self.not_yet(f"{self.result(run)} {self.why(run)}")
+
+    def run(
+        self, function: Callable, X: Tensor, y: Tensor, *held_out: Tensor
+    ) -> Run:
+        """Call the student's function; raise NotYet where it gives no run."""
+        torch.manual_seed(0)
+        log = capture("stdout", Output())  # not worth repeating
+        with Watched() as watched, torch.enable_grad(), log:
+            net: Any = outcome(function, *self.given(X.clone(), y.clone()))
+        if isinstance(net, Raised):
+            raise self.not_yet(f"Your function {net}")
+        if not isinstance(net, nn.Module):
+            raise self.not_yet(
+                f"Your function gives {show(net)}. Let it return the trained"
+                " network."
+            )
+        if not watched.steps:
+            raise self.not_yet(
+                "Your function returns a network that no optimiser has"
+                " updated. Does it train?"
+            )
+        net = copy.deepcopy(net).eval()
+        with torch.no_grad():
+            logits: Any = outcome(net, held_out[0])
+        if not isinstance(logits, Tensor) or logits.ndim != 2:
+            what = (
+                str(logits)
+                if isinstance(logits, Raised)
+                else (f"gives {show(logits)}")
+            )
+            raise self.not_yet(
+                f"For images of shape {tuple(held_out[0].shape)} your network"
+                f" {what}. It should give a score for each image and class."
+            )
+        right = (logits.argmax(dim=1) == held_out[1]).float().mean()
+        loss = F.cross_entropy(logits, held_out[1])
+        seen = accuracy(net, X, y)
+        return Run(
+            net=net,
+            steps=watched.steps,
+            rate=max(watched.rates),
+            X=held_out[0],
+            y=held_out[1],
+            logits=logits,
+            seen=seen,
+            accuracy=right.item(),
+            loss=loss.item(),
+        )
+
+    def result(self, run: Run) -> str:
+        return (
+            f"On images that it has not seen your network has an accuracy of"
+            f" {run.accuracy:.2f} and a loss of {run.loss:.2f}."
+        )
+
+    def why(self, run: Run) -> str:
+        """Return why that which was changed does not help."""
+        if run.rate < LESS * self.rate and "slower" in self.useless:
+            return self.useless["slower"]
+        if run.steps > MORE * self.steps and "longer" in self.useless:
+            return self.useless["longer"]
+        return self.useless.get("other", "")
+
+    def not_yet(self, reason: str) -> NotYet:
+        return NotYet(f"{reason.strip()} {self.pointer()}")
+
+
+def require_images(images: tuple) -> None:
+    """Raise NotYet unless these are images and labels, twice."""
+    if len(images) != 4 or not all(isinstance(x, Tensor) for x in images):
+        raise NotYet(
+            "Call the check with the images too: those of the training and"
+            " their labels, and those held out and their labels."
+        )
