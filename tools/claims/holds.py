@@ -246,6 +246,7 @@ BOUND_PAGES: dict[str, list[str]] = {
         "An experiment: a network without neighbours",
     ],
     "book/nin.ipynb": ["An experiment: take out a 1×1 layer"],
+    "book/nin_questions.ipynb": WHOLE,
 }
 
 
