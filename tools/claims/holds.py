@@ -246,7 +246,6 @@ BOUND_PAGES: dict[str, list[str]] = {
         "An experiment: a network without neighbours",
     ],
     "book/nin.ipynb": ["An experiment: take out a 1×1 layer"],
-    "book/nin_questions.ipynb": WHOLE,
 }
 
 
