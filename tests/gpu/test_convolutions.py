@@ -30,7 +30,14 @@ from tools import ROOT, notebooks
 
 # networks of chapters and solutions, and how many images a step sees
 BUILT = {
-    "book/one_by_one.ipynb": ["small_net(1)", "small_net(5)"],
+    "book/one_by_one.ipynb": [
+        "small_net([same_size(64, 64)])",
+        "small_net(squeezed(m)) for m in (16, 3)",
+        "small_net([same_size(64, 64, groups=64), nn.Conv2d(64, 64, 1)])",
+        "pixel_net(1)",
+        "pixel_net(1, width=41)",
+        "pixel_net(5)",
+    ],
     "book/nin.ipynb": ["compact_nin()"],
     "book/nin_questions.ipynb": ["compact_nin()", "fc_head_nin()"],
     "book/gap.ipynb": ["with_head(kind) for kind in ('GAP', 'FC', 'FC 256')"],

@@ -236,15 +236,7 @@ WHOLE: list[str] = []  # every section
 BOUND_PAGES: dict[str, list[str]] = {
     "book/counting.ipynb": WHOLE,
     "book/memory_and_time.ipynb": WHOLE,
-    "book/one_by_one.ipynb": [
-        "The problem: one layer, two jobs",
-        "What it cannot do",
-        "The first way out: a bottleneck",
-        "The second way out: look, then mix",
-        "And on the clock",
-        "An experiment: what do the two ways lose?",
-        "An experiment: a network without neighbours",
-    ],
+    "book/one_by_one.ipynb": WHOLE,
     "book/nin.ipynb": ["An experiment: take out a 1×1 layer"],
 }
 
