@@ -337,7 +337,7 @@ grouped_costs = Group(
             4 * (c * n * n): mistakes.bytes_for_numbers,
         },
     },
-    {"c_in": 48, "c": 96, "k": 3, "g": 6, "n": 14},
+    {"c_in": 48, "c": 96, "k": 3, "g": 6, "n": 17},
     vary={
         "c_in": (24, 48, 72),
         "c": (96, 120, 144),

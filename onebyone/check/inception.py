@@ -237,8 +237,8 @@ bottleneck = Group(
             tolerance=6e-3,
         ),
     },
-    {"c": 192, "r": 16, "c_out": 64, "k": 3},
-    vary={"c": (160, 256, 320, 384), "r": (20, 24, 32), "c_out": (48, 80, 96)},
+    {"c": 240, "r": 20, "c_out": 80, "k": 3},
+    vary={"c": (160, 256, 320, 384), "r": (16, 24, 32), "c_out": (48, 64, 96)},
     hints=[
         "Two layers replace one. Count the weights of both.",
         "before: k·k·C_in·C_out. after: the 1×1 goes from C_in to r, and the"

@@ -123,8 +123,8 @@ block_memory = Group(
 
 # --- The whole network -----------------------------------------------------
 
-NIN = {"c_in": 3, "classes": 100}
-NINS = {"c_in": (2, 3, 4, 6), "classes": (20, 37, 47, 62, 101, 200)}
+NIN = {"c_in": 6, "classes": 100}
+NINS = {"c_in": (7, 8, 10, 12, 13), "classes": (20, 37, 47, 62, 101, 200)}
 
 
 def total(count, c_in=c_in, classes=classes):
@@ -138,11 +138,22 @@ def total(count, c_in=c_in, classes=classes):
     return sum(count(**block) for block in blocks)
 
 
+def of_paper(count):
+    """Return a count of the chapter's network, for grey images."""
+    return total(count, c_in=1, classes=10)
+
+
+CHAPTERS_OWN = (
+    "This is the chapter's own network, for grey images and ten classes. What"
+    " do more channels in the image change, and what do more classes?"
+)
+
 nin_costs = Group(
     "NiN for colour images and more classes",
     {
         "parameters": {
             total(block_count): CORRECT,
+            of_paper(block_count): CHAPTERS_OWN,
             total(block_count, c_in=1): mistakes.took_grey_image,
             total(block_count, classes=10): "Your network still has ten"
             " classes. Which layers depend on the number of classes?",
@@ -155,6 +166,7 @@ nin_costs = Group(
         },
         "macs": {
             total(macs_of_block): CORRECT,
+            of_paper(macs_of_block): CHAPTERS_OWN,
             2 * total(macs_of_block): mistakes.flops_for_macs,
             total(macs_with_biases): mistakes.counted_biases_as_macs,
             total(first_weights * n * n): mistakes.forgot_1x1s,
@@ -197,6 +209,7 @@ nin_memory = Group(
         "inference": {
             largest_moment: CORRECT,
             largest_moment // 4: mistakes.numbers_for_bytes,
+            8 * FIRST_MAPS: mistakes.took_another_moment,
             4 * FIRST_MAPS: mistakes.counted_one_stack,
             kept(index=0): mistakes.kept_everything,
             4 * total(block_count): mistakes.parameters_for_maps,
@@ -293,11 +306,6 @@ wide_block = Module(
         " one whatever the first layer's is.",
     ],
 )
-
-
-def of_paper(count):
-    """Return a count of the chapter's network, for grey images."""
-    return total(count, c_in=1, classes=10)
 
 
 def of_grey(count):

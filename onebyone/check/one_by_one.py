@@ -422,11 +422,11 @@ middle = Group(
             " channels does everything pass?",
         },
     },
-    {"c_in": 64, "r": 24, "c": 96},
+    {"c_in": 64, "r": 24, "c": 112},
     vary={
         "c_in": (48, 56, 72, 80),
         "r": (12, 16, 18, 20),
-        "c": (88, 104, 112, 128),
+        "c": (88, 104, 120, 128),
     },
     hints=[
         "Write down the shapes of the two matrices and of their product.",

@@ -203,8 +203,8 @@ bottleneck = Group(
             decimals=1,
         ),
     },
-    {"c": 192, "m": 32},
-    vary={"c": (128, 224, 320, 384, 512), "m": (24, 40, 48, 80, 96)},
+    {"c": 288, "m": 48},
+    vary={"c": (128, 224, 320, 384, 512), "m": (24, 32, 40, 80, 96)},
     hints=[
         "Weights of a convolution: kernel area times input channels times"
         " output channels. Do it for all five layers.",
@@ -686,7 +686,7 @@ joins = Group(
             18 * c * c: mistakes.enlarged_1x1,
         },
     },
-    {"c": 96},
+    {"c": 88},
     vary={"c": (48, 64, 80, 128, 160, 192)},
     hints=[
         "What happens to the channel axis in `Y + X`, and what in"
@@ -862,8 +862,8 @@ paths = Group(
             " chosen?",
         },
     },
-    {"n": 12, "k": 3},
-    vary={"n": (8, 9, 10, 11, 14, 15), "k": (4, 5)},
+    {"n": 18, "k": 3},
+    vary={"n": (8, 9, 10, 11, 13, 15), "k": (4, 5)},
     hints=[
         "At each block a path goes through the branch or around it. With one"
         " block there are two paths; how many with two, with three?",
