@@ -537,7 +537,7 @@ def front(c, m, c_out, k):
 
 
 behind = Number(
-    "The 1×1 behind the 5×5",
+    "The 1×1 after the 5×5",
     k * k * c * m + m * c_out,
     {"c": 192, "m": 16, "c_out": 32, "k": 5},
     vary={"c": (160, 256, 480), "m": (20, 24, 28), "c_out": (48, 64, 96)},

@@ -558,7 +558,7 @@ def fault_of_nin(net):
     if len(ones) < 3 or len(ones) == len(kernels):
         return (
             "has no NiN blocks: a convolution that looks around, and 1×1"
-            " convolutions behind it."
+            " convolutions after it."
         )
     net = copy.deepcopy(net).cpu().float().eval()
     last = [m for m in net.modules() if isinstance(m, nn.Conv2d)][-1]
