@@ -14,7 +14,9 @@ from onebyone.check.engine import (
     Number,
     Results,
     apply,
+    best_of,
     each_on_held_out,
+    lead_of_best,
     mistakes,
     notebook,
     part,
@@ -47,6 +49,7 @@ output_size = Group(
     "Output size",
     {"height": along(h), "width": along(w)},
     {"h": 150, "w": 214, "k": 11, "s": 2, "p": 5},
+    stated=(k, k, s, p, h, w),
     vary={
         "h": (120, 132, 144, 156),
         "w": (180, 196, 202, 220),
@@ -69,6 +72,7 @@ unread = Number(
     "Rows that nobody reads",
     apply(max, 0, left_over - p),
     {"n": 299, "k": 9, "s": 8, "p": 2},
+    stated=(k, k, s, p, n, n),
     vary={"n": (202, 219, 234, 235, 242, 250, 251, 259, 266)},
     mistakes={
         left_over: "You counted rows of padding too. Of the rows left over,"
@@ -90,6 +94,7 @@ same_padding = Number(
     "Padding that keeps the size",
     (k - 1) // 2,
     {"k": 7},
+    stated=(k, k, 1),
     vary={"k": (9, 11, 13, 15)},
     mistakes={
         k - 1: "This is the total padding. PyTorch adds its padding on each"
@@ -159,6 +164,7 @@ layer_costs = Group(
         },
     },
     {"c_in": 24, "c": 40, "k": 5, "s": 3, "p": 2, "h": 30, "w": 50},
+    stated=(k, k, c_in, c, s, p, h, w),
     vary={
         "c_in": (16, 20, 28, 36),
         "c": (32, 48, 56),
@@ -273,6 +279,7 @@ shared_weights = Group(
         },
     },
     {"c_in": 3, "c": 8, "k": 5, "n": 24},
+    stated=(k, k, k // 2, c_in, n, n, c, n, n, 2, k, k, 2),
     vary={
         "c_in": (2, 4, 5),
         "c": (6, 7, 10, 12),
@@ -338,6 +345,7 @@ grouped_costs = Group(
         },
     },
     {"c_in": 48, "c": 96, "k": 3, "g": 6, "n": 17},
+    stated=(c_in, c, k, 1, g, c_in, g, c, n, n),
     vary={
         "c_in": (24, 48, 72),
         "c": (96, 120, 144),
@@ -480,6 +488,7 @@ doubling = Group(
         ),
     },
     {"n": 14},
+    stated=(3, 3, 1, 1, n, n, 1, 2),
     vary={"n": (7, 8, 10, 12, 16)},
     hints=[
         "Write the cost as a product, and see how often the doubled quantity"
@@ -513,6 +522,7 @@ step_macs = Number(
     "MACs of a training step",
     step,
     NET,
+    stated=(3, n, n, classes, 2, 3, 3, a, b, 2),
     vary=NETS,
     mistakes={
         forward: "This is the forward pass. A training step runs backwards as"
@@ -593,6 +603,7 @@ training_memory = Group(
         },
     },
     NET,
+    stated=(3, n, n, classes, 2, 3, 3, a, b, 2, 2),
     vary=NETS,
     hints=[
         "Inference keeps what the layer at work reads and writes. Training"
@@ -687,6 +698,7 @@ wider = Number(
     "Smaller maps, more channels",
     same_macs,
     {"width": 12},
+    stated=(3, 3, 3, 2, 28, 28, 14, 14, width),
     vary={"width": (8, 10, 14, 16, 18, 20)},
     mistakes={
         4 * width: "You let the MACs grow with the width. If input and output"
@@ -710,6 +722,7 @@ runs = Results(
     "Two networks, one budget",
     ("large maps", "many channels"),
     measure=each_on_held_out,
+    foretold={"best": best_of, "by": lead_of_best},
     hints=[
         "`conv_net(width, halve)` builds both networks. Train each of them"
         " from scratch.",

@@ -50,6 +50,7 @@ joined_shape = Shape(
         "h": 14,
         "w": 18,
     },
+    stated=(batch, c_in, h, w, 4, made, 2, reduced),
     vary={
         "batch": (2, 4, 6, 16),
         "made": ((32, 64, 16, 48), (64, 80, 24, 16), (56, 72, 32, 40)),
@@ -115,6 +116,7 @@ flat_features = Number(
     "How many features are flattened",
     joined * flat(side),
     {"side": 40, "made": (16, 24, 32, 24)},
+    stated=(1408, 28, 28, 5, 5, 5, 5, side, side, made),
     vary={
         "side": (36, 44, 48, 52, 56, 60),
         "made": ((16, 24, 24, 32), (8, 24, 24, 16), (24, 32, 32, 24)),
@@ -188,6 +190,7 @@ reduction = Group(
         },
     },
     {"c": 256, "c1": 128, "r3": 128, "c3": 192, "r5": 32, "c5": 96, "p": 64},
+    stated=(3, 3, c, 1, 1, c1, 3, 3, r3, c3, 5, 5, r5, c5, p, 3, 3, 5, 5),
     vary={
         "c": (320, 480, 512, 528),
         "c1": (112, 144, 160, 192),
@@ -238,6 +241,7 @@ bottleneck = Group(
         ),
     },
     {"c": 240, "r": 20, "c_out": 80, "k": 3},
+    stated=(r, c, 12, k, k, c, c_out, 1, 1, k, k),
     vary={"c": (160, 256, 320, 384), "r": (16, 24, 32), "c_out": (48, 64, 96)},
     hints=[
         "Two layers replace one. Count the weights of both.",
@@ -312,6 +316,7 @@ channel_rank = Number(
     "The rank of the folded kernel",
     apply(min, c, m, o * k * k),
     {"c": 24, "m": 10, "o": 48, "k": 5},
+    stated=(1, 1, c, m, k, k, m, o),
     vary={"c": (20, 28, 32), "m": (6, 8, 12), "o": (40, 56, 64)},
     mistakes={
         apply(min, c, o * k * k): "This is the rank of a 5×5 that was not"
@@ -540,6 +545,7 @@ behind = Number(
     "The 1×1 after the 5×5",
     k * k * c * m + m * c_out,
     {"c": 192, "m": 16, "c_out": 32, "k": 5},
+    stated=(1, 1, k, k, k, k, c, 3, m, 1, 1, c_out),
     vary={"c": (160, 256, 480), "m": (20, 24, 28), "c_out": (48, 64, 96)},
     mistakes={
         front: "This is the count with the 1×1 first. How many channels does"
@@ -678,6 +684,7 @@ def smallest(**how):
 smallest_image = Number(
     "The smallest image",
     smallest,
+    stated=(224, 224, 7, 7, 2, 3, 4, 3, 3, 2),
     mistakes={
         2**5: "You halved five times down to one pixel. An odd side is"
         " rounded up, so a little less will do.",
@@ -895,6 +902,11 @@ lesions = Results(
     "Without a branch",
     ("none", *NAMES, "retrained"),
     networks=("none", "retrained"),
+    foretold={
+        "worst": lambda t: min(NAMES, key=t.get),
+        "loses": lambda t: t["none"] - min(t[name] for name in NAMES),
+        "won_back": lambda t: t["retrained"] - min(t[name] for name in NAMES),
+    },
     measure=measured_lesions,
     trained=["none", "retrained"],
     least=0.25,

@@ -18,7 +18,9 @@ from onebyone.check.engine import (
     Number,
     Results,
     apply,
+    best_of,
     each_on_held_out,
+    lead_of_best,
     mistakes,
     notebook,
     symbols,
@@ -47,6 +49,7 @@ block_parameters = Number(
     "Parameters of a block",
     block_count,
     BLOCK,
+    stated=(c_in, c, k, k, 1, k // 2, n, n),
     vary=BLOCKS,
     mistakes={
         without_1x1_biases: mistakes.forgot_1x1_biases,
@@ -69,6 +72,7 @@ block_macs = Number(
     "MACs of the same block",
     macs_of_block,
     BLOCK,
+    stated=(c_in, c, k, k, 1, k // 2, n, n),
     vary=BLOCKS,
     mistakes={
         2 * macs_of_block: mistakes.flops_for_macs,
@@ -112,6 +116,7 @@ block_memory = Group(
         },
     },
     BLOCK,
+    stated=(c_in, c, k, k, 1, k // 2, n, n),
     vary=BLOCKS,
     hints=[
         "Inference keeps what the layer at work reads and writes. Training"
@@ -178,6 +183,7 @@ nin_costs = Group(
         },
     },
     NIN,
+    stated=(224, 224, 224, c_in, classes, 54, 26, 12, 5),
     vary=NINS,
     hints=[
         "Only the first and the last block change. What do you know about"
@@ -227,6 +233,7 @@ nin_memory = Group(
         },
     },
     NIN,
+    stated=(224, 224, 224, c_in, classes, 3, 8),
     vary=NINS,
     hints=[
         "Inference: write down for each layer what it reads and what it"
@@ -343,6 +350,7 @@ nin_3x3 = Group(
             ),
         },
     },
+    stated=(1, 1, 3, 3, 224, 10),
     hints=[
         "Each 1×1 layer gets nine times as many weights; nothing else"
         " changes.",
@@ -360,6 +368,26 @@ last_step = Number(
     "The paper's last block",
     10 * c_in * c_in + c_in * classes + 2 * c_in + classes,
     {"c_in": 384, "classes": 47},
+    stated=(
+        classes,
+        c_in,
+        classes,
+        3,
+        3,
+        2,
+        1,
+        1,
+        classes,
+        classes,
+        3,
+        3,
+        c_in,
+        1,
+        1,
+        1,
+        1,
+        classes,
+    ),
     vary={"c_in": (192, 256, 320, 512), "classes": (20, 37, 62, 100)},
     mistakes={
         reduced_at_once: "This is the block that reduces to the classes at"
@@ -449,6 +477,7 @@ fewer_parameters = Number(
     "How many parameters go",
     of_grey(c * (c + 1)),
     {"classes": 100},
+    stated=(1, 1, 224, classes),
     vary={"classes": (20, 37, 47, 62, 200)},
     mistakes={
         of_paper(c * (c + 1)): "This is the chapter's network, with ten"
@@ -473,11 +502,29 @@ fewer_parameters = Number(
     ],
 )
 
+
+def record_of_removal():
+    from onebyone import study  # imports d2l
+
+    two, none = (
+        {"num_1x1": n, "batch_norm": True, "equal": "depth"} for n in (2, 0)
+    )
+    runs = study.load("remove-1x1")
+    lead = study.difference(runs, "test_accuracy", two, none)
+    return (
+        "In the recorded study, trained to the end with several seeds, two"
+        f" 1×1 layers are {100 * lead.mean:.1f} ± {100 * lead.half:.1f} points"
+        " ahead of none."
+    )
+
+
 runs = Results(
     "Take out, put in, run",
     (0, 1, 2, 3),
     least=0.2,
     measure=each_on_held_out,
+    foretold={"best": best_of, "by": lead_of_best},
+    recorded=record_of_removal,
     hints=[
         "`compact_nin(num_1x1=n)` builds the network; train a fresh one for"
         " each n.",
@@ -617,6 +664,7 @@ mean_loss = Number(
     "The mean loss",
     summed / apply(math.ceil, images / batch),
     {"total": 1036.49, "images": 60_000, "batch": 128},
+    stated=(10, summed, images, batch, 3),
     vary={
         "total": (871.2, 918.6, 1104.5, 1187.3),
         "images": (50_000, 55_000),

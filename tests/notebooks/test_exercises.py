@@ -65,7 +65,8 @@ def test_cells_are_marked_for_nbgrader(name):
         if mark["grade"]:
             assert mark["points"] > 0
         if is_code and mark["solution"]:
-            assert nbgrader(following)["grade"], mark["grade_id"]
+            predicts = ".predict(" in cell.source
+            assert nbgrader(following)["grade"] != predicts, mark["grade_id"]
         if is_code and mark["grade"]:
             assert mark["locked"] and "BEGIN HIDDEN TESTS" in cell.source
             assert cell.source.count("check.") == 2, mark["grade_id"]
@@ -110,7 +111,7 @@ def run_blank(chapter: Chapter) -> list:
 @by_name
 def test_a_blank_notebook_runs_and_nothing_is_attempted(name, some_data):
     for task in tasks_of(getattr(check, name)).values():
-        task.state, task.solved = NOT_ATTEMPTED, False
+        task.forget()
     shown = run_blank(student(name))
     states = [value.state for value in shown if isinstance(value, Verdict)]
     assert states == [NOT_ATTEMPTED] * len(tasks_of(getattr(check, name)))

@@ -19,8 +19,10 @@ from onebyone.check.engine.notebook import notebook
 from onebyone.check.engine.results import (
     Results,
     accuracy,
+    best_of,
     each_on_held_out,
     held_out_accuracy,
+    lead_of_best,
 )
 from onebyone.check.engine.tasks import (
     Choice,
@@ -46,8 +48,10 @@ __all__ = [
     "Shape",
     "accuracy",
     "apply",
+    "best_of",
     "each_on_held_out",
     "held_out_accuracy",
+    "lead_of_best",
     "notebook",
     "part",
     "require_function",

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy
 import torch
 
-from onebyone.check.engine import verdicts
+from onebyone.check.engine import kept, questions, verdicts
 from onebyone.check.engine.formulas import as_function
 from onebyone.check.engine.guard import (
     NotAttempted,
@@ -35,6 +35,8 @@ from onebyone.check.engine.guard import (
 )
 from onebyone.check.engine.remarks import remark
 from onebyone.check.engine.verdicts import Note, Verdict
+
+TRIES = 3  # after so many the solution can be seen
 
 
 class Mistake(NamedTuple):
@@ -62,7 +64,8 @@ class Task:
 
     `seconds` is how long the student's code may take, `path` how to reach the
     task (`check.nin.block_parameters`; empty for a part of another task),
-    `state` the last verdict's, and `solved` whether one was *correct*.
+    `state` the last verdict's, `tries` how many were *not yet*, and `solved`
+    whether one was *correct*.
     """
 
     title: str
@@ -75,6 +78,8 @@ class Task:
     path = ""
     state = verdicts.NOT_ATTEMPTED
     solved = False  # and it stays so
+    tries = 0
+    is_varied = False  # it has numbers of its own
     next_hint = 1
 
     def __call__(self, *answers: object, **named: object) -> Verdict:
@@ -84,7 +89,10 @@ class Task:
             message = "This cannot be judged."
             verdict = Verdict(self.title, verdicts.NOT_YET, message)
         self.state = verdict.state
-        self.solved = self.solved or bool(verdict)
+        self.tries += verdict.state == verdicts.NOT_YET
+        if verdict and not self.solved:
+            self.solved = True
+            kept.keep(self.path)
         return verdict
 
     def _verdict(self, answers: tuple, named: dict) -> Verdict:
@@ -124,6 +132,11 @@ class Task:
         """
         raise NotImplementedError
 
+    def forget(self) -> None:
+        """Go back to where there was no answer."""
+        self.state, self.solved = verdicts.NOT_ATTEMPTED, False
+        self.tries, self.next_hint = 0, 1
+
     def hint(self, number: int | None = None) -> Note:
         """Return the hint of that number or, without one, the next."""
         if number is None:
@@ -133,6 +146,21 @@ class Task:
         self.next_hint = number + 1
         title = f"Hint {number} of {len(self.hints)} · {self.title}"
         return Note(title, self.hints[number - 1])
+
+    def solution(self) -> Note:
+        """Return answer and explanation, once it is time for them."""
+        if kept.is_graded():
+            return Note(self.title, "A class that is graded gets it later.")
+        if not self.solved and self.tries < TRIES:
+            return Note(
+                self.title,
+                "The solution can be seen once your answer is correct, or"
+                f" after {TRIES} tries.",
+            )
+        text = questions.solution(self.path)
+        if self.is_varied:
+            text = f"With the numbers of the notebook:\n\n{text}"
+        return Note(self.title, text, markdown=True)
 
     def pointer(self) -> str:
         """Return where to find a hint, for a task that one can reach."""
@@ -209,12 +237,19 @@ class Value(Compared):
     Attributes:
         given: the parameters as the notebook states them; `right` and
             `wrong` take them as keyword arguments.
+        stated: the numbers of its statement, in their order: formulas of the
+            parameters, and those that are always the same.
         vary: for `variant`, other values of some of them.
     """
 
     given: Mapping[str, object] = field(default_factory=dict)
     _: KW_ONLY
+    stated: Sequence = ()
     vary: Mapping[str, Sequence] = field(default_factory=dict)
+
+    def question(self) -> str:
+        """Return what the notebook asks, with these parameters."""
+        return questions.question(self.path, self.stated, self.given)
 
     def fault(self, mine: object, other: Callable) -> str | None:
         theirs = other(**self.given)
@@ -387,13 +422,16 @@ class Group(Task):
     Attributes:
         parts: by name, each a Value; or for a number a table of answers, the
             right one first: `{right: CORRECT, wrong: message, …}`.
-        given, vary: those of all parts together.
+        given, stated, vary: those of all parts together.
     """
 
     parts: Mapping[str, Any]
     given: Mapping[str, object] = field(default_factory=dict)
     _: KW_ONLY
+    stated: Sequence = ()
     vary: Mapping[str, Sequence] = field(default_factory=dict)
+
+    question = Value.question
 
     def __post_init__(self):
         self.parts = {
