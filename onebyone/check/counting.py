@@ -16,13 +16,13 @@ from onebyone.check.engine import (
     apply,
     best_of,
     each_on_held_out,
+    guard,
     lead_of_best,
     mistakes,
     notebook,
     part,
     symbols,
 )
-from onebyone.check.engine.guard import show
 
 c_in, c, k, s, p, n, h, w, g = symbols("c_in c k s p n h w g")
 
@@ -121,6 +121,11 @@ area = positions(h, k, s, p) * positions(w, k, s, p)
 macs = weights * area
 activations = c * area
 
+ONE_BIAS_FOR_EACH_INPUT = (
+    "You took one bias for each input channel. A bias is added to a sum. How"
+    " many sums are there at each position?"
+)
+
 layer_costs = Group(
     "The four costs of a layer",
     {
@@ -129,8 +134,7 @@ layer_costs = Group(
             weights: mistakes.forgot_biases,
             activations: mistakes.activations_for_parameters,
             parameters * area: mistakes.multiplied_by_positions,
-            weights + c_in: "You took one bias for each input channel. A bias"
-            " is added to a sum. How many sums are there at each position?",
+            weights + c_in: ONE_BIAS_FOR_EACH_INPUT,
             c_in * c * (k * k + 1): "You took a bias for each kernel. An"
             " output channel sums over its kernels, and adds one bias.",
             c * (k * k + 1): mistakes.forgot_input_channels,
@@ -222,15 +226,20 @@ conv_costs = Function(
         sized(lambda n: 1 - (k - n - 2 * p) // s): mistakes.rounded_up,
         sized(lambda n: (n + 2 * p - k) // s): mistakes.counted_steps,
         sized(lambda n: (n + p - k) // s + 1): mistakes.padded_one_side,
+        sized(lambda n: positions(n, k, s, 0)): mistakes.forgot_padding,
         sized(lambda n: n): "You took the size of the input for that of the"
         " output. Work out the height and the width of the output first.",
         sized(lambda n: positions(h, k, s, p)): "Your function works for"
         " square images only. Height and width each have a size of their own.",
         costs(parameters=weights): mistakes.forgot_biases,
+        costs(parameters=weights + c_in): ONE_BIAS_FOR_EACH_INPUT,
+        costs(parameters=k * c_in * c + c): mistakes.forgot_to_square,
         costs(macs=parameters * area): mistakes.counted_biases_as_macs,
         costs(macs=2 * macs): mistakes.flops_for_macs,
         costs(macs=c * c * k * k * area): mistakes.counted_depth_twice,
         costs(activations=4 * activations): mistakes.bytes_for_numbers,
+        costs(activations=c_in * h * w): mistakes.input_for_activations,
+        costs(activations=area): mistakes.counted_one_map,
     },
     hints=[
         "Start with two lines for the height and the width of the output.",
@@ -485,6 +494,7 @@ doubling = Group(
                 " map. MACs go with the size of the output.",
             },
             tolerance=1e-3,
+            decimals=2,
         ),
     },
     {"n": 14},
@@ -633,9 +643,11 @@ def fault_of_units(units):
         return "Give a dictionary with the keys A, B, C and D."
     chosen = {}
     for tool in REPORTS:
-        letter = units.get(tool)
+        if guard.is_blank(letter := units.get(tool)):
+            return f"{tool}: there is no letter yet."
         if not isinstance(letter, str) or letter.strip().lower() not in UNITS:
-            return f"{tool}: {show(letter)} is not one of the letters a to e."
+            given = guard.show(letter)
+            return f"{tool}: {given} is not one of the letters a to e."
         chosen[tool] = letter.strip().lower()
     for tool, letter in chosen.items():
         if letter != REPORTS[tool]:

@@ -202,9 +202,15 @@ def fault_of_values(conv, linear):
     wanted = linear(X.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
     Y = guard.outcome(conv, X)
     if not isinstance(Y, Tensor) or Y.shape != wanted.shape:
-        return "Its maps have another size. A 1×1 needs no padding."
+        return (
+            "Its maps have another size. A 1×1 needs neither padding nor"
+            " stride."
+        )
     if torch.allclose(Y, wanted, atol=1e-5):
-        return None
+        trained = [conv.weight, conv.bias]
+        if all(getattr(p, "requires_grad", False) for p in trained):
+            return None
+        return "It is right, but it would not train: it is frozen."
     if conv.bias is None:
         return "Your convolution has no bias, but the linear layer has one."
     weight = torch.allclose(conv.weight.flatten(1), linear.weight, atol=1e-5)
@@ -457,6 +463,8 @@ composed_side = Number(
         first * second * third: "You multiplied the sizes. By how many pixels"
         " does each further kernel widen the view?",
         apply(max, first, second, third): mistakes.took_largest_kernel,
+        (first + second + third - 2) ** 2: "This is the area. The question is"
+        " about the side.",
     },
     hints=[
         "Begin with one output pixel, and go backwards: how many pixels does"

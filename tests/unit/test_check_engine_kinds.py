@@ -221,7 +221,7 @@ def test_what_is_said_of_tensors():
     assert array(2 * X, X) and array((2 * X).numpy(), X)
     assert array([[2.0, 6.0]], X)
     assert "Squared." in message(array, X**2, X)
-    assert "1 axes where there should be 2" in message(array, torch.ones(2), X)
+    assert "1 axis where there should be 2" in message(array, torch.ones(2), X)
     assert "1 of 2 values are not right" in message(array, [[2.0, 5.0]], X)
     assert "`meta`" in message(array, X.to("meta"), X)
     assert "not a tensor" in message(array, 3, X)

@@ -1,12 +1,14 @@
 """What the exercise modules are made of: the machinery of all checks.
 
-`tasks`, `code` and `modules` hold the kinds of task, `results` the one for
-experiments, `formulas` what answers follow from, `mistakes` the mistakes that
-recur, `guard` keeps what students write at arm's length, `verdicts` shows what
-came out, and `notebook` names the tasks of a module. An exercise module
+`tasks`, `choices`, `code` and `modules` hold the kinds of task, `results` the
+one for experiments, `formulas` what answers follow from, `mistakes` the
+mistakes that recur, `questions` what a task asks, `guard` keeps what students
+write at arm's length, `verdicts` shows what came out, `kept` remembers what
+was solved, and `notebook` names the tasks of a module. An exercise module
 imports from here.
 """
 
+from onebyone.check.engine.choices import Choice, Custom
 from onebyone.check.engine.code import (
     Array,
     Draw,
@@ -25,8 +27,6 @@ from onebyone.check.engine.results import (
     lead_of_best,
 )
 from onebyone.check.engine.tasks import (
-    Choice,
-    Custom,
     Group,
     Number,
     Shape,

@@ -11,6 +11,7 @@ module or a tensor.
 
 import copy
 import decimal
+import inspect
 import itertools
 import math
 import numbers
@@ -113,6 +114,7 @@ class Task:
     def _judge(self, answers: tuple, named: dict) -> tuple[str, str]:
         """Return state and message; raise TimeUp where the time is up."""
         try:
+            require_call(self.judge, answers, named)
             remark = self.judge(*answers, **named)
         except TimeUp:
             raise
@@ -168,6 +170,16 @@ class Task:
 
     def __repr__(self) -> str:
         return f"{self.path}: {self.title}"
+
+
+def require_call(judge: Callable, answers: tuple, named: dict) -> None:
+    """Raise NotYet if a check is called in another way than it is written."""
+    try:
+        inspect.signature(judge).bind(*answers, **named)
+    except TypeError:
+        raise NotYet(
+            "The check takes other arguments. Call it as the notebook does."
+        ) from None
 
 
 def require_attempt(answer: object) -> None:
@@ -251,10 +263,22 @@ class Value(Compared):
         """Return what the notebook asks, with these parameters."""
         return questions.question(self.path, self.stated, self.given)
 
+    def judge(self, answer: object = ..., *more: object) -> str | None:
+        if more and not is_blank([answer, *more]):
+            raise NotYet(self.several)
+        return super().judge(answer)
+
     def fault(self, mine: object, other: Callable) -> str | None:
         theirs = other(**self.given)
         same = self.same(mine, theirs)
         return None if same else self.difference(mine, theirs)
+
+    def takes(self, answer: object) -> bool:
+        """Return whether an answer is right."""
+        try:
+            return self.same(self.read(answer), self.right(**self.given))
+        except (NotAttempted, NotYet):
+            return False
 
     def with_given(self, given: Mapping[str, object]) -> "Value":
         """Return the same task for other parameters."""
@@ -292,6 +316,11 @@ class Number(Value):
     _: KW_ONLY
     tolerance: float = 0.0
     decimals: int | None = None
+
+    several = (
+        "There are several numbers, because a comma separates numbers in"
+        " Python. Write `1000` or `1_000`, not `1,000`."
+    )
 
     def read(self, answer: object) -> Fraction:
         return number(answer)
@@ -377,6 +406,11 @@ class Shape(Value):
     _: KW_ONLY
     axes: Sequence[str] = ()
 
+    several = (
+        "There are several numbers. A shape is one tuple, with brackets of"
+        " its own: `check(…)((2, 3))`."
+    )
+
     def read(self, answer: object) -> tuple[int, ...]:
         if isinstance(answer, torch.Tensor | numpy.ndarray):
             if answer.ndim != 1 or len(answer) == 1:
@@ -395,7 +429,9 @@ class Shape(Value):
     def difference(self, value, right) -> str:
         value_text, count, wanted = show(value), len(value), len(right)
         if count != wanted:
-            return remark("axes", value=value_text, count=count, wanted=wanted)
+            which = "one axis" if count == 1 else "axes"
+            about = {"count": count, "wanted": wanted}
+            return remark(which, value=value_text, **about)
         axis = first_difference(value, right)
         name = f", {self.axes[axis]}" if self.axes else ""
         return remark("axis", value=value_text, axis=axis, name=name)
@@ -404,7 +440,8 @@ class Shape(Value):
 def shape_fault(value: Sequence[int], right: Sequence[int]) -> str:
     """Return in what a shape differs, without saying what is right."""
     if len(value) != len(right):
-        return f"{len(value)} axes where there should be {len(right)}."
+        axes = "1 axis" if len(value) == 1 else f"{len(value)} axes"
+        return f"{axes} where there should be {len(right)}."
     axis = first_difference(value, right)
     return f"the first wrong axis is axis {axis}."
 
@@ -454,10 +491,23 @@ class Group(Task):
                 part.judge(named.get(name))
                 says = remark("part correct")
             except (NotAttempted, NotYet) as reason:
-                done, says = False, str(reason).strip()
-            lines.append(f"{name}: {says}")
+                other = self.exchanged(name, named)
+                about = {"name": other}
+                says = remark("exchanged", **about) if other else str(reason)
+                done = False
+            lines.append(f"{name}: {says.strip()}")
         if not done:
             raise NotYet("\n".join([*lines, self.pointer()]))
+
+    def exchanged(self, name: str, named: dict) -> str | None:
+        """Return with which other answer this one is exchanged, if so."""
+        for other in self.parts:
+            if other == name or other not in named:
+                continue
+            here, there = self.parts[name], self.parts[other]
+            if here.takes(named[other]) and there.takes(named.get(name)):
+                return other
+        return None
 
     def with_given(self, given: Mapping[str, object]) -> "Group":
         twin = copy.copy(self)
@@ -473,61 +523,3 @@ def part(answers: Mapping[Any, object], **how: Any) -> Number:
     """Return a number that is part of a Group, which names it."""
     (right, _), *mistakes = answers.items()
     return Number("", right, mistakes=dict(mistakes), **how)
-
-
-# --- Choices and all else --------------------------------------------------
-
-
-@dataclass(eq=False, repr=False)
-class Choice(Task):
-    """One or more of lettered options, as `"b"` or `"ac"`.
-
-    Attributes:
-        right: the right letters.
-        wrong: for each other letter, a sentence that names what is wrong
-            with it and one that points the way.
-        missing: what to say where a right letter is not chosen.
-    """
-
-    right: str
-    wrong: Mapping[str, str]
-    _: KW_ONLY
-    missing: str = "Something is missing."
-
-    def judge(self, answer: object = ...) -> None:
-        require_attempt(answer)
-        chosen = self.read(answer)
-        for letter in sorted(chosen - set(self.right)):
-            raise NotYet(f"{letter}: {self.wrong[letter]} {self.pointer()}")
-        if chosen != set(self.right):
-            raise NotYet(f"{self.missing} {self.pointer()}")
-
-    def read(self, answer: object) -> set[str]:
-        letters = answer
-        if isinstance(answer, tuple | list | set | frozenset):
-            letters = "".join(x for x in answer if isinstance(x, str))
-        if isinstance(letters, str):
-            chosen = set(letters.lower()) - set(" ,;().")
-            one = len(self.right) > 1 or len(chosen) == 1
-            if chosen and one and chosen <= {*self.right, *self.wrong}:
-                return chosen
-        options = ", ".join(sorted({*self.right, *self.wrong}))
-        some = "one or more" if len(self.right) > 1 else "one"
-        about = {"value": show(answer), "some": some, "options": options}
-        raise NotYet(remark("no option", **about))
-
-
-@dataclass(eq=False, repr=False)
-class Custom(Task):
-    """Anything else: `fault` takes the answer and says what is wrong.
-
-    It gets the answer, and whatever else the check is called with, and
-    returns None if all is well and one or two sentences otherwise.
-    """
-
-    fault: Callable[..., str | None]
-
-    def judge(self, answer: object = ..., *context: object) -> None:
-        require_attempt(answer)
-        if fault := self.fault(answer, *context):
-            raise NotYet(f"{fault} {self.pointer()}")
