@@ -130,7 +130,9 @@ def task_titles(name: str) -> list[tuple[str, str]]:
     """Return number and title of each task of a notebook."""
     path = ROOT / "exercises" / f"{name}.ipynb"
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    first_lines = ("".join(cell["source"]).partition("\n")[0] for cell in cells)
+    first_lines = (
+        "".join(cell["source"]).partition("\n")[0] for cell in cells
+    )
     return [m.groups() for m in map(TASK_TITLE.fullmatch, first_lines) if m]
 
 

@@ -150,8 +150,8 @@ var OneByOne = OneByOne || {};
 
   const unreadable = (text, examples) =>
     new NotYet(`“${cut(text)}” cannot be read. Write ${examples}.`);
-  const NUMBERS = "a number such as 1000, 1,000, 2.5, 2·10^6, 2e6 or 1/3";
-  const SHAPES = "a shape such as (2, 3)";
+  const NUMBERS = "a number such as `1000`, `1,000`, `2.5`, `2·10^6`, `2e6` or `1/3`";
+  const SHAPES = "a shape such as `(2, 3)`";
 
   // A whole number as a BigInt, any other as a float.
   function typedNumber(text, say) {

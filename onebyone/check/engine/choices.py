@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 
 from onebyone.check.engine.guard import NotYet, show
 from onebyone.check.engine.remarks import remark
-from onebyone.check.engine.tasks import Task, require_attempt
+from onebyone.check.engine.tasks import Task, require_attempt, require_call
 
 
 @dataclass(eq=False, repr=False)
@@ -60,5 +60,6 @@ class Custom(Task):
 
     def judge(self, answer: object = ..., *context: object) -> None:
         require_attempt(answer)
+        require_call(self.fault, (answer, *context), {})
         if fault := self.fault(answer, *context):
             raise NotYet(f"{fault} {self.pointer()}")

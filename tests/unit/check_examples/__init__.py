@@ -189,7 +189,7 @@ def of_group(task: Group) -> Examples:
         spoilt = right | {name: ...}
         examples.malformed.append((answer(**spoilt), "no answer yet"))
     for one, other in itertools.combinations(right, 2):
-        if not task.parts[one].same(right[one], right[other]):
+        if not task.parts[one].takes(right[other]):
             turned = right | {one: right[other], other: right[one]}
             says = f"{one}: This answer and {other} are exchanged."
             examples.malformed.append((answer(**turned), says))
