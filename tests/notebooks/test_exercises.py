@@ -175,3 +175,24 @@ def test_the_book_lists_tasks_and_solutions(name):
         f"          - file: exercises/solutions/{name}\n"
     )
     assert entry in toc and f"({name}.ipynb)" in index
+
+
+COUNTS = {"Eighteen": 18, "Nineteen": 19}
+ENDING = re.compile(
+    r"\[(\w+) checked exercises.*\]\(\.\./exercises/(\w+)\.ipynb\)"
+)
+
+
+@pytest.mark.parametrize("path", checks.chapters(), ids=lambda path: path.stem)
+def test_a_chapter_counts_its_checked_exercises(path):
+    text = "\n".join(cell.source for cell in Chapter.read(path).markdown)
+    for count, name in ENDING.findall(text):
+        said = int(COUNTS.get(count, count))
+        assert said == len(tasks_of(getattr(check, name)))
+
+
+@by_name
+def test_a_card_lists_every_task(name):
+    titles = answer_boxes.task_titles(name)
+    numbers = [int(number) for number, _ in titles]
+    assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) > 5
