@@ -259,6 +259,8 @@ class Value(Compared):
     stated: Sequence = ()
     vary: Mapping[str, Sequence] = field(default_factory=dict)
 
+    several = ""  # what to say where there are several answers
+
     def question(self) -> str:
         """Return what the notebook asks, with these parameters."""
         return questions.question(self.path, self.stated, self.given)
