@@ -947,7 +947,7 @@ lesions = Results(
     ("none", *NAMES, "retrained"),
     networks=("none", "retrained"),
     foretold={
-        "worst": lambda t: min(NAMES, key=t.get),
+        "worst": lambda t: min(NAMES, key=lambda name: t[name]),
         "loses": lambda t: t["none"] - min(t[name] for name in NAMES),
         "won_back": lambda t: t["retrained"] - min(t[name] for name in NAMES),
     },

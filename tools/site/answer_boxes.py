@@ -133,7 +133,8 @@ def task_titles(name: str) -> list[tuple[str, str]]:
     first_lines = (
         "".join(cell["source"]).partition("\n")[0] for cell in cells
     )
-    return [m.groups() for m in map(TASK_TITLE.fullmatch, first_lines) if m]
+    matches = map(TASK_TITLE.fullmatch, first_lines)
+    return [(match[1], match[2]) for match in matches if match]
 
 
 # --- Pages and their scripts -----------------------------------------------

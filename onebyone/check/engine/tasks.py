@@ -470,7 +470,8 @@ class Group(Task):
     stated: Sequence = ()
     vary: Mapping[str, Sequence] = field(default_factory=dict)
 
-    question = Value.question
+    def question(self) -> str:
+        return questions.question(self.path, self.stated, self.given)
 
     def __post_init__(self):
         self.parts = {
