@@ -5,7 +5,8 @@
 
 The work is done by nbgrader's own preprocessors, run by nbconvert with the
 settings in exercises/nbgrader_config.py. What the pages need to judge
-answers comes from tools/answers.py.
+answers comes from tools/answers.py, what the package says of its tasks from
+tools/texts.py.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from nbgrader.preprocessors import (
 from traitlets.config import Config, PyFileConfigLoader
 
 from tools import ROOT, answers, files, notebooks
+from tools import texts as of_tasks
 
 EXERCISES = ROOT / "exercises"
 SOLUTIONS = EXERCISES / "solutions"
@@ -73,13 +75,16 @@ def texts() -> dict[Path, str]:
     """Return every file that is made here, with the text it should have."""
     solutions = student_notebooks().items()
     own = {path: student_text(solution) for path, solution in solutions}
-    return own | answers.texts()
+    told = {p: answers.as_text(t) for p, t in of_tasks.files().items()}
+    return own | told | answers.texts()
 
 
 def outdated() -> list[Path]:
     """Return files that differ from what solutions and checks give."""
     known = texts()
-    found = [*EXERCISES.glob("*.ipynb"), *answers.FOLDER.glob("*.json")]
+    made = (answers.FOLDER, of_tasks.FOLDER)
+    found = [*EXERCISES.glob("*.ipynb")]
+    found += [path for folder in made for path in folder.glob("*.json")]
     return [
         path
         for path in sorted({*found, *known})

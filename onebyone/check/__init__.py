@@ -1,8 +1,8 @@
 """Exercise feedback: `from onebyone import check`, then `check.nin…`.
 
 One module for each exercise notebook, with one task for each exercise. A
-task is called with an answer and gives a verdict; `hint()` helps, and each
-module's `progress()` shows what is done.
+task is called with an answer and gives a verdict; `hint()` helps, `solution()`
+explains, and each module's `progress()` shows what is done, until `forget()`.
 
 How it works is in engine/; a new task needs a look at its neighbours only.
 
@@ -21,6 +21,7 @@ from onebyone.check import (
     residual,
 )
 from onebyone.check.decode import explain
+from onebyone.check.engine.kept import forget
 
 NOTEBOOKS = (
     "counting",
@@ -39,6 +40,7 @@ __all__ = [
     "clinic",
     "counting",
     "explain",
+    "forget",
     "gap",
     "inception",
     "nin",

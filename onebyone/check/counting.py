@@ -14,13 +14,15 @@ from onebyone.check.engine import (
     Number,
     Results,
     apply,
+    best_of,
     each_on_held_out,
+    guard,
+    lead_of_best,
     mistakes,
     notebook,
     part,
     symbols,
 )
-from onebyone.check.engine.guard import show
 
 c_in, c, k, s, p, n, h, w, g = symbols("c_in c k s p n h w g")
 
@@ -47,6 +49,7 @@ output_size = Group(
     "Output size",
     {"height": along(h), "width": along(w)},
     {"h": 150, "w": 214, "k": 11, "s": 2, "p": 5},
+    stated=(k, k, s, p, h, w),
     vary={
         "h": (120, 132, 144, 156),
         "w": (180, 196, 202, 220),
@@ -69,6 +72,7 @@ unread = Number(
     "Rows that nobody reads",
     apply(max, 0, left_over - p),
     {"n": 299, "k": 9, "s": 8, "p": 2},
+    stated=(k, k, s, p, n, n),
     vary={"n": (202, 219, 234, 235, 242, 250, 251, 259, 266)},
     mistakes={
         left_over: "You counted rows of padding too. Of the rows left over,"
@@ -90,6 +94,7 @@ same_padding = Number(
     "Padding that keeps the size",
     (k - 1) // 2,
     {"k": 7},
+    stated=(k, k, 1),
     vary={"k": (9, 11, 13, 15)},
     mistakes={
         k - 1: "This is the total padding. PyTorch adds its padding on each"
@@ -116,6 +121,11 @@ area = positions(h, k, s, p) * positions(w, k, s, p)
 macs = weights * area
 activations = c * area
 
+ONE_BIAS_FOR_EACH_INPUT = (
+    "You took one bias for each input channel. A bias is added to a sum. How"
+    " many sums are there at each position?"
+)
+
 layer_costs = Group(
     "The four costs of a layer",
     {
@@ -124,8 +134,7 @@ layer_costs = Group(
             weights: mistakes.forgot_biases,
             activations: mistakes.activations_for_parameters,
             parameters * area: mistakes.multiplied_by_positions,
-            weights + c_in: "You took one bias for each input channel. A bias"
-            " is added to a sum. How many sums are there at each position?",
+            weights + c_in: ONE_BIAS_FOR_EACH_INPUT,
             c_in * c * (k * k + 1): "You took a bias for each kernel. An"
             " output channel sums over its kernels, and adds one bias.",
             c * (k * k + 1): mistakes.forgot_input_channels,
@@ -159,6 +168,7 @@ layer_costs = Group(
         },
     },
     {"c_in": 24, "c": 40, "k": 5, "s": 3, "p": 2, "h": 30, "w": 50},
+    stated=(k, k, c_in, c, s, p, h, w),
     vary={
         "c_in": (16, 20, 28, 36),
         "c": (32, 48, 56),
@@ -216,15 +226,20 @@ conv_costs = Function(
         sized(lambda n: 1 - (k - n - 2 * p) // s): mistakes.rounded_up,
         sized(lambda n: (n + 2 * p - k) // s): mistakes.counted_steps,
         sized(lambda n: (n + p - k) // s + 1): mistakes.padded_one_side,
+        sized(lambda n: positions(n, k, s, 0)): mistakes.forgot_padding,
         sized(lambda n: n): "You took the size of the input for that of the"
         " output. Work out the height and the width of the output first.",
         sized(lambda n: positions(h, k, s, p)): "Your function works for"
         " square images only. Height and width each have a size of their own.",
         costs(parameters=weights): mistakes.forgot_biases,
+        costs(parameters=weights + c_in): ONE_BIAS_FOR_EACH_INPUT,
+        costs(parameters=k * c_in * c + c): mistakes.forgot_to_square,
         costs(macs=parameters * area): mistakes.counted_biases_as_macs,
         costs(macs=2 * macs): mistakes.flops_for_macs,
         costs(macs=c * c * k * k * area): mistakes.counted_depth_twice,
         costs(activations=4 * activations): mistakes.bytes_for_numbers,
+        costs(activations=c_in * h * w): mistakes.input_for_activations,
+        costs(activations=area): mistakes.counted_one_map,
     },
     hints=[
         "Start with two lines for the height and the width of the output.",
@@ -273,6 +288,7 @@ shared_weights = Group(
         },
     },
     {"c_in": 3, "c": 8, "k": 5, "n": 24},
+    stated=(k, k, k // 2, c_in, n, n, c, n, n, 2, k, k, 2),
     vary={
         "c_in": (2, 4, 5),
         "c": (6, 7, 10, 12),
@@ -337,7 +353,8 @@ grouped_costs = Group(
             4 * (c * n * n): mistakes.bytes_for_numbers,
         },
     },
-    {"c_in": 48, "c": 96, "k": 3, "g": 6, "n": 14},
+    {"c_in": 48, "c": 96, "k": 3, "g": 6, "n": 17},
+    stated=(c_in, c, k, 1, g, c_in, g, c, n, n),
     vary={
         "c_in": (24, 48, 72),
         "c": (96, 120, 144),
@@ -477,9 +494,11 @@ doubling = Group(
                 " map. MACs go with the size of the output.",
             },
             tolerance=1e-3,
+            decimals=2,
         ),
     },
     {"n": 14},
+    stated=(3, 3, 1, 1, n, n, 1, 2),
     vary={"n": (7, 8, 10, 12, 16)},
     hints=[
         "Write the cost as a product, and see how often the doubled quantity"
@@ -513,6 +532,7 @@ step_macs = Number(
     "MACs of a training step",
     step,
     NET,
+    stated=(3, n, n, classes, 2, 3, 3, a, b, 2),
     vary=NETS,
     mistakes={
         forward: "This is the forward pass. A training step runs backwards as"
@@ -593,6 +613,7 @@ training_memory = Group(
         },
     },
     NET,
+    stated=(3, n, n, classes, 2, 3, 3, a, b, 2, 2),
     vary=NETS,
     hints=[
         "Inference keeps what the layer at work reads and writes. Training"
@@ -622,9 +643,11 @@ def fault_of_units(units):
         return "Give a dictionary with the keys A, B, C and D."
     chosen = {}
     for tool in REPORTS:
-        letter = units.get(tool)
+        if guard.is_blank(letter := units.get(tool)):
+            return f"{tool}: there is no letter yet."
         if not isinstance(letter, str) or letter.strip().lower() not in UNITS:
-            return f"{tool}: {show(letter)} is not one of the letters a to e."
+            given = guard.show(letter)
+            return f"{tool}: {given} is not one of the letters a to e."
         chosen[tool] = letter.strip().lower()
     for tool, letter in chosen.items():
         if letter != REPORTS[tool]:
@@ -687,6 +710,7 @@ wider = Number(
     "Smaller maps, more channels",
     same_macs,
     {"width": 12},
+    stated=(3, 3, 3, 2, 28, 28, 14, 14, width),
     vary={"width": (8, 10, 14, 16, 18, 20)},
     mistakes={
         4 * width: "You let the MACs grow with the width. If input and output"
@@ -710,6 +734,7 @@ runs = Results(
     "Two networks, one budget",
     ("large maps", "many channels"),
     measure=each_on_held_out,
+    foretold={"best": best_of, "by": lead_of_best},
     hints=[
         "`conv_net(width, halve)` builds both networks. Train each of them"
         " from scratch.",

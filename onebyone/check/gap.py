@@ -70,6 +70,7 @@ head_parameters = Group(
         },
     },
     HEAD,
+    stated=(c, n, n, classes),
     vary=HEADS,
     hints=[
         "A linear layer has a weight for each pair of an input and an output,"
@@ -105,6 +106,7 @@ head_macs = Group(
         },
     },
     HEAD,
+    stated=(c, n, n, classes, 1, 1, classes),
     vary=HEADS,
     hints=[
         "Each weight is used once at each place where its layer works.",
@@ -238,6 +240,7 @@ matrix_facts = Group(
         ),
     },
     {"c": 10, "h": 3, "w": 4},
+    stated=(c, h, w, c, 0),
     vary={"c": (5, 7, 8, 12, 20), "h": (4, 5, 6), "w": (7, 8, 9)},
     hints=[
         "Write down the first row: which columns belong to the first map?",
@@ -330,6 +333,7 @@ input_sizes = Group(
         },
     },
     {"kernel": 9, "stride": 3},
+    stated=(kernel, kernel, stride, 3, 3, 3, 2),
     vary={"kernel": (5, 6, 7, 8, 10, 12), "stride": (2, 4, 5)},
     hints=[
         "Go backwards. How large must a map be for a 3×3 window to fit once?"
@@ -549,6 +553,33 @@ orders = Group(
         },
     },
     {"c": 256, "n": 6, "classes": 20},
+    stated=(
+        c,
+        n,
+        n,
+        classes,
+        3,
+        3,
+        c,
+        classes,
+        2,
+        1,
+        1,
+        classes,
+        classes,
+        3,
+        3,
+        1,
+        1,
+        c,
+        1,
+        1,
+        classes,
+        3,
+        3,
+        9,
+        0,
+    ),
     vary={
         "c": (192, 288, 320, 512),
         "n": (4, 7, 8, 9),
@@ -710,6 +741,7 @@ gradients = Group(
         ),
     },
     {"n": 7, "classes": 10},
+    stated=(classes, n, n, classes, classes * n * n, 2),
     vary={"n": (5, 6, 8, 9, 12, 13), "classes": (17, 20, 37, 47, 62)},
     hints=[
         "Let one pixel grow by a little. Which scores change, and by how"
@@ -745,6 +777,10 @@ heads = Results(
     "GAP against FC",
     KINDS,
     measure=measured_heads,
+    foretold={
+        "training": lambda t: max(t, key=lambda kind: t[kind][0]),
+        "held_out": lambda t: max(t, key=lambda kind: t[kind][1]),
+    },
     columns=["on the training images", "on the held-out images"],
     column=1,
     least=0.3,
@@ -767,15 +803,15 @@ still = Number(
     "A shift that changes nothing",
     product,
     {"strides": (4, 2, 2, 2)},
+    stated=(first, 3, last),
     vary={
         "strides": (
             (3, 2, 2, 2),
-            (4, 3, 2),
             (5, 2, 2, 2),
-            (5, 3, 2),
-            (7, 2, 2),
-            (3, 3, 2),
-            (5, 2, 3),
+            (6, 2, 2, 2),
+            (7, 2, 2, 2),
+            (4, 3, 3, 3),
+            (5, 3, 3, 3),
         )
     },
     mistakes={
@@ -832,6 +868,10 @@ shifts = Results(
     "Tolerance to shifts",
     KINDS,
     measure=measured_shifts,
+    foretold={
+        "lost_with_gap": lambda t: t["GAP"][0] - t["GAP"][3],
+        "lost_with_fc": lambda t: t["FC"][0] - t["FC"][3],
+    },
     columns=[f"shifted by {pixels}" for pixels in range(4)],
     trained=[],
     fault=fault_of_shifts,

@@ -1,8 +1,8 @@
 """Checks of the exercises *Inception*."""
 
 import copy
+import functools
 import math
-import numbers
 
 import torch
 import torchvision
@@ -22,6 +22,7 @@ from onebyone.check.engine import (
     Results,
     Shape,
     apply,
+    guard,
     held_out_accuracy,
     mistakes,
     notebook,
@@ -50,6 +51,7 @@ joined_shape = Shape(
         "h": 14,
         "w": 18,
     },
+    stated=(batch, c_in, h, w, 4, made, 2, reduced),
     vary={
         "batch": (2, 4, 6, 16),
         "made": ((32, 64, 16, 48), (64, 80, 24, 16), (56, 72, 32, 40)),
@@ -115,6 +117,7 @@ flat_features = Number(
     "How many features are flattened",
     joined * flat(side),
     {"side": 40, "made": (16, 24, 32, 24)},
+    stated=(1408, 28, 28, 5, 5, 5, 5, side, side, made),
     vary={
         "side": (36, 44, 48, 52, 56, 60),
         "made": ((16, 24, 24, 32), (8, 24, 24, 16), (24, 32, 32, 24)),
@@ -188,6 +191,7 @@ reduction = Group(
         },
     },
     {"c": 256, "c1": 128, "r3": 128, "c3": 192, "r5": 32, "c5": 96, "p": 64},
+    stated=(3, 3, c, 1, 1, c1, 3, 3, r3, c3, 5, 5, r5, c5, p, 3, 3, 5, 5),
     vary={
         "c": (320, 480, 512, 528),
         "c1": (112, 144, 160, 192),
@@ -233,12 +237,16 @@ bottleneck = Group(
                 1 - neck_after / (k * k * c * c_out): "This is the share that"
                 " is saved. How many times cheaper is it?",
                 k * k * c_out / r: mistakes.counted_1x1_alone,
+                k * k: "This compares the kernels. How many channels do the"
+                " layers read and write?",
             },
             tolerance=6e-3,
+            decimals=1,
         ),
     },
-    {"c": 192, "r": 16, "c_out": 64, "k": 3},
-    vary={"c": (160, 256, 320, 384), "r": (20, 24, 32), "c_out": (48, 80, 96)},
+    {"c": 240, "r": 20, "c_out": 96, "k": 3},
+    stated=(r, c, 12, k, k, c, c_out, 1, 1, k, k),
+    vary={"c": (160, 256, 320, 384), "r": (16, 24, 32), "c_out": (48, 64, 80)},
     hints=[
         "Two layers replace one. Count the weights of both.",
         "before: k·k·C_in·C_out. after: the 1×1 goes from C_in to r, and the"
@@ -312,6 +320,7 @@ channel_rank = Number(
     "The rank of the folded kernel",
     apply(min, c, m, o * k * k),
     {"c": 24, "m": 10, "o": 48, "k": 5},
+    stated=(1, 1, c, m, k, k, m, o),
     vary={"c": (20, 28, 32), "m": (6, 8, 12), "o": (40, 56, 64)},
     mistakes={
         apply(min, c, o * k * k): "This is the rank of a 5×5 that was not"
@@ -372,8 +381,9 @@ def branch_weights(c, c1, c3, c5, pool):
     )
 
 
-def plain_number(x):
-    return isinstance(x, numbers.Integral) and x is not True and x > 0
+def is_width(x):
+    """Return whether it is a whole number above zero, of any type."""
+    return number(x).denominator == 1 and number(x) > 0
 
 
 def fault_of_widths(widths):
@@ -382,12 +392,18 @@ def fault_of_widths(widths):
     names = {"c1", "c3", "c5", "pool"}
     if not isinstance(widths, dict) or set(widths) != names:
         return "Give a dictionary with the keys c1, c3, c5 and pool."
+    for name, width in widths.items():
+        each = width if isinstance(width, tuple | list) else [width]
+        if any(map(guard.is_blank, each)):
+            return f"A width is missing: {name}."
     c1, c3, c5, pool = (widths[n] for n in ("c1", "c3", "c5", "pool"))
     for name, pair in (("c3", c3), ("c5", c5)):
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             return f"{name} is a pair: its 1×1, and its larger kernel."
-    if not all(map(plain_number, (c1, *c3, *c5, pool))):
+    if not all(map(is_width, (c1, *c3, *c5, pool))):
         return "All widths are whole numbers above zero."
+    c1, pool = int(number(c1)), int(number(pool))
+    c3, c5 = ([int(number(x)) for x in pair] for pair in (c3, c5))
     made = (c1, c3[1], c5[1], pool)
     for name, (first, last) in (("c3", c3), ("c5", c5)):
         if sum(made) - last + first == OUTPUT != sum(made):
@@ -537,9 +553,10 @@ def front(c, m, c_out, k):
 
 
 behind = Number(
-    "The 1×1 behind the 5×5",
+    "The 1×1 after the 5×5",
     k * k * c * m + m * c_out,
     {"c": 192, "m": 16, "c_out": 32, "k": 5},
+    stated=(1, 1, k, k, k, k, c, 3, m, 1, 1, c_out),
     vary={"c": (160, 256, 480), "m": (20, 24, 28), "c_out": (48, 64, 96)},
     mistakes={
         front: "This is the count with the 1×1 first. How many channels does"
@@ -560,6 +577,7 @@ behind = Number(
 # --- Predecessors ----------------------------------------------------------
 
 
+@functools.cache
 def network_costs(in_channels=3, classes=1000):
     """Return parameters and MACs of four networks for 224×224 images."""
     with torch.device("meta"):
@@ -579,6 +597,7 @@ def network_costs(in_channels=3, classes=1000):
     }
 
 
+@functools.cache
 def theirs(auxiliary):
     """Return how many parameters torchvision's GoogLeNet has."""
     with torch.device("meta"):
@@ -596,6 +615,8 @@ def fault_of_costs(costs):
         return f"{missing[0]} is missing."
     for name, (parameters, macs) in right.items():
         pair = costs[name]
+        if isinstance(pair, torch.Tensor):
+            pair = pair.tolist()
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             return f"{name}: give a pair, parameters and MACs."
         own = tuple(number(x) for x in pair)
@@ -603,6 +624,8 @@ def fault_of_costs(costs):
             continue
         if own == (macs, parameters):
             return f"{name}: the parameters come first, then the MACs."
+        if own in [(parameters / u, macs / u) for u in (1e3, 1e6, 1e9)]:
+            return f"{name}: give whole counts, not thousands or millions."
         if own == (parameters, 2 * macs):
             return f"{name}: these are FLOPs. One MAC is two FLOPs."
         if name in ("NiN", "GoogLeNet"):
@@ -678,6 +701,7 @@ def smallest(**how):
 smallest_image = Number(
     "The smallest image",
     smallest,
+    stated=(224, 224, 7, 7, 2, 3, 4, 3, 3, 2),
     mistakes={
         2**5: "You halved five times down to one pixel. An odd side is"
         " rounded up, so a little less will do.",
@@ -720,10 +744,13 @@ def fault_of_small(net):
         block.register_forward_pre_hook(
             lambda _, X: seen.append(X[0].shape[2])
         )
+    X = Draw(1).tensor(2, 1, 28, 28).float()
     with torch.no_grad():
-        Y = outcome(net, torch.zeros(2, 1, 28, 28))
+        Y = outcome(net, X)
     if isinstance(Y, Raised):
         return f"For a batch of two images your network {Y}"
+    if not isinstance(Y, torch.Tensor):
+        return f"Your network gives {show(Y)}, not a tensor."
     if tuple(Y.shape) != (2, 10):
         return (
             f"For two images your network gives {tuple(Y.shape)}, not ten"
@@ -742,6 +769,13 @@ def fault_of_small(net):
             " global average pooling little to do. How many poolings can you"
             " afford?"
         )
+    if (Y >= 0).all():
+        return (
+            "None of your scores is negative. Is there a ReLU or a softmax"
+            " after the linear layer? `nn.CrossEntropyLoss` takes scores."
+        )
+    if fault := fault_of_training(net, X):
+        return fault
     wide = sum(c.out_channels for c in last_convs(blocks[-1]))
     for layer in net.modules():
         if isinstance(layer, nn.Linear) and layer.in_features > wide:
@@ -755,6 +789,23 @@ def fault_of_small(net):
             f"Your network takes {macs / 1e6:.1f} million MACs, which is more"
             " than 20. Fewer channels, or smaller maps where the channels"
             " are many?"
+        )
+
+
+def fault_of_training(net, X):
+    """Return why a network would not train, if it would not."""
+    with torch.enable_grad():
+        scores = outcome(net.train(), X)
+        net.eval()
+        if isinstance(scores, Raised):
+            return f"While it trains your network {scores}"
+        if not scores.requires_grad:
+            return "No gradient comes back. Is there a `no_grad` or `detach`?"
+        scores.logsumexp(dim=1).sum().backward()
+    if any(p.grad is None for p in net.parameters()):
+        return (
+            "A layer gets no gradient, so it would not train. Is it frozen,"
+            " or not used?"
         )
 
 
@@ -895,6 +946,11 @@ lesions = Results(
     "Without a branch",
     ("none", *NAMES, "retrained"),
     networks=("none", "retrained"),
+    foretold={
+        "worst": lambda t: min(NAMES, key=lambda name: t[name]),
+        "loses": lambda t: t["none"] - min(t[name] for name in NAMES),
+        "won_back": lambda t: t["retrained"] - min(t[name] for name in NAMES),
+    },
     measure=measured_lesions,
     trained=["none", "retrained"],
     least=0.25,

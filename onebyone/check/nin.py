@@ -18,7 +18,9 @@ from onebyone.check.engine import (
     Number,
     Results,
     apply,
+    best_of,
     each_on_held_out,
+    lead_of_best,
     mistakes,
     notebook,
     symbols,
@@ -47,6 +49,7 @@ block_parameters = Number(
     "Parameters of a block",
     block_count,
     BLOCK,
+    stated=(c_in, c, k, k, 1, k // 2, n, n),
     vary=BLOCKS,
     mistakes={
         without_1x1_biases: mistakes.forgot_1x1_biases,
@@ -69,6 +72,7 @@ block_macs = Number(
     "MACs of the same block",
     macs_of_block,
     BLOCK,
+    stated=(c_in, c, k, k, 1, k // 2, n, n),
     vary=BLOCKS,
     mistakes={
         2 * macs_of_block: mistakes.flops_for_macs,
@@ -112,6 +116,7 @@ block_memory = Group(
         },
     },
     BLOCK,
+    stated=(c_in, c, k, k, 1, k // 2, n, n),
     vary=BLOCKS,
     hints=[
         "Inference keeps what the layer at work reads and writes. Training"
@@ -123,8 +128,8 @@ block_memory = Group(
 
 # --- The whole network -----------------------------------------------------
 
-NIN = {"c_in": 3, "classes": 100}
-NINS = {"c_in": (2, 3, 4, 6), "classes": (20, 37, 47, 62, 101, 200)}
+NIN = {"c_in": 6, "classes": 100}
+NINS = {"c_in": (7, 8, 10, 12, 13), "classes": (20, 37, 47, 62, 101, 200)}
 
 
 def total(count, c_in=c_in, classes=classes):
@@ -138,11 +143,22 @@ def total(count, c_in=c_in, classes=classes):
     return sum(count(**block) for block in blocks)
 
 
+def of_paper(count):
+    """Return a count of the chapter's network, for grey images."""
+    return total(count, c_in=1, classes=10)
+
+
+CHAPTERS_OWN = (
+    "This is the chapter's own network, for grey images and ten classes. What"
+    " do more channels in the image change, and what do more classes?"
+)
+
 nin_costs = Group(
     "NiN for colour images and more classes",
     {
         "parameters": {
             total(block_count): CORRECT,
+            of_paper(block_count): CHAPTERS_OWN,
             total(block_count, c_in=1): mistakes.took_grey_image,
             total(block_count, classes=10): "Your network still has ten"
             " classes. Which layers depend on the number of classes?",
@@ -155,6 +171,7 @@ nin_costs = Group(
         },
         "macs": {
             total(macs_of_block): CORRECT,
+            of_paper(macs_of_block): CHAPTERS_OWN,
             2 * total(macs_of_block): mistakes.flops_for_macs,
             total(macs_with_biases): mistakes.counted_biases_as_macs,
             total(first_weights * n * n): mistakes.forgot_1x1s,
@@ -166,6 +183,7 @@ nin_costs = Group(
         },
     },
     NIN,
+    stated=(224, 224, 224, c_in, classes, 54, 26, 12, 5),
     vary=NINS,
     hints=[
         "Only the first and the last block change. What do you know about"
@@ -197,6 +215,7 @@ nin_memory = Group(
         "inference": {
             largest_moment: CORRECT,
             largest_moment // 4: mistakes.numbers_for_bytes,
+            8 * FIRST_MAPS: mistakes.took_another_moment,
             4 * FIRST_MAPS: mistakes.counted_one_stack,
             kept(index=0): mistakes.kept_everything,
             4 * total(block_count): mistakes.parameters_for_maps,
@@ -214,6 +233,7 @@ nin_memory = Group(
         },
     },
     NIN,
+    stated=(224, 224, 224, c_in, classes, 3, 8),
     vary=NINS,
     hints=[
         "Inference: write down for each layer what it reads and what it"
@@ -295,11 +315,6 @@ wide_block = Module(
 )
 
 
-def of_paper(count):
-    """Return a count of the chapter's network, for grey images."""
-    return total(count, c_in=1, classes=10)
-
-
 def of_grey(count):
     """Return a count of that network, with as many classes as are given."""
     return total(count, c_in=1)
@@ -335,6 +350,7 @@ nin_3x3 = Group(
             ),
         },
     },
+    stated=(1, 1, 3, 3, 224, 10),
     hints=[
         "Each 1×1 layer gets nine times as many weights; nothing else"
         " changes.",
@@ -352,6 +368,26 @@ last_step = Number(
     "The paper's last block",
     10 * c_in * c_in + c_in * classes + 2 * c_in + classes,
     {"c_in": 384, "classes": 47},
+    stated=(
+        classes,
+        c_in,
+        classes,
+        3,
+        3,
+        2,
+        1,
+        1,
+        classes,
+        classes,
+        3,
+        3,
+        c_in,
+        1,
+        1,
+        1,
+        1,
+        classes,
+    ),
     vary={"c_in": (192, 256, 320, 512), "classes": (20, 37, 62, 100)},
     mistakes={
         reduced_at_once: "This is the block that reduces to the classes at"
@@ -441,6 +477,7 @@ fewer_parameters = Number(
     "How many parameters go",
     of_grey(c * (c + 1)),
     {"classes": 100},
+    stated=(1, 1, 224, classes),
     vary={"classes": (20, 37, 47, 62, 200)},
     mistakes={
         of_paper(c * (c + 1)): "This is the chapter's network, with ten"
@@ -465,11 +502,29 @@ fewer_parameters = Number(
     ],
 )
 
+
+def record_of_removal():
+    from onebyone import study  # imports d2l
+
+    two, none = (
+        {"num_1x1": n, "batch_norm": True, "equal": "depth"} for n in (2, 0)
+    )
+    runs = study.load("remove-1x1")
+    lead = study.difference(runs, "test_accuracy", two, none)
+    return (
+        "In the recorded study, trained to the end with several seeds, two"
+        f" 1×1 layers are {100 * lead.mean:.1f} ± {100 * lead.half:.1f} points"
+        " ahead of none."
+    )
+
+
 runs = Results(
     "Take out, put in, run",
     (0, 1, 2, 3),
     least=0.2,
     measure=each_on_held_out,
+    foretold={"best": best_of, "by": lead_of_best},
+    recorded=record_of_removal,
     hints=[
         "`compact_nin(num_1x1=n)` builds the network; train a fresh one for"
         " each n.",
@@ -550,7 +605,7 @@ def fault_of_nin(net):
     if len(ones) < 3 or len(ones) == len(kernels):
         return (
             "has no NiN blocks: a convolution that looks around, and 1×1"
-            " convolutions behind it."
+            " convolutions after it."
         )
     net = copy.deepcopy(net).cpu().float().eval()
     last = [m for m in net.modules() if isinstance(m, nn.Conv2d)][-1]
@@ -609,6 +664,7 @@ mean_loss = Number(
     "The mean loss",
     summed / apply(math.ceil, images / batch),
     {"total": 1036.49, "images": 60_000, "batch": 128},
+    stated=(10, summed, images, batch, 3),
     vary={
         "total": (871.2, 918.6, 1104.5, 1187.3),
         "images": (50_000, 55_000),

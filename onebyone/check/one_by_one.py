@@ -145,6 +145,7 @@ pixel_rows = Shape(
     "What `nn.Linear` wants",
     (b, h, w, c),
     {"b": 8, "c": 64, "h": 20, "w": 30},
+    stated=(b, c, h, w, c, 16),
     vary={
         "b": (4, 16, 32),
         "c": (48, 96, 128),
@@ -201,9 +202,15 @@ def fault_of_values(conv, linear):
     wanted = linear(X.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
     Y = guard.outcome(conv, X)
     if not isinstance(Y, Tensor) or Y.shape != wanted.shape:
-        return "Its maps have another size. A 1×1 needs no padding."
+        return (
+            "Its maps have another size. A 1×1 needs neither padding nor"
+            " stride."
+        )
     if torch.allclose(Y, wanted, atol=1e-5):
-        return None
+        trained = [conv.weight, conv.bias]
+        if all(getattr(p, "requires_grad", False) for p in trained):
+            return None
+        return "It is right, but it would not train: it is frozen."
     if conv.bias is None:
         return "Your convolution has no bias, but the linear layer has one."
     weight = torch.allclose(conv.weight.flatten(1), linear.weight, atol=1e-5)
@@ -277,6 +284,7 @@ bottleneck = Group(
         ),
     },
     {"c_in": 320, "r": 32, "c": 160, "k": 3, "n": 20},
+    stated=(k, k, c_in, c, n, n, 1, 1, c_in, r, 2, k, k),
     vary={
         "c_in": (240, 256, 352, 480),
         "r": (16, 24, 40),
@@ -297,6 +305,7 @@ added_parameters = Number(
     "One layer more",
     c * (c + 1),
     {"c": 112, "n": 20},
+    stated=(1, 1, 1, 1, c, c, c, n, n),
     vary={"c": (48, 80, 144, 160), "n": (10, 16, 24, 30)},
     mistakes={
         -c * (c + 1): "An additional layer does not take parameters away."
@@ -422,11 +431,12 @@ middle = Group(
             " channels does everything pass?",
         },
     },
-    {"c_in": 64, "r": 24, "c": 96},
+    {"c_in": 64, "r": 24, "c": 112},
+    stated=(c_in, r, r, c),
     vary={
         "c_in": (48, 56, 72, 80),
         "r": (12, 16, 18, 20),
-        "c": (88, 104, 112, 128),
+        "c": (88, 104, 120, 128),
     },
     hints=[
         "Write down the shapes of the two matrices and of their product.",
@@ -443,6 +453,7 @@ composed_side = Number(
     "The size of composed kernels",
     first + second + third - 2,
     {"first": 5, "second": 4, "third": 1},
+    stated=(first, first, second, second, third, third, 1),
     vary={"first": (5, 6, 7, 9), "second": (3, 4, 5)},
     mistakes={
         first + second + third: "You added the sizes. Two kernels in a row"
@@ -452,6 +463,8 @@ composed_side = Number(
         first * second * third: "You multiplied the sizes. By how many pixels"
         " does each further kernel widen the view?",
         apply(max, first, second, third): mistakes.took_largest_kernel,
+        (first + second + third - 2) ** 2: "This is the area. The question is"
+        " about the side.",
     },
     hints=[
         "Begin with one output pixel, and go backwards: how many pixels does"
@@ -541,6 +554,18 @@ freedom = Group(
         },
     },
     {"k": 4},
+    stated=(
+        2,
+        k,
+        k,
+        2 * k - 1,
+        2 * k - 1,
+        2 * k - 1,
+        2 * k - 1,
+        2,
+        2 * k - 1,
+        2 * k - 1,
+    ),
     vary={"k": (3, 5, 6, 7)},
     hints=[
         "Count the weights of both, and those of the kernel that they"
@@ -578,6 +603,7 @@ receptive_field = Number(
     "How far it sees",
     field,
     {"a": 3, "b": 3, "c": 5, "s": 3},
+    stated=(5, a, a, 1, 1, b, b, s, 1, 1, c, c, 1),
     vary={"a": (3, 5, 7), "b": (3, 5), "c": (3, 5, 7), "s": (3, 4)},
     mistakes={
         a + b + c + 2: "You added up the kernels. The first gives its size."
@@ -630,6 +656,10 @@ runs = Results(
     trained=["5×5"],
     fault=fault_of_runs,
     measure=measured_runs,
+    foretold={
+        "lost_with_1x1": lambda t: t["1×1"] - t["1×1 shuffled"],
+        "lost_with_5x5": lambda t: t["5×5"] - t["5×5 shuffled"],
+    },
     hints=[
         "Four runs: two networks, each on the images as they are and on the"
         " shuffled ones. Train a fresh network in each.",

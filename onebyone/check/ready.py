@@ -180,7 +180,7 @@ QUESTIONS: dict[str, list[Task]] = {
     "inception": [
         Number(
             "A 1×1 convolution goes from 192 to 16 channels, a 5×5 behind it"
-            " from 16 to 32. How many weights have the two together?",
+            " from 16 to 32. How many weights do the two have together?",
             192 * 16 + 16 * 32 * 25,
             mistakes={
                 16 * 32 * 25: mistakes.forgot_1x1,
@@ -206,8 +206,8 @@ QUESTIONS: dict[str, list[Task]] = {
                     2: CORRECT,
                     4: "This is the total padding. PyTorch adds its padding"
                     " on each side.",
-                    1: "This is the padding for a 3×3. How many pixels has a"
-                    " 5×5 on each side of its middle?",
+                    1: "This is the padding for a 3×3. How many pixels does"
+                    " a 5×5 have on each side of its middle?",
                     0: mistakes.maps_shrink.but(
                         "How many pixels does the map lose on each side?"
                     ),

@@ -73,6 +73,7 @@ block_cost = Group(
         },
     },
     {"c_in": 48, "c": 80, "n": 28},
+    stated=(c_in, n, n, c, n // 2, n // 2, 3, 3, 2, 3, 3, 1, 1, 2),
     vary={
         "c_in": (16, 24, 32, 64, 96),
         "c": (40, 56, 72, 112, 128),
@@ -203,8 +204,9 @@ bottleneck = Group(
             decimals=1,
         ),
     },
-    {"c": 192, "m": 32},
-    vary={"c": (128, 224, 320, 384, 512), "m": (24, 40, 48, 80, 96)},
+    {"c": 288, "m": 48},
+    stated=(2, 3, 3, c, c, m, 1, 1, 3, 3, m, c, 1, 1),
+    vary={"c": (128, 224, 320, 384, 512), "m": (24, 32, 40, 80, 96)},
     hints=[
         "Weights of a convolution: kernel area times input channels times"
         " output channels. Do it for all five layers.",
@@ -686,7 +688,8 @@ joins = Group(
             18 * c * c: mistakes.enlarged_1x1,
         },
     },
-    {"c": 96},
+    {"c": 88},
+    stated=(c, 1, 1),
     vary={"c": (48, 64, 80, 128, 160, 192)},
     hints=[
         "What happens to the channel axis in `Y + X`, and what in"
@@ -862,8 +865,9 @@ paths = Group(
             " chosen?",
         },
     },
-    {"n": 12, "k": 3},
-    vary={"n": (8, 9, 10, 11, 14, 15), "k": (4, 5)},
+    {"n": 18, "k": 3},
+    stated=(n, k),
+    vary={"n": (8, 9, 10, 11, 13, 15), "k": (4, 5)},
     hints=[
         "At each block a path goes through the branch or around it. With one"
         " block there are two paths; how many with two, with three?",
@@ -915,6 +919,12 @@ def measured_lesions(nets, X, y):
     }
 
 
+def worse_damage(table):
+    """Return by which damage the network that loses more loses more."""
+    _, deleted, exchanged = max(table.values(), key=lambda row: max(row[1:]))
+    return "deleted" if deleted > exchanged else "exchanged"
+
+
 lesions = Results(
     "Delete and exchange",
     ("plain", "residual"),
@@ -924,6 +934,10 @@ lesions = Results(
     what="error",
     least=0.8,
     fault=fault_of_lesions,
+    foretold={
+        "network": lambda t: max(t, key=lambda net: max(t[net][1:])),
+        "damage": worse_damage,
+    },
     hints=[
         "Write a function that gives the network without the module at one"
         " place, and one that gives it with two neighbours swapped; both make"

@@ -65,7 +65,8 @@ def test_cells_are_marked_for_nbgrader(name):
         if mark["grade"]:
             assert mark["points"] > 0
         if is_code and mark["solution"]:
-            assert nbgrader(following)["grade"], mark["grade_id"]
+            predicts = ".predict(" in cell.source
+            assert nbgrader(following)["grade"] != predicts, mark["grade_id"]
         if is_code and mark["grade"]:
             assert mark["locked"] and "BEGIN HIDDEN TESTS" in cell.source
             assert cell.source.count("check.") == 2, mark["grade_id"]
@@ -110,7 +111,7 @@ def run_blank(chapter: Chapter) -> list:
 @by_name
 def test_a_blank_notebook_runs_and_nothing_is_attempted(name, some_data):
     for task in tasks_of(getattr(check, name)).values():
-        task.state, task.solved = NOT_ATTEMPTED, False
+        task.forget()
     shown = run_blank(student(name))
     states = [value.state for value in shown if isinstance(value, Verdict)]
     assert states == [NOT_ATTEMPTED] * len(tasks_of(getattr(check, name)))
@@ -174,3 +175,27 @@ def test_the_book_lists_tasks_and_solutions(name):
         f"          - file: exercises/solutions/{name}\n"
     )
     assert entry in toc and f"({name}.ipynb)" in index
+
+
+COUNTS = {"Eighteen": 18, "Nineteen": 19}
+ENDING = re.compile(
+    r"\[(\w+) checked exercises.*\]\(\.\./exercises/(\w+)\.ipynb\)"
+)
+
+
+def test_chapters_say_how_many_of_their_exercises_are_checked():
+    told = {}
+    for path in checks.chapters():
+        text = "\n".join(cell.source for cell in Chapter.read(path).markdown)
+        for number, name in ENDING.findall(text):
+            told[name] = int(COUNTS.get(number, number))
+    assert {"gap", "inception", "residual"} <= set(told)
+    for name, number in told.items():
+        assert number == len(tasks_of(getattr(check, name)))
+
+
+@by_name
+def test_a_card_lists_every_task(name):
+    titles = answer_boxes.task_titles(name)
+    numbers = [int(number) for number, _ in titles]
+    assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) > 5

@@ -98,6 +98,7 @@ TASK = """
         "A linear layer",
         (inputs + 1) * outputs,
         given={"inputs": 300, "outputs": 70},
+        stated=(inputs, outputs),
         mistakes={
             inputs * outputs: mistakes.forgot_biases,
             inputs * (outputs + 1): "You gave a bias to each input. A bias is"
@@ -105,7 +106,7 @@ TASK = """
             inputs + outputs: "You added the two sizes. Each output reads each"
             " input.",
         },
-        hints=["How many weights has one output?", "And what else has it?"],
+        hints=["How many weights does an output have?", "And what else?"],
     )
 
     progress, variant = notebook(__name__)
@@ -117,7 +118,9 @@ def cells_of_the_task():
     proof = {"tags": ["explanation", "proof"]}
     call = "check.counting.readout(readout)"
     return [
-        new_markdown_cell("How many parameters has `nn.Linear(300, 70)`?"),
+        new_markdown_cell(
+            "How many parameters does `nn.Linear(300, 70)` have?"
+        ),
         *task_cells("readout", "301 * 70", call, call),
         new_markdown_cell("Its parameters are 21,070.", metadata=explained),
         new_code_cell("assert 301 * 70 == 21_070", metadata=proof),

@@ -119,7 +119,11 @@ def of_group(task: Group) -> Iterator[Try]:
         {name: own[(7 * n) % len(own)] for name, own in parts.items()}
         for n in range(longest)
     ]
-    for chosen in (*rights, *spoilt, *mixed):
+    exchanged = [
+        right | {one: right[other], other: right[one]}
+        for one, other in itertools.combinations(right, 2)
+    ]
+    for chosen in (*rights, *spoilt, *mixed, *exchanged):
         typed = {name: text for name, (text, _) in chosen.items()}
         yield typed, {name: value for name, (_, value) in chosen.items()}
 

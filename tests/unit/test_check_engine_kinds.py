@@ -25,7 +25,10 @@ from check_examples.samples import (
 from onebyone.check.engine import (
     Function,
     Number,
+    Results,
     apply,
+    best_of,
+    lead_of_best,
     mistakes,
     symbols,
 )
@@ -218,7 +221,7 @@ def test_what_is_said_of_tensors():
     assert array(2 * X, X) and array((2 * X).numpy(), X)
     assert array([[2.0, 6.0]], X)
     assert "Squared." in message(array, X**2, X)
-    assert "1 axes where there should be 2" in message(array, torch.ones(2), X)
+    assert "1 axis where there should be 2" in message(array, torch.ones(2), X)
     assert "1 of 2 values are not right" in message(array, [[2.0, 5.0]], X)
     assert "`meta`" in message(array, X.to("meta"), X)
     assert "not a tensor" in message(array, 3, X)
@@ -269,3 +272,57 @@ def test_a_recurring_mistake_may_have_another_nudge():
     assert "These are FLOPs. One MAC is two FLOPs." in message(macs, 10)
     assert "These are FLOPs. Count again." in message(macs, 7)
     assert "FLOPs" not in message(macs, 31)
+
+
+# --- Predictions -----------------------------------------------------------
+
+
+TABLE = {"a": 0.7, "b": 0.8}
+
+
+def predicted(**guesses):
+    return str(foretelling.predict(**guesses))
+
+
+foretelling = Results(
+    "Two runs",
+    ("a", "b"),
+    measure=lambda nets: TABLE,
+    foretold={"best": best_of, "by": lead_of_best},
+    recorded=lambda: "A study says the same.",
+)
+
+
+@pytest.fixture
+def nothing_foretold():
+    foretelling.forget()
+
+
+def run() -> str:
+    nets = {key: nn.Linear(2, 2) for key in TABLE}
+    return foretelling(TABLE, nets).message
+
+
+@pytest.mark.usefixtures("nothing_foretold")
+class TestPredictions:
+    def test_the_verdict_compares_them_with_what_came_out(self):
+        assert "It is kept" in predicted(best="a", by=0.02)
+        assert run() == (
+            "You predicted best = 'a', by = 0.02; it came out as best = 'b',"
+            " by = 0.1. A study says the same."
+        )
+
+    def test_the_first_one_stays(self):
+        predicted(best="a", by=0.02)
+        assert "it stays: best = 'a', by = 0.02" in predicted(best="b", by=1)
+        assert "It is kept" in predicted(best="a", by=0.02)
+
+    def test_after_the_run_it_is_too_late(self):
+        assert "You made no prediction" in run()
+        assert "results are there already" in predicted(best="b", by=0.1)
+        assert "You made no prediction" in run()
+
+    def test_it_must_be_whole(self):
+        assert "There is none yet" in predicted(best=..., by=...)
+        assert "It takes `best=…`, `by=…`." in predicted(best="a")
+        assert "You made no prediction" in run()

@@ -1,5 +1,7 @@
 """How verdicts, hints, progress and variants look and speak."""
 
+import copy
+
 import pytest
 
 from check_examples.hostile import Nasty, raises
@@ -12,7 +14,9 @@ from check_examples.samples import (
     progress,
     variant,
 )
-from onebyone.check.engine import Custom
+from onebyone import check
+from onebyone.check.engine import Custom, Results, kept, questions
+from onebyone.check.engine.notebook import tasks_of
 from onebyone.check.engine.verdicts import CORRECT, NOT_ATTEMPTED, NOT_YET
 
 
@@ -52,7 +56,7 @@ def test_nothing_shown_can_put_html_on_the_page(task, answer):
 def test_a_note_is_escaped_too():
     task = Custom(HTML, lambda answer: None, hints=[HTML, "b"])
     assert "<img" not in task.hint(1)._repr_html_()
-    assert "<img" not in variant(HTML)._repr_html_()
+    assert "<img" not in variant(HTML)._repr_markdown_()
 
 
 def test_a_verdict_speaks_to_people_and_to_graders():
@@ -109,7 +113,6 @@ def test_a_variant_belongs_to_its_name():
     assert first == again != count.given and len(others) == 9
     c, k = first["c"], first["k"]
     assert variant("Ada").count(k * k * c * c + c)
-    assert f"c = {c}, k = {k}" in repr(variant("Ada"))
     with pytest.raises(AttributeError):
         _ = variant("Ada").shape
 
@@ -121,3 +124,79 @@ def test_a_variant_has_a_progress_of_its_own():
     c, k = twin.count.given["c"], twin.count.given["k"]
     twin.count(k * k * c * c + c)
     assert "1 of 1 tasks correct" in str(twin.progress())
+
+
+def test_a_variant_asks_the_whole_question():
+    ada = check.nin.variant("Ada")
+    given = ada.block_parameters.given
+    asked = ada.block_parameters.question()
+    assert asked in str(ada).replace("\n  ", "\n")
+    assert f"goes from {given['c_in']} to {given['c']} channels" in asked
+    assert asked.endswith("How many parameters does the block have?")
+
+
+# --- Solutions -------------------------------------------------------------
+
+
+def test_a_solution_comes_after_three_tries_or_with_the_answer():
+    task = copy.copy(check.nin.block_parameters)
+    task.forget()
+    assert "can be seen once" in str(task.solution())
+    for wrong in (3, 4, 5):
+        task(wrong)
+    assert "5 * 5 * 64 * 160" in str(task.solution())
+    task.forget()
+    task(307_680)
+    assert "That makes 307,680" in task.solution()._repr_markdown_()
+
+
+def test_a_graded_class_gets_no_solution(monkeypatch):
+    monkeypatch.setenv("ONEBYONE_GRADED", "1")
+    task = copy.copy(check.nin.block_parameters)
+    task(307_680)
+    assert "307" not in str(task.solution())
+
+
+def test_every_task_has_a_solution():
+    for notebook in check.NOTEBOOKS:
+        for task in tasks_of(getattr(check, notebook)).values():
+            own = questions.texts_of(task.path)
+            assert own["question"] and own["answer"]
+            assert own["explanation"] or isinstance(task, Results)
+
+
+# --- From one notebook to the next ------------------------------------------
+
+
+@pytest.fixture
+def kept_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("ONEBYONE_PROGRESS")
+    yield tmp_path / "onebyone" / kept.FILE
+    check.nin.block_macs.forget()
+
+
+def test_what_was_solved_is_known_in_the_next_session(kept_here):
+    check.nin.block_macs.forget()
+    check.nin.block_macs(122_880_000)
+    check.nin.block_macs.forget()  # as in a new session
+    assert "1 of 16 tasks correct" in str(check.nin.progress())
+    assert "In other notebooks: nin: 1 of 16" in str(check.gap.progress())
+    check.forget()
+    assert "0 of 16 tasks correct" in str(check.nin.progress())
+
+
+def test_a_damaged_file_or_none_is_no_hindrance(kept_here):
+    kept_here.parent.mkdir()
+    kept_here.write_bytes(b"\xff[")
+    assert "0 of 16" in str(check.nin.progress())
+    kept.keep("check.nin.block_macs")
+    assert kept.solved() == {"check.nin.block_macs"}
+
+
+def test_nothing_is_kept_where_that_is_not_wanted(kept_here, monkeypatch):
+    for name, value in (("ONEBYONE_PROGRESS", "0"), ("ONEBYONE_GRADED", "1")):
+        with monkeypatch.context() as here:
+            here.setenv(name, value)
+            kept.keep("check.nin.block_macs")
+            assert not kept_here.exists() and kept.solved() == set()

@@ -25,6 +25,7 @@ FOLDER = ROOT / "exercises" / "answers"
 SCRIPTS = "answers"  # below the static files
 PAGES = re.compile(r"exercises/(\w+)")
 CHAPTERS = re.compile(r"book/(\w+)")
+TASK_TITLE = re.compile(r"## Task (\d+): (.+)")
 CALL = re.compile(r"\bcheck\.(\w+)\.(\w+)\(")
 LINK = re.compile(r'(?<=href=")(?:\.\./)+(book|exercises)/(\w+)\.ipynb')
 
@@ -110,6 +111,32 @@ def add_questions(body: BeautifulSoup, chapter: str) -> None:
             summary.parent.insert_after(place)
 
 
+def add_card(app: Sphinx, pagename: str, body: BeautifulSoup) -> None:
+    """List the tasks below a chapter's link to its notebook of exercises."""
+    link = body.select_one('#exercises a[href*="exercises/"]')
+    page = link and PAGES.search(str(link["href"]))
+    if not (link and link.parent and page):
+        return
+    to = app.builder.get_relative_uri(pagename, page[0])
+    entries = "".join(
+        f'<li><a href="{to}#task-{page[1]}-{number}">{escape(title)}</a></li>'
+        for number, title in task_titles(page[1])
+    )
+    card = f'<ol class="task-card">{entries}</ol>'
+    link.parent.insert_after(BeautifulSoup(card, "html.parser"))
+
+
+def task_titles(name: str) -> list[tuple[str, str]]:
+    """Return number and title of each task of a notebook."""
+    path = ROOT / "exercises" / f"{name}.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    first_lines = (
+        "".join(cell["source"]).partition("\n")[0] for cell in cells
+    )
+    matches = map(TASK_TITLE.fullmatch, first_lines)
+    return [(match[1], match[2]) for match in matches if match]
+
+
 # --- Pages and their scripts -----------------------------------------------
 
 
@@ -117,6 +144,7 @@ def add_boxes(app: Sphinx, pagename: str, body: BeautifulSoup) -> None:
     """Add what the boxes of a page need, and no page without boxes."""
     if chapter := CHAPTERS.fullmatch(pagename):
         add_questions(body, chapter[1])
+        add_card(app, pagename, body)
     for place in body.select("[data-progress]"):
         shown = str(place["data-progress"]).split() or notebooks()
         totals = {name: [title(app, name), count(name)] for name in shown}

@@ -66,7 +66,12 @@ var OneByOne = OneByOne || {};
         const part = task.parts[name];
         const fault = faultOf(part, answers[name] ?? "", say);
         done &&= fault === null;
-        return `${name}: ${fault ?? say("part correct")}`;
+        if (fault === null) return `${name}: ${say("part correct")}`;
+        const right = (one, other) =>
+          faultOf(task.parts[one], answers[other] ?? "", say) === null;
+        const other = names.find((other) =>
+          other !== name && right(name, other) && right(other, name));
+        return `${name}: ${other ? say("exchanged", { name: other }) : fault}`;
       });
       if (!done) throw new NotYet(lines.join("\n"));
     },
@@ -121,7 +126,8 @@ var OneByOne = OneByOne || {};
   function wrongAxis(sizes, task, say) {
     const value = tupleText(sizes.map(String));
     const [count, wanted] = [sizes.length, task.right.length];
-    if (count !== wanted) return say("axes", { value, count, wanted });
+    if (count !== wanted)
+      return say(count === 1 ? "one axis" : "axes", { value, count, wanted });
     const axis = sizes.findIndex((size, i) => size !== BigInt(task.right[i]));
     const name = task.axes.length ? `, ${task.axes[axis]}` : "";
     return say("axis", { value, axis, name });
@@ -144,8 +150,8 @@ var OneByOne = OneByOne || {};
 
   const unreadable = (text, examples) =>
     new NotYet(`“${cut(text)}” cannot be read. Write ${examples}.`);
-  const NUMBERS = "a number such as 1000, 1,000, 2.5, 2·10^6, 2e6 or 1/3";
-  const SHAPES = "a shape such as (2, 3)";
+  const NUMBERS = "a number such as `1000`, `1,000`, `2.5`, `2·10^6`, `2e6` or `1/3`";
+  const SHAPES = "a shape such as `(2, 3)`";
 
   // A whole number as a BigInt, any other as a float.
   function typedNumber(text, say) {

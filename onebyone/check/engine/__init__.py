@@ -1,12 +1,14 @@
 """What the exercise modules are made of: the machinery of all checks.
 
-`tasks`, `code` and `modules` hold the kinds of task, `results` the one for
-experiments and `repairs` the one for runs that fail, `formulas` what answers
-follow from, `mistakes` the mistakes that recur, `guard` keeps what students
-write at arm's length, `verdicts` shows what came out, and `notebook` names the
-tasks of a module. An exercise module imports from here.
+`tasks`, `choices`, `code` and `modules` hold the kinds of task, `results` the
+one for experiments and `repairs` the one for runs that fail, `formulas` what
+answers follow from, `mistakes` the mistakes that recur, `questions` what a
+task asks, `guard` keeps what students write at arm's length, `verdicts` shows
+what came out, `kept` remembers what was solved, and `notebook` names the tasks
+of a module. An exercise module imports from here.
 """
 
+from onebyone.check.engine.choices import Choice, Custom
 from onebyone.check.engine.code import (
     Array,
     Draw,
@@ -20,12 +22,12 @@ from onebyone.check.engine.repairs import Repair, Run, require_images
 from onebyone.check.engine.results import (
     Results,
     accuracy,
+    best_of,
     each_on_held_out,
     held_out_accuracy,
+    lead_of_best,
 )
 from onebyone.check.engine.tasks import (
-    Choice,
-    Custom,
     Group,
     Number,
     Shape,
@@ -49,8 +51,10 @@ __all__ = [
     "Shape",
     "accuracy",
     "apply",
+    "best_of",
     "each_on_held_out",
     "held_out_accuracy",
+    "lead_of_best",
     "notebook",
     "part",
     "require_function",

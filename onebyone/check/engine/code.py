@@ -6,6 +6,7 @@ as far as float32 reaches. modules.py has the task of a module.
 """
 
 import copy
+import itertools
 import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import KW_ONLY, dataclass
@@ -76,16 +77,40 @@ def compare(actual: object, expected: object, tolerance: float) -> None:
     elif isinstance(expected, Tensor):
         compare_tensors(actual, expected, tolerance)
     elif isinstance(expected, tuple):
-        if not isinstance(actual, tuple | list) or len(actual) != len(
-            expected
-        ):
-            raise NotYet(f"gives {show(actual)}, not {len(expected)} values.")
-        for one, other in zip(actual, expected):
-            compare(one, other, tolerance)
+        compare_several(actual, expected, tolerance)
     else:
         value, right = number(actual), number(expected)
         if abs(value - right) > tolerance * max(1.0, abs(float(right))):
             raise NotYet(f"gives {number_text(value)}, which is not right.")
+
+
+def compare_several(actual: Any, expected: tuple, tolerance: float) -> None:
+    count = len(expected)
+    if isinstance(actual, Tensor | numpy.ndarray) and actual.ndim == 1:
+        actual = actual.tolist()
+    if not isinstance(actual, tuple | list) or len(actual) != count:
+        raise NotYet(f"gives {show(actual)}, not {count} values.")
+    for i, (one, other) in enumerate(zip(actual, expected)):
+        try:
+            compare(one, other, tolerance)
+        except NotYet as reason:
+            orders = itertools.permutations(actual)
+            if any(agree(order, expected, tolerance) for order in orders):
+                raise NotYet(
+                    "gives the right values in another order."
+                ) from None
+            place = f"gives, as value {i + 1} of {count}, "
+            text = str(reason).removeprefix("gives ")
+            raise NotYet(f"{place}{text}") from None
+
+
+def agree(actual: tuple, expected: tuple, tolerance: float) -> bool:
+    try:
+        for one, other in zip(actual, expected):
+            compare(one, other, tolerance)
+    except NotYet:
+        return False
+    return True
 
 
 def compare_tensors(

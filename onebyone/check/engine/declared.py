@@ -7,13 +7,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from onebyone.check.engine.choices import Choice
 from onebyone.check.engine.decoder import (
     SMALL_NETWORK,
     Decoder,
     Layer,
     Network,
 )
-from onebyone.check.engine.tasks import Choice, Group, Number, Shape, Task
+from onebyone.check.engine.tasks import Group, Number, Shape, Task
 
 
 def declared(task: Task) -> dict[str, Any] | None:

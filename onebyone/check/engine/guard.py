@@ -47,6 +47,9 @@ class NotYet(Exception):
     """The answer is not right; the text says why."""
 
 
+PATIENCE = 3  # times the limit, for code that waits
+
+
 class TimeUp(BaseException):
     """No Exception, so that `except Exception` does not swallow it."""
 
@@ -265,7 +268,11 @@ class guarded:
 
 
 class time_limit:
-    """Raise TimeUp in the body, again and again, once the time is over."""
+    """Raise TimeUp in the body, again and again, once the time is over.
+
+    It is time that the processor has spent, so that a busy machine cuts no
+    right answer short; for what only waits, a longer time passes.
+    """
 
     def __init__(self, seconds: float):
         self.seconds = seconds
@@ -275,9 +282,15 @@ class time_limit:
         self.works = self.works and hasattr(signal, "setitimer")
         if self.works:
             self.old_timer = signal.setitimer(signal.ITIMER_REAL, 0)
-            self.started = time.monotonic()
-            self.old_handler = signal.signal(signal.SIGALRM, raise_time_up)
+            self.started, self.spent = time.monotonic(), time.process_time()
+            self.old_handler = signal.signal(signal.SIGALRM, self.answer)
             signal.setitimer(signal.ITIMER_REAL, self.seconds, 0.1)
+
+    def answer(self, _: int, frame: FrameType | None) -> None:
+        waited = time.monotonic() - self.started
+        spent = time.process_time() - self.spent
+        if spent >= self.seconds or waited >= PATIENCE * self.seconds:
+            raise_time_up(frame)
 
     def __exit__(self, *error: object) -> None:
         if not self.works:
@@ -290,7 +303,7 @@ class time_limit:
             signal.setitimer(signal.ITIMER_REAL, max(left, 0.001), interval)
 
 
-def raise_time_up(_: int, frame: FrameType | None) -> None:
+def raise_time_up(frame: FrameType | None) -> None:
     """Answer the alarm, unless a guard is just being put on or taken off.
 
     There, an error would leave it half done; the next alarm is near.

@@ -1,6 +1,6 @@
 """Mistakes that recur from one exercise to the next, each in one wording.
 
-In a task's table they stand behind what they lead to; `but` puts another
+In a task's table they stand after what they lead to; `but` puts another
 nudge in the place of the usual one:
 
     {2 * macs: mistakes.flops_for_macs, weights: mistakes.….but("…")}

@@ -3,9 +3,9 @@
 import hashlib
 import random
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from onebyone.check.engine import verdicts
+from onebyone.check.engine import kept, verdicts
 from onebyone.check.engine.tasks import Group, Task, Value
 from onebyone.check.engine.verdicts import Note
 
@@ -16,12 +16,18 @@ def notebook(module_name: str) -> tuple[Callable, Callable]:
     It is called at the end of the module, when all its tasks are there.
     """
     tasks = tasks_of(sys.modules[module_name])
+    own = module_name.rpartition(".")[2]
     for name, task in tasks.items():
-        task.path = f"check.{module_name.rpartition('.')[2]}.{name}"
+        task.path = f"check.{own}.{name}"
 
     def progress() -> Note:
-        """Return which tasks are done; what was correct once is."""
-        return progress_of(tasks)
+        """Return which tasks are done, here and in the other notebooks.
+
+        What was correct once is done, on this machine and in this account.
+        """
+        note = progress_of(tasks, kept.solved())
+        others = kept.summary(but=own)
+        return Note(note.title, f"{note.text}\n{others}".strip())
 
     def variant(name: str) -> Variant:
         """Return the tasks with parameters of your own, drawn from a name."""
@@ -30,17 +36,20 @@ def notebook(module_name: str) -> tuple[Callable, Callable]:
     return progress, variant
 
 
-def progress_of(tasks: Mapping[str, Task]) -> Note:
+def progress_of(
+    tasks: Mapping[str, Task], before: Collection[str] = ()
+) -> Note:
+    """Return which tasks are done, with the paths of those done before."""
+    done = [t for t in tasks.values() if t.solved or t.path in before]
     states = {
-        task.title: verdicts.CORRECT if task.solved else task.state
+        task.title: verdicts.CORRECT if task in done else task.state
         for task in tasks.values()
     }
     lines = [
         f"{verdicts.LOOK[state][0]} {title}: {state}"
         for title, state in states.items()
     ]
-    done = sum(task.solved for task in tasks.values())
-    title = f"{done} of {len(tasks)} tasks correct"
+    title = f"{len(done)} of {len(tasks)} tasks correct"
     return Note(title, "\n".join(lines))
 
 
@@ -67,14 +76,16 @@ class Variant:
         lines = []
         for kind, group in kinds.items():
             given = draw_given(f"{kind} {name}", list(group.values()))
-            shown_given = ", ".join(f"{k} = {v}" for k, v in given.items())
             for key, task in group.items():
                 twin = task.with_given(given)
-                twin.state, twin.solved = verdicts.NOT_ATTEMPTED, False
+                twin.forget()
+                twin.is_varied = True
                 self._tasks[key] = twin
                 setattr(self, key, twin)
-                lines.append(f"{task.title}: {shown_given}")
-        self._note = Note(f"Parameters for {name}", "\n".join(lines))
+                asked = twin.question()
+                lines.append(f"**{task.title}** (`{key}`)\n\n{asked}")
+        title = f"Tasks with numbers of their own, for {name}"
+        self._note = Note(title, "\n\n".join(lines), markdown=True)
 
     def progress(self) -> Note:
         """Return which of these tasks are done."""
@@ -83,8 +94,8 @@ class Variant:
     def __repr__(self) -> str:
         return repr(self._note)
 
-    def _repr_html_(self) -> str:
-        return self._note._repr_html_()
+    def _repr_markdown_(self) -> str | None:
+        return self._note._repr_markdown_()
 
 
 def draw_given(seed: str, tasks: Sequence[Value | Group]) -> dict[str, object]:

@@ -20,6 +20,7 @@ REMARKS = {
     "impossible size": "{value} has a size that is impossible.",
     "axes": "{value} is not right: {count} axes where there should be"
     " {wanted}.",
+    "one axis": "{value} is not right: 1 axis where there should be {wanted}.",
     "axis": "{value} is not right. The first wrong axis is axis {axis}{name}.",
     # *Decode my number*
     "not positive": "{value} is not positive, but a count is.",
@@ -45,6 +46,7 @@ REMARKS = {
     "nearest": "The nearest right count is {count}, {what}.",
     # several answers, and choices
     "part correct": "correct.",
+    "exchanged": "This answer and {name} are exchanged.",
     "no option": "{value} is not one of the options. Give {some} of the"
     " letters {options} in quotes.",
 }

@@ -3,7 +3,7 @@
 import copy
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import nn
 
 from onebyone.check.engine.guard import NotYet, is_blank, show
 from onebyone.check.engine.tasks import Task, require_attempt
+from onebyone.check.engine.verdicts import Note
 
 CLOSE = 0.006  # two digits after the point are enough
 
@@ -37,6 +38,9 @@ class Results(Task):
             called with, and returns the table as it must be.
         networks: the keys of the networks, where they are not those of the
             table.
+        foretold: what can be predicted, by name: takes the table and returns
+            what came of it, a key or a number.
+        recorded: returns a sentence on what a study with several seeds says.
     """
 
     keys: Sequence
@@ -50,14 +54,45 @@ class Results(Task):
     fault: Callable[[dict], str | None] | None = None
     measure: Callable[..., dict]
     networks: Sequence | None = None
+    foretold: Mapping[str, Callable[[dict], object]] = field(
+        default_factory=dict
+    )
+    recorded: Callable[[], str] | None = None
 
     seconds = 120.0
+    prediction: Mapping[str, object] | None = None
+    is_run = False  # a whole table has been judged
+
+    def predict(self, **guesses: object) -> Note:
+        """Keep a prediction; the first one counts, and only before the run.
+
+        The verdict on the results says what became of it.
+        """
+        title = f"Your prediction · {self.title}"
+        asked = ", ".join(f"`{name}=…`" for name in self.foretold)
+        if set(guesses) != set(self.foretold):
+            return Note(title, f"It takes {asked}.")
+        if any(map(is_blank, guesses.values())):
+            return Note(title, "There is none yet. Make it before you run.")
+        if self.prediction is None and self.is_run:
+            return Note(title, "The results are there already.")
+        if self.prediction is None:
+            self.prediction = guesses
+        kept = as_words(self.prediction)
+        if as_words(guesses) != kept:
+            return Note(title, f"You have made one, and it stays: {kept}.")
+        return Note(title, f"It is kept: {kept}. Now run.")
+
+    def forget(self) -> None:
+        super().forget()
+        self.prediction, self.is_run = None, False
 
     def judge(
         self, answer: object = ..., nets: object = ..., *data: object
-    ) -> None:
+    ) -> str:
         require_attempt(answer)
         table = self.read(answer)
+        self.is_run = True
         fault = self.untrained(table)
         fault = fault or (self.fault and self.fault(table))
         first = table[self.keys[0]]
@@ -68,6 +103,22 @@ class Results(Task):
             fault = self.difference(table, measured)
         if fault:
             raise self.not_yet(fault)
+        return self.compared(table)
+
+    def compared(self, table: dict) -> str:
+        """Return what became of the prediction, and what a study says."""
+        told = []
+        if self.foretold and self.prediction is None:
+            told.append("You made no prediction to compare this with.")
+        if self.foretold and self.prediction is not None:
+            came = {n: what(table) for n, what in self.foretold.items()}
+            told.append(
+                f"You predicted {as_words(self.prediction)}; it came out as"
+                f" {as_words(came)}."
+            )
+        if self.recorded:
+            told.append(self.recorded())
+        return " ".join(told)
 
     def read_networks(self, nets: object) -> dict:
         """Return copies of the networks, in eval mode."""
@@ -230,6 +281,28 @@ class Results(Task):
 
     def not_yet(self, reason: str) -> NotYet:
         return NotYet(f"{reason} {self.pointer()}")
+
+
+def as_words(values: Mapping[str, object]) -> str:
+    """Return named values as text: `best = 2, by = 0.013`."""
+    return ", ".join(
+        f"{name} = {as_word(value)}" for name, value in values.items()
+    )
+
+
+def as_word(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else show(value)
+
+
+def best_of(table: Mapping) -> object:
+    """Return the key of the largest value."""
+    return max(table, key=lambda key: table[key])
+
+
+def lead_of_best(table: Mapping) -> float:
+    """Return by how much the largest value is ahead of the next."""
+    first, second = sorted(table.values(), reverse=True)[:2]
+    return first - second
 
 
 def close(one: Any, other: Any) -> bool:

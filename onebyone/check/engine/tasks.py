@@ -11,6 +11,7 @@ module or a tensor.
 
 import copy
 import decimal
+import inspect
 import itertools
 import math
 import numbers
@@ -22,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy
 import torch
 
-from onebyone.check.engine import verdicts
+from onebyone.check.engine import kept, questions, verdicts
 from onebyone.check.engine.formulas import as_function
 from onebyone.check.engine.guard import (
     NotAttempted,
@@ -35,6 +36,8 @@ from onebyone.check.engine.guard import (
 )
 from onebyone.check.engine.remarks import remark
 from onebyone.check.engine.verdicts import Note, Verdict
+
+TRIES = 3  # after so many the solution can be seen
 
 
 class Mistake(NamedTuple):
@@ -62,7 +65,8 @@ class Task:
 
     `seconds` is how long the student's code may take, `path` how to reach the
     task (`check.nin.block_parameters`; empty for a part of another task),
-    `state` the last verdict's, and `solved` whether one was *correct*.
+    `state` the last verdict's, `tries` how many were *not yet*, and `solved`
+    whether one was *correct*.
     """
 
     title: str
@@ -75,6 +79,8 @@ class Task:
     path = ""
     state = verdicts.NOT_ATTEMPTED
     solved = False  # and it stays so
+    tries = 0
+    is_varied = False  # it has numbers of its own
     next_hint = 1
 
     def __call__(self, *answers: object, **named: object) -> Verdict:
@@ -84,7 +90,10 @@ class Task:
             message = "This cannot be judged."
             verdict = Verdict(self.title, verdicts.NOT_YET, message)
         self.state = verdict.state
-        self.solved = self.solved or bool(verdict)
+        self.tries += verdict.state == verdicts.NOT_YET
+        if verdict and not self.solved:
+            self.solved = True
+            kept.keep(self.path)
         return verdict
 
     def _verdict(self, answers: tuple, named: dict) -> Verdict:
@@ -105,6 +114,7 @@ class Task:
     def _judge(self, answers: tuple, named: dict) -> tuple[str, str]:
         """Return state and message; raise TimeUp where the time is up."""
         try:
+            require_call(self.judge, answers, named)
             remark = self.judge(*answers, **named)
         except TimeUp:
             raise
@@ -124,6 +134,11 @@ class Task:
         """
         raise NotImplementedError
 
+    def forget(self) -> None:
+        """Go back to where there was no answer."""
+        self.state, self.solved = verdicts.NOT_ATTEMPTED, False
+        self.tries, self.next_hint = 0, 1
+
     def hint(self, number: int | None = None) -> Note:
         """Return the hint of that number or, without one, the next."""
         if number is None:
@@ -134,12 +149,37 @@ class Task:
         title = f"Hint {number} of {len(self.hints)} · {self.title}"
         return Note(title, self.hints[number - 1])
 
+    def solution(self) -> Note:
+        """Return answer and explanation, once it is time for them."""
+        if kept.is_graded():
+            return Note(self.title, "A class that is graded gets it later.")
+        if not self.solved and self.tries < TRIES:
+            return Note(
+                self.title,
+                "The solution can be seen once your answer is correct, or"
+                f" after {TRIES} tries.",
+            )
+        text = questions.solution(self.path)
+        if self.is_varied:
+            text = f"With the numbers of the notebook:\n\n{text}"
+        return Note(self.title, text, markdown=True)
+
     def pointer(self) -> str:
         """Return where to find a hint, for a task that one can reach."""
         return f"`{self.path}.hint()` helps." if self.path else ""
 
     def __repr__(self) -> str:
         return f"{self.path}: {self.title}"
+
+
+def require_call(judge: Callable, answers: tuple, named: dict) -> None:
+    """Raise NotYet if a check is called in another way than it is written."""
+    try:
+        inspect.signature(judge).bind(*answers, **named)
+    except TypeError:
+        raise NotYet(
+            "The check takes other arguments. Call it as the notebook does."
+        ) from None
 
 
 def require_attempt(answer: object) -> None:
@@ -209,17 +249,38 @@ class Value(Compared):
     Attributes:
         given: the parameters as the notebook states them; `right` and
             `wrong` take them as keyword arguments.
+        stated: the numbers of its statement, in their order: formulas of the
+            parameters, and those that are always the same.
         vary: for `variant`, other values of some of them.
     """
 
     given: Mapping[str, object] = field(default_factory=dict)
     _: KW_ONLY
+    stated: Sequence = ()
     vary: Mapping[str, Sequence] = field(default_factory=dict)
+
+    several = ""  # what to say where there are several answers
+
+    def question(self) -> str:
+        """Return what the notebook asks, with these parameters."""
+        return questions.question(self.path, self.stated, self.given)
+
+    def judge(self, answer: object = ..., *more: object) -> str | None:
+        if more and not is_blank([answer, *more]):
+            raise NotYet(self.several)
+        return super().judge(answer)
 
     def fault(self, mine: object, other: Callable) -> str | None:
         theirs = other(**self.given)
         same = self.same(mine, theirs)
         return None if same else self.difference(mine, theirs)
+
+    def takes(self, answer: object) -> bool:
+        """Return whether an answer is right."""
+        try:
+            return self.same(self.read(answer), self.right(**self.given))
+        except (NotAttempted, NotYet):
+            return False
 
     def with_given(self, given: Mapping[str, object]) -> "Value":
         """Return the same task for other parameters."""
@@ -257,6 +318,11 @@ class Number(Value):
     _: KW_ONLY
     tolerance: float = 0.0
     decimals: int | None = None
+
+    several = (
+        "There are several numbers, because a comma separates numbers in"
+        " Python. Write `1000` or `1_000`, not `1,000`."
+    )
 
     def read(self, answer: object) -> Fraction:
         return number(answer)
@@ -342,6 +408,11 @@ class Shape(Value):
     _: KW_ONLY
     axes: Sequence[str] = ()
 
+    several = (
+        "There are several numbers. A shape is one tuple, with brackets of"
+        " its own: `check(…)((2, 3))`."
+    )
+
     def read(self, answer: object) -> tuple[int, ...]:
         if isinstance(answer, torch.Tensor | numpy.ndarray):
             if answer.ndim != 1 or len(answer) == 1:
@@ -360,7 +431,9 @@ class Shape(Value):
     def difference(self, value, right) -> str:
         value_text, count, wanted = show(value), len(value), len(right)
         if count != wanted:
-            return remark("axes", value=value_text, count=count, wanted=wanted)
+            which = "one axis" if count == 1 else "axes"
+            about = {"count": count, "wanted": wanted}
+            return remark(which, value=value_text, **about)
         axis = first_difference(value, right)
         name = f", {self.axes[axis]}" if self.axes else ""
         return remark("axis", value=value_text, axis=axis, name=name)
@@ -369,7 +442,8 @@ class Shape(Value):
 def shape_fault(value: Sequence[int], right: Sequence[int]) -> str:
     """Return in what a shape differs, without saying what is right."""
     if len(value) != len(right):
-        return f"{len(value)} axes where there should be {len(right)}."
+        axes = "1 axis" if len(value) == 1 else f"{len(value)} axes"
+        return f"{axes} where there should be {len(right)}."
     axis = first_difference(value, right)
     return f"the first wrong axis is axis {axis}."
 
@@ -387,13 +461,17 @@ class Group(Task):
     Attributes:
         parts: by name, each a Value; or for a number a table of answers, the
             right one first: `{right: CORRECT, wrong: message, …}`.
-        given, vary: those of all parts together.
+        given, stated, vary: those of all parts together.
     """
 
     parts: Mapping[str, Any]
     given: Mapping[str, object] = field(default_factory=dict)
     _: KW_ONLY
+    stated: Sequence = ()
     vary: Mapping[str, Sequence] = field(default_factory=dict)
+
+    def question(self) -> str:
+        return questions.question(self.path, self.stated, self.given)
 
     def __post_init__(self):
         self.parts = {
@@ -416,10 +494,23 @@ class Group(Task):
                 part.judge(named.get(name))
                 says = remark("part correct")
             except (NotAttempted, NotYet) as reason:
-                done, says = False, str(reason).strip()
-            lines.append(f"{name}: {says}")
+                other = self.exchanged(name, named)
+                about = {"name": other}
+                says = remark("exchanged", **about) if other else str(reason)
+                done = False
+            lines.append(f"{name}: {says.strip()}")
         if not done:
             raise NotYet("\n".join([*lines, self.pointer()]))
+
+    def exchanged(self, name: str, named: dict) -> str | None:
+        """Return with which other answer this one is exchanged, if so."""
+        for other in self.parts:
+            if other == name or other not in named:
+                continue
+            here, there = self.parts[name], self.parts[other]
+            if here.takes(named[other]) and there.takes(named.get(name)):
+                return other
+        return None
 
     def with_given(self, given: Mapping[str, object]) -> "Group":
         twin = copy.copy(self)
@@ -435,61 +526,3 @@ def part(answers: Mapping[Any, object], **how: Any) -> Number:
     """Return a number that is part of a Group, which names it."""
     (right, _), *mistakes = answers.items()
     return Number("", right, mistakes=dict(mistakes), **how)
-
-
-# --- Choices and all else --------------------------------------------------
-
-
-@dataclass(eq=False, repr=False)
-class Choice(Task):
-    """One or more of lettered options, as `"b"` or `"ac"`.
-
-    Attributes:
-        right: the right letters.
-        wrong: for each other letter, a sentence that names what is wrong
-            with it and one that points the way.
-        missing: what to say where a right letter is not chosen.
-    """
-
-    right: str
-    wrong: Mapping[str, str]
-    _: KW_ONLY
-    missing: str = "Something is missing."
-
-    def judge(self, answer: object = ...) -> None:
-        require_attempt(answer)
-        chosen = self.read(answer)
-        for letter in sorted(chosen - set(self.right)):
-            raise NotYet(f"{letter}: {self.wrong[letter]} {self.pointer()}")
-        if chosen != set(self.right):
-            raise NotYet(f"{self.missing} {self.pointer()}")
-
-    def read(self, answer: object) -> set[str]:
-        letters = answer
-        if isinstance(answer, tuple | list | set | frozenset):
-            letters = "".join(x for x in answer if isinstance(x, str))
-        if isinstance(letters, str):
-            chosen = set(letters.lower()) - set(" ,;().")
-            one = len(self.right) > 1 or len(chosen) == 1
-            if chosen and one and chosen <= {*self.right, *self.wrong}:
-                return chosen
-        options = ", ".join(sorted({*self.right, *self.wrong}))
-        some = "one or more" if len(self.right) > 1 else "one"
-        about = {"value": show(answer), "some": some, "options": options}
-        raise NotYet(remark("no option", **about))
-
-
-@dataclass(eq=False, repr=False)
-class Custom(Task):
-    """Anything else: `fault` takes the answer and says what is wrong.
-
-    It gets the answer, and whatever else the check is called with, and
-    returns None if all is well and one or two sentences otherwise.
-    """
-
-    fault: Callable[..., str | None]
-
-    def judge(self, answer: object = ..., *context: object) -> None:
-        require_attempt(answer)
-        if fault := self.fault(answer, *context):
-            raise NotYet(f"{fault} {self.pointer()}")

@@ -58,17 +58,28 @@ class Verdict:
 
 @dataclass(frozen=True, repr=False)
 class Note:
-    """A hint, or what else a check has to say without judging."""
+    """A hint, or what else a check has to say without judging.
+
+    With `markdown`, a notebook renders the text.
+    """
 
     title: str
     text: str
+    markdown: bool = False
 
     def __str__(self) -> str:
         return f"{self.title}\n{self.text}".strip().replace("\n", "\n  ")
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
+    def _repr_markdown_(self) -> str | None:
+        if not self.markdown:
+            return None
+        return f"**{html.escape(self.title)}**\n\n{self.text}"
+
+    def _repr_html_(self) -> str | None:
+        if self.markdown:
+            return None
         content = f"<strong>{as_html(self.title)}</strong>"
         if self.text:
             content += f"<br>{as_html(self.text)}"

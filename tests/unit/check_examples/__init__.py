@@ -118,6 +118,8 @@ def of_number(right: float) -> Examples:
             (torch.tensor([right, right], dtype=kind), "is not one number"),
             (1j * (right or 1), "is not a real number"),
             (float("nan"), "is not finite"),
+            (answer(right, 1), "a comma separates numbers"),
+            (answer(of=right), "takes other arguments"),
         ],
     )
 
@@ -141,6 +143,8 @@ def of_shape(right: tuple) -> Examples:
             ([-1, *right[1:]], "impossible"),
             (right[::-1], ""),
             ((*right, 1), "where there should be"),
+            (right[:1], "1 axis where there should be"),
+            (answer(*right), "A shape is one tuple"),
         ],
     )
 
@@ -176,6 +180,8 @@ def of_group(task: Group) -> Examples:
             spoilt = right | {name: mutant.positional[0]}
             examples.mutants.append((answer(**spoilt), says))
         for mutant, says in part.malformed:
+            if len(mutant.positional) != 1:
+                continue  # a part has one
             spoilt = right | {name: mutant.positional[0]}
             examples.malformed.append((answer(**spoilt), says))
         for other in part.unrelated:
@@ -183,6 +189,11 @@ def of_group(task: Group) -> Examples:
             examples.unrelated.append(answer(**spoilt))
         spoilt = right | {name: ...}
         examples.malformed.append((answer(**spoilt), "no answer yet"))
+    for one, other in itertools.combinations(right, 2):
+        if not task.parts[one].takes(right[other]):
+            turned = right | {one: right[other], other: right[one]}
+            says = f"{one}: This answer and {other} are exchanged."
+            examples.malformed.append((answer(**turned), says))
     names, values = list(right), list(right.values())
     for turn in range(1, len(values)):  # exchanged fields
         turned = dict(zip(names, values[turn:] + values[:turn]))
@@ -201,7 +212,10 @@ def of_choice(task: Choice) -> Examples:
     ]
     one = len(letters) == 1
     return Examples(
-        right=[letters, letters.upper(), [*letters], ", ".join(letters)],
+        right=[
+            *(letters, letters.upper(), [*letters], ", ".join(letters)),
+            answer(*letters),
+        ],
         mutants=list(task.wrong.items()),
         malformed=[
             (some, task.missing) for some in chosen if set(some) < set(letters)

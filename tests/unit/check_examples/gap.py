@@ -66,7 +66,7 @@ EXAMPLES = {
         ],
         mutants=[
             (lambda X: nn.AdaptiveAvgPool2d(1)(X).flatten(1), "avg_pool2d"),
-            (lambda X: X.mean((2, 3), keepdim=True).squeeze(), "1 axes"),
+            (lambda X: X.mean((2, 3), keepdim=True).squeeze(), "1 axis"),
         ],
     ),
     "averaging_matrix": Examples(

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import onebyone
-from check_examples import Examples, networks
+from check_examples import Examples, answer, networks
 from onebyone.check.inception import network_costs, theirs
 from onebyone.models.inception import (
     InceptionBlock,
@@ -92,13 +92,48 @@ class Unpadded(InceptionBlock):
         self.branches["5x5"][2].padding = (0, 0)
 
 
+def map_to_text(pair):
+    return tuple(map(str, pair))
+
+
+def partly_frozen():
+    net = small()
+    net[0].requires_grad_(False)
+    return net
+
+
+class WithoutGradient(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = small()
+
+    def forward(self, X):
+        with torch.no_grad():
+            return self.net(X)
+
+
 NETS = {
     "none": networks.branched(1),
     "retrained": networks.branched(2, "1x1"),
 }
 CONTEXTS = {"lesions": (NETS, [networks.HELD_OUT])}
 EXAMPLES = {
-    "fold": Examples(right=[by_hand]),
+    "fold": Examples(
+        right=[
+            by_hand,
+            lambda *args: [*by_hand(*args)],
+            lambda *args: tuple(x.float() for x in by_hand(*args)),
+        ],
+        mutants=[
+            (lambda *args: by_hand(*args)[::-1], "in another order"),
+            (lambda W1, b1, W5, b5: (W5 * W1, b5), "RuntimeError"),
+            (lambda *args: dict(enumerate(by_hand(*args))), "not 2 values"),
+            (
+                lambda W1, b1, W5, b5: by_hand(W1, b1, W5, b5.add_(1)),
+                "its inp",
+            ),
+        ],
+    ),
     "shares": Examples(right=[by_zeros]),
     "factored_block": Examples(
         right=[Factored], mutants=[(Unpadded, "RuntimeError")]
@@ -109,6 +144,7 @@ EXAMPLES = {
             (64, [40, 128], [8, 32], 32),
             {"c1": 96, "c3": (40, 96), "c5": (8, 32), "pool": 32},
             WIDTHS | {"c1": numpy.int64(64)},
+            WIDTHS | {"c1": torch.tensor(64), "pool": 32.0},
         ],
         blank=[{"c1": ..., "c3": (..., ...), "c5": (..., ...), "pool": ...}],
         mutants=[
@@ -128,6 +164,12 @@ EXAMPLES = {
                 "passed on the input",
             ),
             (WIDTHS | {"c3": 128}, "is a pair"),
+            (WIDTHS | {"pool": ...}, "A width is missing: pool"),
+            (WIDTHS | {"c1": "64"}, "is text"),
+            (WIDTHS | {"c1": True}, "not a number"),
+            (WIDTHS | {"c1": -64}, "above zero"),
+            (answer(64, (40, 128), (8, 32), 32), "takes other arguments"),
+            (answer(**WIDTHS), "takes other arguments"),
         ],
         unrelated=[256, WIDTHS | {"c1": 6.4}, {"c1": 64}, "64", (1, 2, 3)],
     ),
@@ -137,6 +179,7 @@ EXAMPLES = {
             {n: list(pair) for n, pair in COSTS.items()},
             {n: tuple(map(numpy.int64, p)) for n, p in COSTS.items()},
             COSTS | {"more": (1, 2)},
+            {n: torch.tensor(pair) for n, pair in COSTS.items()},
         ],
         blank=[dict.fromkeys(COSTS, (..., ...))],
         mutants=[
@@ -157,6 +200,12 @@ EXAMPLES = {
             ({"AlexNet": COSTS["AlexNet"]}, "VGG-16 is missing"),
             (count_of(AlexNet=(*COSTS["AlexNet"], 1)), "give a pair"),
             ([*COSTS.values()], "in a dictionary"),
+            (
+                {n: (p / 1e6, m / 1e6) for n, (p, m) in COSTS.items()},
+                "whole counts",
+            ),
+            ({n: p for n, (p, _) in COSTS.items()}, "give a pair"),
+            ({n: map_to_text(p) for n, p in COSTS.items()}, "is text"),
         ],
         unrelated=[
             {},
@@ -182,6 +231,12 @@ EXAMPLES = {
             (small(head=[nn.Flatten(), nn.Linear(80 * 49, 10)]), "flattened"),
             (small(head=[nn.Linear(3, 10)]), "RuntimeError"),
             (nn.Sequential(*small()[:-1]), "not ten scores"),
+            (nn.Sequential(small(), nn.Softmax(dim=1)), "is negative"),
+            (nn.Sequential(small(), nn.ReLU()), "is negative"),
+            (nn.Sequential(small(), nn.Flatten(0)), "not ten scores"),
+            (small().requires_grad_(False), "No gradient comes back"),
+            (partly_frozen(), "gets no gradient"),
+            (WithoutGradient(), "No gradient comes back"),
         ],
         unrelated=[
             InceptionBlock,

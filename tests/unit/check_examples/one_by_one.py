@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from check_examples import Examples, networks
 
@@ -58,6 +59,10 @@ def emptied(linear):
     return conv
 
 
+def grey(X, weights):
+    return torch.einsum("bchw,c->bhw", X, weights)[:, None]
+
+
 def by_hand(first, second):
     k, m = len(first), len(second)
     kernel = first.new_zeros(k + m - 1, k + m - 1)
@@ -65,6 +70,10 @@ def by_hand(first, second):
         for v in range(m):
             kernel[u : u + k, v : v + k] += second[u, v] * first
     return kernel
+
+
+def frozen(linear):
+    return conv_from(linear).requires_grad_(False)
 
 
 EXAMPLES = {
@@ -75,6 +84,12 @@ EXAMPLES = {
         ],
         mutants=[
             (lambda X, w: X.mul_(2)[:, :1], "changes its input `X`"),
+            (lambda X, w: grey(X, w).squeeze(), "axes where there should"),
+            (lambda X, w: grey(X, w).clamp(0, 1), ""),
+            (lambda X, w: grey(X, w.softmax(0)), ""),
+            (lambda X, w: grey(X, w).expand(-1, 3, -1, -1), "wrong axis is"),
+            (lambda X, w: grey(X, w).int(), "Make it one of floats"),
+            (lambda X, w: X * w, "RuntimeError"),
         ],
     ),
     "conv1x1": Examples(
@@ -85,7 +100,19 @@ EXAMPLES = {
             lambda X, W, b: (X.permute(0, 2, 3, 1) @ W.T + b).permute(
                 0, 3, 1, 2
             ),
-        ]
+        ],
+        mutants=[
+            (
+                lambda X, W, b: F.linear(X.movedim(1, 3), W, b).movedim(3, 1),
+                "does not allow",
+            ),
+            (
+                lambda X, W, b: torch.conv2d(X, W[:, :, None, None], b),
+                "does not allow",
+            ),
+            (lambda X, W, b: W.T @ X.flatten(2), "RuntimeError"),
+            (lambda X, W, b: W @ X.flatten(2) + b, "RuntimeError"),
+        ],
     ),
     "as_conv": Examples(
         right=[conv_from, shared, by_state, in_double],
@@ -110,8 +137,41 @@ EXAMPLES = {
             (emptied, "changes the linear layer"),
             (lambda linear: linear, "not an `nn.Conv2d`"),
             (lambda linear: nn.Conv2d(7, 7, 1), "has 7 and 7"),
+            (lambda linear: conv_from(linear, stride=2), "nor stride"),
+            (frozen, "would not train"),
+            (lambda linear: nn.Sequential(conv_from(linear)), "not an `nn.Co"),
+            (lambda linear: linear.weight, "not an `nn.Conv2d`"),
         ],
         unrelated=[3, "conv", nn.Conv2d, nn.Conv2d(3, 5, 1), lambda: 1],
     ),
-    "compose": Examples(right=[by_hand]),
+    "compose": Examples(
+        right=[
+            by_hand,
+            lambda first, second: by_hand(second, first),
+            lambda first, second: F.conv_transpose2d(
+                first[None, None], second[None, None]
+            )[0, 0],
+        ],
+        mutants=[
+            (torch.kron, "wrong axis"),
+            (lambda *both: by_hand(*both).numpy(), "not a tensor"),
+            (lambda *both: by_hand(*both)[1:-1, 1:-1], ""),
+        ],
+    ),
+    "fold": Examples(
+        mutants=[
+            (
+                lambda W1, b1, W2, b2: (W2 @ b1 + b2, W2 @ W1),
+                "in another order",
+            ),
+            (
+                lambda W1, b1, W2, b2: (
+                    (W2 @ W1)[:, :, None, None],
+                    W2 @ b1 + b2,
+                ),
+                "4 axes where there should be 2",
+            ),
+            (lambda W1, b1, W2, b2: W2 @ W1, "not 2 values"),
+        ],
+    ),
 }

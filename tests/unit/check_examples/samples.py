@@ -15,7 +15,7 @@ from onebyone.check.engine import (
     symbols,
 )
 from onebyone.check.engine.tasks import Task
-from onebyone.check.engine.verdicts import NOT_ATTEMPTED, NOT_YET
+from onebyone.check.engine.verdicts import NOT_YET
 
 c, k, n = symbols("c k n")
 count = Number(
@@ -77,8 +77,7 @@ SAMPLES = (count, shape, mean, layer, array, choice, both, results)
 def forget_verdicts() -> None:
     """Put all samples back to where no answer has been given."""
     for task in SAMPLES:
-        task.state, task.solved = NOT_ATTEMPTED, False
-        task.next_hint = 1
+        task.forget()
 
 
 def message(task: Task, *answers: object, **named: object) -> str:
