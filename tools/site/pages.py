@@ -25,7 +25,7 @@ from sphinx.application import Sphinx
 
 from tools.notebooks import TITLE
 from tools.repository import configured
-from tools.site import answer_boxes, contents, widget_data
+from tools.site import answer_boxes, contents, head, widget_data
 from tools.site.glossary import link_terms
 from tools.site.slimming import slim_site
 
@@ -68,10 +68,26 @@ def complete_page(
         bar = run_bar(app, pagename, context, doctree)
         body.h1.insert_after("\n", BeautifulSoup(bar, "html.parser"))
     answer_boxes.add_boxes(app, pagename, body)
+    answer_boxes.add_way_to_exercises(app, pagename, body)
+    head.mark_chinese(body)
     context["body"] = str(body)
+    add_head(app, pagename, body, context)
     context["part"] = parts(app).get(pagename, "")
     widgets = body.select("[data-widget]")
     add_widgets(app, {str(tag["data-widget"]) for tag in widgets})
+
+
+def add_head(
+    app: Sphinx, pagename: str, body: BeautifulSoup, context: dict
+) -> None:
+    """Say what a page is, in its title and its description."""
+    title = BeautifulSoup(context["title"], "html.parser").get_text()
+    if pagename == app.config.root_doc:
+        title = f"{app.config.html_title}: {head.SUBTITLE}"
+        context["title"], context["docstitle"] = title, None
+    site = head.site_address(configured(Path(app.srcdir)))
+    description = head.describe(body)
+    context["metatags"] += head.tags(title, description, pagename, site)
 
 
 def add_widgets(app: Sphinx, names: set[str]) -> None:
@@ -99,9 +115,12 @@ def run_bar(
         branch = options["repository_branch"]
         opened = f"{COLAB}/github{path}/blob/{branch}/{pagename}.ipynb"
     name = Path(pagename).name
+    length = f"{reading_time(doctree)} minutes to read"
+    if pagename == f"exercises/{name}":  # nobody reads tasks by the minute
+        length = f"{len(answer_boxes.read(name))} tasks"
     return f"""\
 <div class="run-bar" role="group" aria-label="Run this notebook">
-<span class="reading-time">{reading_time(doctree)} minutes to read</span>
+<span class="reading-time">{length}</span>
 <a class="run-colab" href="{opened}">Run on Colab</a>
 <a class="run-download" href="{source}" download="{name}.ipynb">\
 Download notebook</a>

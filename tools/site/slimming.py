@@ -39,6 +39,8 @@ SEARCH_TAGS = ", ".join(
     f'script[src*="{name}.js"]'
     for name in ("searchtools", "language_data", "searchindex")
 )
+# what MathJax is loaded for; a solution in an answer box may hold a formula
+MATHS = ".math, [data-task]"
 UNUSED_SCRIPTS = re.compile(
     r"THEBE_JS_URL|\s*kernelName = |toggleHint|toggleOpen|togglebuttonSel"
 )
@@ -105,6 +107,9 @@ def slim(text: str) -> str:
         tag.decompose()
     if not page.select_one("#search-results"):
         for tag in page.select(SEARCH_TAGS):
+            tag.decompose()
+    if not page.select_one(MATHS):
+        for tag in page.select('script[src*="mathjax"]'):
             tag.decompose()
     for script in page.find_all("script", src=False):
         if UNUSED_SCRIPTS.search(str(script.string)):

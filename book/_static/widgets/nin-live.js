@@ -261,7 +261,7 @@
     place.net = net;
   }
 
-  OneByOne.widget("nin-live", (place) => {
+  OneByOne.widget("nin-live", "A trained network to draw for", (place) => {
     const status = make("span", { role: "status" });
     const button = make(
       "button", { type: "button", class: "start" }, "Load the network"
