@@ -22,12 +22,6 @@ var OneByOne = OneByOne || {};
     text.split(/`([^`\n]+)`/).map((piece, i) =>
       i % 2 ? OneByOne.make("code", {}, piece) : piece);
 
-  // From a disk, a browser may not read the pages that a search finds; the
-  // list of hits does without their text then.
-  if (location.protocol === "file:") {
-    DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
-  }
-
   // A formula wider than its column is set smaller, down to three quarters.
   const SMALLEST = 0.75;
   function fitFormulas() {

@@ -28,30 +28,26 @@ CONTRAST = """element => {
   ];
   return (Math.max(...shades) + 0.05) / (Math.min(...shades) + 0.05);
 }"""
-HOLDERS = ["book/nin.html", "book/residual.html", "exercises/counting.html"]
+# one button of each kind, where a page has it
+KINDS = {
+    "book/nin.html": [".widget-live .start", ".answer-box .check"],
+    "book/residual.html": [
+        '.widget-live [aria-pressed="true"]',
+        '.widget-live [aria-pressed="false"]',
+    ],
+}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("page", HOLDERS)
+@pytest.mark.parametrize("page", KINDS)
 def test_the_text_of_a_button_stays_legible_under_the_mouse(
     page, scheme, visit
 ):
     seen = visit(page, scheme=scheme, reduced_motion="reduce").page
-    buttons = seen.locator(
-        ".widget-live button:visible, .answer-box button:visible"
-    )
-    kinds = set()
-    for button in buttons.all():
-        kind = (
-            button.get_attribute("class"),
-            button.get_attribute("aria-pressed"),
-        )
-        if kind in kinds or button.is_disabled():
-            continue
-        kinds.add(kind)
-        button.hover()
+    for kind in KINDS[page]:
+        button = seen.locator(f"{kind}:visible").first
+        button.hover(timeout=20_000)
         assert button.evaluate(CONTRAST) >= 4.5, kind
-    assert kinds
 
 
 FORMULAS = """() => [...document.querySelectorAll(

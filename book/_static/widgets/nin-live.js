@@ -115,10 +115,12 @@
     return make("canvas", { width: side, height: side, ...options });
   }
 
-  function begin(place, data) {
+  // An opening shows a boot; the first stroke clears it and is the reader's.
+  function begin(place, data, opening) {
     const net = new Nin(data);
     const pixels = new Uint8Array(SIDE * SIDE);
-    let cursor = [14, 14], erase = false, planned = false;
+    const thick = opening ? 2 : 1; // of the pen: whole garments are to fill
+    let cursor = [14, 14], erase = false, planned = false, sample = opening;
 
     const board = square(SIDE, {
       class: "board", tabindex: 0, role: "application",
@@ -164,11 +166,12 @@
     }
 
     function dab(x, y) {
-      for (let dy = -1; dy <= 1; dy += 1) {
-        for (let dx = -1; dx <= 1; dx += 1) {
+      for (let dy = -thick; dy <= thick; dy += 1) {
+        for (let dx = -thick; dx <= thick; dx += 1) {
           const column = x + dx, row = y + dy;
           if (column < 0 || row < 0 || column >= SIDE || row >= SIDE) continue;
-          const ink = dx && dy ? 90 : dx || dy ? 170 : 230;
+          const far = Math.hypot(dx, dy) / thick;
+          const ink = far > 1 ? 90 : far > 0.9 ? 170 : 230;
           const at = row * SIDE + column;
           pixels[at] = erase ? 0 : Math.max(pixels[at], ink);
         }
@@ -197,7 +200,12 @@
       }
       moveTo(x, y);
     }
+    function clearSample() {
+      if (sample) show(new Uint8Array(784));
+      sample = false;
+    }
     board.addEventListener("pointerdown", (event) => {
+      clearSample();
       board.setPointerCapture(event.pointerId);
       drawTo(event);
     });
@@ -213,7 +221,10 @@
       if (!move && event.key !== " ") return;
       event.preventDefault();
       if (move) moveTo(cursor[0] + move[0], cursor[1] + move[1]);
-      else dab(...cursor);
+      else {
+        clearSample();
+        dab(...cursor);
+      }
     });
 
     function show(image) {
@@ -227,7 +238,10 @@
         "button",
         {
           type: "button", "aria-label": data.names[k], title: data.names[k],
-          onclick: () => show(image),
+          onclick: () => {
+            sample = false;
+            show(image);
+          },
         },
         small
       );
@@ -242,7 +256,9 @@
 
     place.replaceChildren(
       make("p", { class: "hint" },
-        "Pick a test image, or draw your own. White is cloth."),
+        opening
+          ? "Draw a shoe on the black board and fill it, or pick an image:"
+          : "Pick a test image, or draw your own. White is cloth."),
       make("div", { class: "garments", role: "group",
         "aria-label": "Test images" }, ...garments),
       make("div", { class: "nin-columns" },
@@ -256,12 +272,13 @@
       make("p", { class: "credit" }, `Images: ${data.source}.`)
     );
     moveTo(14, 14);
-    show(bytes(data.images[9])); // the first image of the test set
+    show(bytes(data.images[9])); // a boot, the first image of the test set
     update();
     place.net = net;
   }
 
-  OneByOne.widget("nin-live", "A trained network to draw for", (place) => {
+  OneByOne.widget("nin-live", "A trained network to draw for", (place, widget) => {
+    const opening = "opening" in widget.dataset;
     const status = make("span", { role: "status" });
     const button = make(
       "button", { type: "button", class: "start" }, "Load the network"
@@ -271,8 +288,9 @@
       status.textContent = " Loading …";
       try {
         await OneByOne.load("nin-data.js");
-        begin(place, OneByOne.ninData);
-        place.querySelector(".board").focus({ preventScroll: true });
+        begin(place, OneByOne.ninData, opening);
+        if (!opening)
+          place.querySelector(".board").focus({ preventScroll: true });
       } catch (error) {
         status.textContent = ` ${error.message}.`;
         button.disabled = false;
@@ -285,5 +303,10 @@
           " megabyte."),
       make("p", {}, button, status)
     );
+    // the room that it will take is kept, so that nothing moves
+    if (!opening) return;
+    place.classList.add("opening");
+    if (document.readyState === "complete") button.click();
+    else addEventListener("load", () => button.click());
   });
 })();

@@ -2,8 +2,8 @@
 
    A page holds <div class="widget" data-widget="name">fallback</div>. The
    script of that name calls OneByOne.widget(name, label, start). Once the page
-   is there, start(place) fills an empty element, a group that is called by its
-   label; if it fails, the fallback stays. On paper the fallback is shown in
+   is there, start(place, widget) fills an empty element, a group that is
+   called by its label; if it fails, the fallback stays. On paper the fallback is shown in
    any case. */
 var OneByOne = OneByOne || {};
 (function () {
@@ -22,7 +22,7 @@ var OneByOne = OneByOne || {};
         class: "widget-live", role: "group", "aria-label": known.label,
       });
       try {
-        known.start(place);
+        known.start(place, widget);
       } catch (error) {
         console.error(error);
         continue;
