@@ -7,6 +7,7 @@ those who share the book show of it.
 
 import base64
 import json
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ def card() -> Figure:
     """Draw the picture for those who share the book: 1200 by 630 pixels."""
     image, maps, _ = boot()
     figure = plt.figure(figsize=(12, 6.3), facecolor="#15181d", layout="none")
-    text = {"color": "#e4e8ec", "va": "top"}
+    text: dict[str, Any] = {"color": "#e4e8ec", "va": "top"}
     figure.text(0.06, 0.86, "One by One", size=54, weight="bold", **text)
     figure.text(
         0.06, 0.66, "the building blocks\nof modern CNNs", size=30, **text

@@ -105,7 +105,7 @@
     input.addEventListener("focus", () => load().catch(() => {}));
     input.addEventListener("input", update);
     // the arrow keys go through the hits
-    const box = place.parentElement;
+    const box = place.closest("dialog") || place.parentElement;
     box.addEventListener("keydown", (event) => {
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
       const links = [...place.querySelectorAll("a")];
@@ -122,7 +122,7 @@
     const field = dialog?.querySelector("input");
     if (field) {
       const list = make("ul", { class: "search-hits" });
-      dialog.append(list);
+      dialog.append(make("div", { class: "search-panel" }, list));
       addTo(field, list, MOST);
     }
     const page = document.querySelector("#search-results");

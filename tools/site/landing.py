@@ -5,10 +5,9 @@ of chapters numbered cards with a drawing each, and the first paragraph gets
 the ways to begin.
 """
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 
-Box = tuple[float, float, float, float, str]  # x, y, width, height, kind
-Path = str  # of an SVG
+Box = tuple[int, int, int, int, str]  # x, y, width, height, kind
 
 # what the drawings show, in a frame of 96 × 56; the colours are those of the
 # figures, by the kind of layer
@@ -71,6 +70,8 @@ DRAWINGS: dict[str, tuple[str, list[Box]]] = {
 
 def drawing(chapter: str) -> str:
     """Return the drawing of a chapter as SVG, for the eye alone."""
+    if chapter not in DRAWINGS:
+        return ""
     lines, boxes = DRAWINGS[chapter]
     rects = "".join(
         f'<rect class="{kind}" x="{x}" y="{y}" width="{w}" height="{h}"/>'
@@ -89,9 +90,7 @@ def complete(body: BeautifulSoup, colab: str | None) -> None:
         return
     add_buttons(body, str(start["href"]), colab)
     if places := body.select_one("#one-block-in-four-places ul"):
-        make_map(
-            body, places, str(body.select("#the-chapters dt a")[1]["href"])
-        )
+        make_map(places, str(body.select("#the-chapters dt a")[1]["href"]))
     if chapters := body.select_one("#the-chapters dl"):
         make_cards(chapters)
     if proofs := body.select_one("#why-this-course ul"):
@@ -108,13 +107,16 @@ def add_buttons(body: BeautifulSoup, start: str, colab: str | None) -> None:
         last.insert_after(parsed(f'<p class="ways-in">{links}</p>'))
 
 
-def make_map(body: BeautifulSoup, places: Tag, middle: str) -> None:
+def make_map(places: Tag, middle: str) -> None:
     places["class"] = "block-map"
     for item in places.select("li"):
         link = item.select_one("a")
         if link is None:
             continue
         link.insert(0, parsed(drawing(chapter(link))))
+        role = link.next_sibling
+        if isinstance(role, NavigableString):
+            role.replace_with(role.removeprefix(": "))
     top = (
         f'<p class="map-middle"><a href="{middle}">{drawing("one_by_one")}'
         "1×1 convolution</a></p>"

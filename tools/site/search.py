@@ -67,12 +67,10 @@ def script(pages: dict[str, Sections], terms: dict[str, tuple]) -> str:
         for page, part in contents.pages()
         if page in pages
     ]
-    answers = {anchor: [name, text] for name, (anchor, text) in terms.items()}
-    data = {
-        "pages": known,
-        "terms": [
-            [name, anchor, text] for anchor, (name, text) in answers.items()
-        ],
-    }
+    answers: dict[str, list[str]] = {}  # by one spelling, not by its plural
+    for name in sorted(terms, key=lambda name: (len(name), name)):
+        anchor, definition = terms[name]
+        answers.setdefault(anchor, [name, anchor, definition])
+    data = {"pages": known, "terms": list(answers.values())}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return f"OneByOne.searchData = {text};\n"

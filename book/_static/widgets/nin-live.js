@@ -303,9 +303,7 @@
           " megabyte."),
       make("p", {}, button, status)
     );
-    // the room that it will take is kept, so that nothing moves
     if (!opening) return;
-    place.classList.add("opening");
     if (document.readyState === "complete") button.click();
     else addEventListener("load", () => button.click());
   });
