@@ -39,8 +39,11 @@
       else if (word.length > 2 && [...section.text].some(begins)) sum += 2;
       else return 0;
     }
-    if (section.first && section.heads.join(" ").startsWith(wanted.join(" ")))
-      sum += 40; // the page that is about it
+    // the page that is about it, by its title or by its short name
+    const short = section.page.split("/").pop().replaceAll("_", " ");
+    const phrase = wanted.join(" ");
+    if (section.first && section.heads.join(" ").startsWith(phrase)) sum += 40;
+    if (section.first && phrase === short) sum += 50;
     return (sum + (section.first ? 2 : 0)) * section.weight;
   }
 

@@ -3,6 +3,7 @@
   "use strict";
   const { make } = OneByOne;
   const SIDE = 28, MAPS = 7, CLASSES = 10;
+  const LINE = 60, CLOTH = 170; // grey values
 
   /* --- The network: ten convolutions, two poolings, an average ----------- */
 
@@ -111,6 +112,23 @@
     context.putImageData(image, 0, 0);
   }
 
+  // Garments are solid: what a drawn line encloses becomes cloth.
+  function fillInside(pixels) {
+    const outside = new Uint8Array(SIDE * SIDE), next = [];
+    for (let i = 0; i < SIDE; i += 1)
+      next.push([i, 0], [i, SIDE - 1], [0, i], [SIDE - 1, i]);
+    while (next.length) {
+      const [x, y] = next.pop(), at = y * SIDE + x;
+      if (x < 0 || y < 0 || x >= SIDE || y >= SIDE) continue;
+      if (outside[at] || pixels[at] > LINE) continue;
+      outside[at] = 1;
+      next.push([x + 1, y], [x - 1, y], [x, y + 1], [x, y - 1]);
+    }
+    outside.forEach((out, at) => {
+      if (!out) pixels[at] = Math.max(pixels[at], CLOTH);
+    });
+  }
+
   function square(side, options) {
     return make("canvas", { width: side, height: side, ...options });
   }
@@ -119,7 +137,6 @@
   function begin(place, data, opening) {
     const net = new Nin(data);
     const pixels = new Uint8Array(SIDE * SIDE);
-    const thick = opening ? 2 : 1; // of the pen: whole garments are to fill
     let cursor = [14, 14], erase = false, planned = false, sample = opening;
 
     const board = square(SIDE, {
@@ -166,12 +183,11 @@
     }
 
     function dab(x, y) {
-      for (let dy = -thick; dy <= thick; dy += 1) {
-        for (let dx = -thick; dx <= thick; dx += 1) {
+      for (let dy = -1; dy <= 1; dy += 1) {
+        for (let dx = -1; dx <= 1; dx += 1) {
           const column = x + dx, row = y + dy;
           if (column < 0 || row < 0 || column >= SIDE || row >= SIDE) continue;
-          const far = Math.hypot(dx, dy) / thick;
-          const ink = far > 1 ? 90 : far > 0.9 ? 170 : 230;
+          const ink = dx && dy ? 90 : dx || dy ? 170 : 230;
           const at = row * SIDE + column;
           pixels[at] = erase ? 0 : Math.max(pixels[at], ink);
         }
@@ -212,6 +228,11 @@
     board.addEventListener("pointermove", (event) => {
       if (event.buttons) drawTo(event);
     });
+    if (opening)
+      board.addEventListener("pointerup", () => {
+        if (!erase) fillInside(pixels);
+        plan();
+      });
     const moves = {
       ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1],
       ArrowDown: [0, 1],
@@ -257,7 +278,8 @@
     place.replaceChildren(
       make("p", { class: "hint" },
         opening
-          ? "Draw a shoe on the black board and fill it, or pick an image:"
+          ? "Draw the outline of a shoe on the black board: it fills itself." +
+            " Or pick an image:"
           : "Pick a test image, or draw your own. White is cloth."),
       make("div", { class: "garments", role: "group",
         "aria-label": "Test images" }, ...garments),
