@@ -86,7 +86,8 @@ var OneByOne = OneByOne || {};
     large.style.width = `${Math.max(800, image.getAttribute("width") || 0)}px`;
     const dialog = make("dialog",
       { class: "enlarged", "aria-label": "Picture in its own size",
-        onclose: () => dialog.remove() },
+        onclose: () => dialog.remove(),
+        onkeydown: (event) => event.key === "Escape" && dialog.close() },
       make("div", { tabindex: 0, role: "group",
         "aria-label": "wide content, scrolls sideways" }, large),
       make("button", { type: "button", onclick: () => dialog.close() },

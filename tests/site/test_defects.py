@@ -145,7 +145,7 @@ def test_a_small_screen_shows_a_figure_in_its_own_size(scheme, visit):
     expect(dialog.locator("img")).to_be_visible()
     assert dialog.locator("img").evaluate("e => e.clientWidth") >= 800
     assert not looks.accessible(seen, "dialog.enlarged")
-    seen.page.keyboard.press("Escape")
+    dialog.get_by_role("button", name="Close").press("Enter")
     expect(dialog).to_have_count(0)
 
 
@@ -183,6 +183,7 @@ def test_a_finger_scrolls_over_the_mixer_and_a_slider_is_wide(visit):
 def test_the_window_of_the_explorer_is_dragged(visit):
     page = visit("book/counting.html").page
     picture = page.locator(".window-picture")
+    picture.scroll_into_view_if_needed()
     before = picture.get_attribute("aria-label")
     box = picture.bounding_box()
     page.mouse.move(
