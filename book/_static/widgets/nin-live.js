@@ -174,8 +174,10 @@
         bar.className = logits[k] < 0 ? "bar against" : "bar";
         row.className = k === best ? "best" : "";
       });
-      verdict.textContent =
-        `Highest average: ${data.names[best]}, ${rows[best].value.textContent}`;
+      verdict.textContent = opening && !pixels.some(Boolean)
+        ? "The board is empty: draw."
+        : `Highest average: ${data.names[best]}, ` +
+          rows[best].value.textContent;
     }
     function plan() {
       if (!planned) requestAnimationFrame(update);
