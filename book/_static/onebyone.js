@@ -22,29 +22,78 @@ var OneByOne = OneByOne || {};
     text.split(/`([^`\n]+)`/).map((piece, i) =>
       i % 2 ? OneByOne.make("code", {}, piece) : piece);
 
-  // From a disk, a browser may not read the pages that a search finds; the
-  // list of hits does without their text then.
-  if (location.protocol === "file:") {
-    DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+  // A formula wider than its column is set smaller, down to three quarters.
+  const SMALLEST = 0.75;
+  function fitFormulas() {
+    for (const box of document.querySelectorAll(
+      '.bd-article mjx-container[display="true"]'
+    )) {
+      box.style.fontSize = "";
+      if (!box.clientWidth || box.scrollWidth <= box.clientWidth) continue;
+      const share = Math.max(SMALLEST, box.clientWidth / box.scrollWidth);
+      const size = parseFloat(getComputedStyle(box).fontSize);
+      box.style.fontSize = `${Math.floor(10 * size * share) / 10}px`;
+    }
   }
 
-  // What scrolls sideways must be reachable by keyboard.
+  // What scrolls sideways is reachable by keyboard, and shows at its edges
+  // that more is there.
   function markScrollers() {
     const boxes = document.querySelectorAll(
       ".bd-article pre, .bd-article .cell_output, .bd-article .output," +
-        " .pst-scrollable-table-container"
+        " .pst-scrollable-table-container, .bd-article mjx-container"
     );
     for (const box of boxes) {
-      if (box.scrollWidth > box.clientWidth + 1) {
-        box.tabIndex = 0;
-        if (box.tagName !== "PRE") {
+      const scrolls = box.scrollWidth > box.clientWidth + 1;
+      if (scrolls && !box.classList.contains("scrolls")) {
+        box.addEventListener("scroll", () => showEdges(box), { passive: true });
+        if (box.tagName === "DIV") {
           box.setAttribute("role", "group");
           box.setAttribute("aria-label", "wide content, scrolls sideways");
         }
-      } else {
-        box.removeAttribute("tabindex");
       }
+      box.classList.toggle("scrolls", scrolls);
+      if (scrolls) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+      showEdges(box);
     }
+  }
+  function showEdges(box) {
+    const end = box.scrollWidth - box.clientWidth - 1;
+    box.classList.toggle("at-start", box.scrollLeft <= 1);
+    box.classList.toggle("at-end", box.scrollLeft >= end);
+  }
+  function fit() {
+    fitFormulas();
+    markScrollers();
+  }
+
+  // A picture that a small screen shrinks opens in its own size.
+  function addEnlargers() {
+    const pictures = ".bd-article figure img, .bd-article .cell_output img";
+    for (const image of document.querySelectorAll(pictures)) {
+      const name = image.closest("figure")?.querySelector(".caption-number");
+      const label = name ? `Enlarge ${name.textContent.trim()}` : "Enlarge";
+      const button = OneByOne.make("button",
+        { type: "button", class: "enlarge", onclick: () => enlarge(image) },
+        label);
+      (image.closest("a") || image).after(button);
+    }
+  }
+  function enlarge(image) {
+    const { make } = OneByOne;
+    const large = make("img", { src: image.src, alt: image.alt });
+    large.style.width = `${Math.max(800, image.getAttribute("width") || 0)}px`;
+    const dialog = make("dialog",
+      { class: "enlarged", "aria-label": "Picture in its own size",
+        onclose: () => dialog.remove(),
+        onkeydown: (event) => event.key === "Escape" && dialog.close() },
+      make("div", { tabindex: 0, role: "group",
+        "aria-label": "wide content, scrolls sideways" }, large),
+      make("button", { type: "button", onclick: () => dialog.close() },
+        "Close"));
+    document.body.append(dialog);
+    dialog.showModal();
   }
 
   // The definition of a term, or the paper behind a link, in a bubble.
@@ -122,8 +171,12 @@ var OneByOne = OneByOne || {};
     openForPrint();
     openAround(location.hash.slice(1));
     addEventListener("hashchange", () => openAround(location.hash.slice(1)));
-    markScrollers();
-    addEventListener("load", markScrollers);
-    addEventListener("resize", markScrollers);
+    addEnlargers();
+    fit();
+    addEventListener("load", () => {
+      fit();
+      window.MathJax?.startup?.promise.then(fit);
+    });
+    addEventListener("resize", fit);
   });
 })();

@@ -155,6 +155,22 @@ def add_boxes(app: Sphinx, pagename: str, body: BeautifulSoup) -> None:
             app.add_js_file(f"{SCRIPTS}/{script}.js", priority=850)
 
 
+def add_way_to_exercises(
+    app: Sphinx, pagename: str, body: BeautifulSoup
+) -> None:
+    """End a chapter with the way to its exercises, if its text has none."""
+    chapter = CHAPTERS.fullmatch(pagename)
+    if not chapter or chapter[1] not in notebooks():
+        return
+    page = f"exercises/{chapter[1]}"
+    address = app.builder.get_relative_uri(pagename, page)
+    sections = body.select("section:has(> h2)")
+    if sections and not sections[-1].select_one(f'a[href="{address}"]'):
+        count = len(read(chapter[1]))
+        link = f'<p><a href="{address}">{count} checked exercises →</a></p>'
+        sections[-1].append(BeautifulSoup(link, "html.parser"))
+
+
 def title(app: Sphinx, name: str) -> str:
     return app.env.titles[f"exercises/{name}"].astext().split(": ")[-1]
 

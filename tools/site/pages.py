@@ -25,14 +25,26 @@ from sphinx.application import Sphinx
 
 from tools.notebooks import TITLE
 from tools.repository import configured
-from tools.site import answer_boxes, contents, widget_data
-from tools.site.glossary import link_terms
+from tools.site import (
+    answer_boxes,
+    contents,
+    head,
+    landing,
+    search,
+    widget_data,
+)
+from tools.site.glossary import glossary, link_terms
 from tools.site.slimming import slim_site
 
 COLAB = "https://colab.research.google.com"
 WORDS_A_MINUTE, SECONDS_A_LINE = 180, 4
 # what a widget needs besides its own script
-NEEDED = {"depth": ["widgets/depth-data"], "decode": ["answers/judge"]}
+MOVING = ("sliding-window", "per-pixel", "gradient-flow", "concatenation")
+NEEDED = {
+    "depth": ["widgets/depth-data"],
+    "decode": ["answers/judge"],
+    **{name: ["widgets/motion"] for name in MOVING},
+}
 PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page
 
 
@@ -68,10 +80,35 @@ def complete_page(
         bar = run_bar(app, pagename, context, doctree)
         body.h1.insert_after("\n", BeautifulSoup(bar, "html.parser"))
     answer_boxes.add_boxes(app, pagename, body)
+    answer_boxes.add_way_to_exercises(app, pagename, body)
+    searchable(app)[pagename] = search.sections(body)
+    head.mark_chinese(body)
+    if pagename == app.config.root_doc:
+        landing.complete(body, colab(app, "book/one_by_one"))
     context["body"] = str(body)
+    add_head(app, pagename, body, context)
     context["part"] = parts(app).get(pagename, "")
     widgets = body.select("[data-widget]")
     add_widgets(app, {str(tag["data-widget"]) for tag in widgets})
+
+
+@cache
+def searchable(app: Sphinx) -> dict[str, search.Sections]:
+    """Return what the search knows of the pages, which add themselves."""
+    return {}
+
+
+def add_head(
+    app: Sphinx, pagename: str, body: BeautifulSoup, context: dict
+) -> None:
+    """Say what a page is, in its title and its description."""
+    title = BeautifulSoup(context["title"], "html.parser").get_text()
+    if pagename == app.config.root_doc:
+        title = f"{app.config.html_title}: {head.SUBTITLE}"
+        context["title"], context["docstitle"] = title, None
+    site = head.site_address(configured(Path(app.srcdir)))
+    description = head.describe(body)
+    context["metatags"] += head.tags(title, description, pagename, site)
 
 
 def add_widgets(app: Sphinx, names: set[str]) -> None:
@@ -90,24 +127,33 @@ def run_bar(
     app: Sphinx, pagename: str, context: dict, doctree: nodes.document
 ) -> str:
     """Return reading time and the ways to run a notebook, in one place."""
-    options = app.config.html_theme_options
     source = context["pathto"](f"_sources/{context['sourcename']}", True)
     using = app.builder.get_relative_uri(pagename, "book/using")
-    opened = f"{using}#on-colab"  # how to do it with an unpublished copy
-    if "repository_url" in options:
-        path = urlsplit(options["repository_url"]).path
-        branch = options["repository_branch"]
-        opened = f"{COLAB}/github{path}/blob/{branch}/{pagename}.ipynb"
+    # how to do it with an unpublished copy
+    opened = colab(app, pagename) or f"{using}#on-colab"
     name = Path(pagename).name
+    length = f"{reading_time(doctree)} minutes to read"
+    if pagename == f"exercises/{name}":  # nobody reads tasks by the minute
+        length = f"{len(answer_boxes.read(name))} tasks"
     return f"""\
 <div class="run-bar" role="group" aria-label="Run this notebook">
-<span class="reading-time">{reading_time(doctree)} minutes to read</span>
+<span class="reading-time">{length}</span>
 <a class="run-colab" href="{opened}">Run on Colab</a>
 <a class="run-download" href="{source}" download="{name}.ipynb">\
 Download notebook</a>
 <a class="run-help" href="{using}">Other ways to run it</a>
 </div>
 """
+
+
+def colab(app: Sphinx, pagename: str) -> str | None:
+    """Return where Colab opens a notebook of a published copy."""
+    options = app.config.html_theme_options
+    if "repository_url" not in options:
+        return None
+    path = urlsplit(options["repository_url"]).path
+    branch = options["repository_branch"]
+    return f"{COLAB}/github{path}/blob/{branch}/{pagename}.ipynb"
 
 
 def reading_time(doctree: nodes.document) -> int:
@@ -226,6 +272,7 @@ def write_data(app: Sphinx, exception: Exception | None) -> None:
         "widgets/depth-data": widget_data.depth_script(),
         "widgets/decode-data": answer_boxes.decode_script(),
         **answer_boxes.scripts(),
+        search.SCRIPT: search.script(searchable(app), glossary(app)),
     }
     for name, text in scripts.items():
         file = folder / f"{name}.js"

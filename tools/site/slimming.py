@@ -34,15 +34,16 @@ UNUSED_TAGS = ", ".join(
         'meta[name="viewport"] ~ meta[name="viewport"]',
     ]
 )
-# for search as one types, which is off; the page of the search keeps them
-SEARCH_TAGS = ", ".join(
-    f'script[src*="{name}.js"]'
-    for name in ("searchtools", "language_data", "searchindex")
-)
+# of Sphinx's search, in whose place search.js stands
+SEARCH = ("searchtools", "language_data", "searchindex")
+SEARCH_TAGS = ", ".join(f'script[src*="{name}.js"]' for name in SEARCH)
+# what MathJax is loaded for; a solution in an answer box may hold a formula
+MATHS = ".math, [data-task]"
 UNUSED_SCRIPTS = re.compile(
     r"THEBE_JS_URL|\s*kernelName = |toggleHint|toggleOpen|togglebuttonSel"
 )
 UNUSED_FILES = [
+    *(f"{name}.js" for name in ("searchtools", "language_data")),
     "scripts/fontawesome.js*",
     "vendor/fontawesome",
     "**/*.map",
@@ -69,7 +70,6 @@ POLICY = "; ".join(
         "default-src 'none'",
         "base-uri 'none'",
         f"form-action {OWN}",  # the search
-        f"connect-src {OWN}",  # the search reads the pages that it found
         f"font-src {OWN}",
         f"img-src {OWN} data:",  # icons stand in the style sheets
         # MathJax, and tables of pandas, bring their styles in the page
@@ -103,8 +103,10 @@ def slim(text: str) -> str:
         return text  # the theme's pieces of pages
     for tag in page.select(UNUSED_TAGS):
         tag.decompose()
-    if not page.select_one("#search-results"):
-        for tag in page.select(SEARCH_TAGS):
+    for tag in page.select(SEARCH_TAGS):
+        tag.decompose()
+    if not page.select_one(MATHS):
+        for tag in page.select('script[src*="mathjax"]'):
             tag.decompose()
     for script in page.find_all("script", src=False):
         if UNUSED_SCRIPTS.search(str(script.string)):
@@ -131,6 +133,7 @@ def slim_site(app: Sphinx, exception: Exception | None) -> None:
     for sheet in (out / "_static" / "styles").glob("pydata*.css"):
         text = sheet.read_text(encoding="utf-8")
         sheet.write_text(re.sub(ICON_FONT, "", text), encoding="utf-8")
+    (out / "searchindex.js").unlink(missing_ok=True)
     for pattern in UNUSED_FILES:
         for file in list((out / "_static").glob(pattern)):
             if file.is_dir():

@@ -102,7 +102,7 @@
     return svg;
   }
 
-  OneByOne.widget("convolution-explorer", (place) => {
+  OneByOne.widget("convolution-explorer", "Sizes and costs of a convolution", (place) => {
     const start = EXAMPLES["NiN, first layer"];
     const fields = [
       ["image side", 1, 256], ["kernel side", 1, 31], ["stride", 1, 16],
@@ -121,6 +121,8 @@
     });
     const answers = make("dl", { class: "answers", "aria-live": "polite" });
     const stage = make("div", { class: "stage" });
+    for (const kind of ["pointerdown", "pointermove"])
+      stage.addEventListener(kind, slide);
     let setting, result;
 
     function fillGroups(wanted) {
@@ -164,6 +166,24 @@
     }
     function draw() {
       stage.replaceChildren(picture(setting, result, Number(position.value)));
+    }
+    // The window follows a pointer over the image, and over the output.
+    function slide(event) {
+      const svg = stage.firstElementChild;
+      if (!svg || (event.type === "pointermove" && !event.buttons)) return;
+      const { x, y } = new DOMPoint(event.clientX, event.clientY)
+        .matrixTransform(svg.getScreenCTM().inverse());
+      const cell = 240 / (setting.n + 2 * setting.p);
+      const inOutput = x > 265, area = svg.querySelectorAll(".image")[1];
+      const at = (value, start) => {
+        const index = inOutput
+          ? (value - start) / (area.getAttribute("width") / result.side)
+          : (value / cell - setting.k / 2) / setting.s + 0.5;
+        return Math.max(0, Math.min(result.side - 1, Math.floor(index)));
+      };
+      const row = at(y, area.getAttribute("y"));
+      position.value = row * result.side + at(x, area.getAttribute("x"));
+      draw();
     }
     function choose(values) {
       fields.forEach((field, i) => field.set(values[i]));

@@ -209,7 +209,7 @@
   }
   OneByOne.decoder = loaded;
 
-  OneByOne.widget("decode", (place) => {
+  OneByOne.widget("decode", "Decode my number", (place) => {
     const number = make("input", {
       id: "decode-number", type: "text", autocomplete: "off",
       spellcheck: "false", maxlength: 60, value: "1,995,284",

@@ -211,7 +211,7 @@
           ...layers.map((l) => make("td", {}, cell(network, l)))))));
   }
 
-  OneByOne.widget("depth", (place) => {
+  OneByOne.widget("depth", "Networks of several depths, compared", (place) => {
     const record = OneByOne.depthData;
     let normed = true;
     const select = make(

@@ -50,7 +50,7 @@
     };
   };
 
-  OneByOne.widget("inception-budget", (place) => {
+  OneByOne.widget("inception-budget", "The budget of an Inception block", (place) => {
     const fields = FIELDS.map(([label, low, high], i) =>
       OneByOne.number(label, BLOCKS["3a"][i], low, high, () => update())
     );

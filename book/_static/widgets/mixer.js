@@ -59,7 +59,7 @@
 
   const signed = (x) => x.toFixed(2).replace("-", "−");
 
-  OneByOne.widget("mixer", (place) => {
+  OneByOne.widget("mixer", "A 1×1 convolution on a picture", (place) => {
     const { canvas, data } = drawScene();
     const pixelAt = (x, y) =>
       [0, 1, 2].map((c) => data[4 * (y * SIDE + x) + c] / 255);

@@ -3,6 +3,7 @@
   "use strict";
   const { make } = OneByOne;
   const SIDE = 28, MAPS = 7, CLASSES = 10;
+  const LINE = 60, CLOTH = 170; // grey values
 
   /* --- The network: ten convolutions, two poolings, an average ----------- */
 
@@ -111,14 +112,32 @@
     context.putImageData(image, 0, 0);
   }
 
+  // Garments are solid: what a drawn line encloses becomes cloth.
+  function fillInside(pixels) {
+    const outside = new Uint8Array(SIDE * SIDE), next = [];
+    for (let i = 0; i < SIDE; i += 1)
+      next.push([i, 0], [i, SIDE - 1], [0, i], [SIDE - 1, i]);
+    while (next.length) {
+      const [x, y] = next.pop(), at = y * SIDE + x;
+      if (x < 0 || y < 0 || x >= SIDE || y >= SIDE) continue;
+      if (outside[at] || pixels[at] > LINE) continue;
+      outside[at] = 1;
+      next.push([x + 1, y], [x - 1, y], [x, y + 1], [x, y - 1]);
+    }
+    outside.forEach((out, at) => {
+      if (!out) pixels[at] = Math.max(pixels[at], CLOTH);
+    });
+  }
+
   function square(side, options) {
     return make("canvas", { width: side, height: side, ...options });
   }
 
-  function begin(place, data) {
+  // An opening shows a boot; the first stroke clears it and is the reader's.
+  function begin(place, data, opening) {
     const net = new Nin(data);
     const pixels = new Uint8Array(SIDE * SIDE);
-    let cursor = [14, 14], erase = false, planned = false;
+    let cursor = [14, 14], erase = false, planned = false, sample = opening;
 
     const board = square(SIDE, {
       class: "board", tabindex: 0, role: "application",
@@ -155,8 +174,10 @@
         bar.className = logits[k] < 0 ? "bar against" : "bar";
         row.className = k === best ? "best" : "";
       });
-      verdict.textContent =
-        `Highest average: ${data.names[best]}, ${rows[best].value.textContent}`;
+      verdict.textContent = opening && !pixels.some(Boolean)
+        ? "The board is empty: draw."
+        : `Highest average: ${data.names[best]}, ` +
+          rows[best].value.textContent;
     }
     function plan() {
       if (!planned) requestAnimationFrame(update);
@@ -197,13 +218,23 @@
       }
       moveTo(x, y);
     }
+    function clearSample() {
+      if (sample) show(new Uint8Array(784));
+      sample = false;
+    }
     board.addEventListener("pointerdown", (event) => {
+      clearSample();
       board.setPointerCapture(event.pointerId);
       drawTo(event);
     });
     board.addEventListener("pointermove", (event) => {
       if (event.buttons) drawTo(event);
     });
+    if (opening)
+      board.addEventListener("pointerup", () => {
+        if (!erase) fillInside(pixels);
+        plan();
+      });
     const moves = {
       ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1],
       ArrowDown: [0, 1],
@@ -213,7 +244,10 @@
       if (!move && event.key !== " ") return;
       event.preventDefault();
       if (move) moveTo(cursor[0] + move[0], cursor[1] + move[1]);
-      else dab(...cursor);
+      else {
+        clearSample();
+        dab(...cursor);
+      }
     });
 
     function show(image) {
@@ -227,7 +261,10 @@
         "button",
         {
           type: "button", "aria-label": data.names[k], title: data.names[k],
-          onclick: () => show(image),
+          onclick: () => {
+            sample = false;
+            show(image);
+          },
         },
         small
       );
@@ -242,7 +279,10 @@
 
     place.replaceChildren(
       make("p", { class: "hint" },
-        "Pick a test image, or draw your own. White is cloth."),
+        opening
+          ? "Draw the outline of a shoe on the black board: it fills itself." +
+            " Or pick an image:"
+          : "Pick a test image, or draw your own. White is cloth."),
       make("div", { class: "garments", role: "group",
         "aria-label": "Test images" }, ...garments),
       make("div", { class: "nin-columns" },
@@ -256,12 +296,13 @@
       make("p", { class: "credit" }, `Images: ${data.source}.`)
     );
     moveTo(14, 14);
-    show(bytes(data.images[9])); // the first image of the test set
+    show(bytes(data.images[9])); // a boot, the first image of the test set
     update();
     place.net = net;
   }
 
-  OneByOne.widget("nin-live", (place) => {
+  OneByOne.widget("nin-live", "A trained network to draw for", (place, widget) => {
+    const opening = "opening" in widget.dataset;
     const status = make("span", { role: "status" });
     const button = make(
       "button", { type: "button", class: "start" }, "Load the network"
@@ -271,8 +312,9 @@
       status.textContent = " Loading …";
       try {
         await OneByOne.load("nin-data.js");
-        begin(place, OneByOne.ninData);
-        place.querySelector(".board").focus({ preventScroll: true });
+        begin(place, OneByOne.ninData, opening);
+        if (!opening)
+          place.querySelector(".board").focus({ preventScroll: true });
       } catch (error) {
         status.textContent = ` ${error.message}.`;
         button.disabled = false;
@@ -285,5 +327,8 @@
           " megabyte."),
       make("p", {}, button, status)
     );
+    if (!opening) return;
+    if (document.readyState === "complete") button.click();
+    else addEventListener("load", () => button.click());
   });
 })();

@@ -1,25 +1,28 @@
 /* What all widgets share. A classic script: it works from file://.
 
    A page holds <div class="widget" data-widget="name">fallback</div>. The
-   script of that name calls OneByOne.widget(name, start). Once the page is
-   there, start(place) fills an empty element; if it fails, the fallback
-   stays. On paper the fallback is shown in any case. */
+   script of that name calls OneByOne.widget(name, label, start). Once the page
+   is there, start(place, widget) fills an empty element, a group that is
+   called by its label; if it fails, the fallback stays. On paper the fallback is shown in
+   any case. */
 var OneByOne = OneByOne || {};
 (function () {
   "use strict";
   const here = document.currentScript.src.replace(/[^/]*$/, "");
   const starts = {};
 
-  OneByOne.widget = (name, start) => (starts[name] = start);
+  OneByOne.widget = (name, label, start) =>
+    (starts[name] = { label, start });
 
   function startAll() {
     for (const widget of document.querySelectorAll("[data-widget]")) {
-      const start = starts[widget.dataset.widget];
-      if (!start) continue;
-      const place = document.createElement("div");
-      place.className = "widget-live";
+      const known = starts[widget.dataset.widget];
+      if (!known) continue;
+      const place = OneByOne.make("div", {
+        class: "widget-live", role: "group", "aria-label": known.label,
+      });
       try {
-        start(place);
+        known.start(place, widget);
       } catch (error) {
         console.error(error);
         continue;

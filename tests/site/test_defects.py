@@ -1,0 +1,194 @@
+"""What once was wrong with the pages, and must not come back."""
+
+import looks
+import pytest
+from bs4 import BeautifulSoup
+from playwright.sync_api import expect
+from rendered import SITE, pages
+
+from tools.site import answer_boxes
+
+# contrast of an element's text with the ground behind it, as WCAG counts it
+CONTRAST = """element => {
+  const rgba = text => {
+    const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number);
+    return {rgb: [r, g, b], a};
+  };
+  const bright = ({rgb}) => {
+    const [r, g, b] = rgb.map(v => (v /= 255) <= 0.04045
+      ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  let behind = element;
+  while (rgba(getComputedStyle(behind).backgroundColor).a === 0)
+    behind = behind.parentElement;
+  const shades = [
+    bright(rgba(getComputedStyle(behind).backgroundColor)),
+    bright(rgba(getComputedStyle(element).color)),
+  ];
+  return (Math.max(...shades) + 0.05) / (Math.min(...shades) + 0.05);
+}"""
+# one button of each kind, where a page has it
+KINDS = {
+    "book/nin.html": [".widget-live .start", ".answer-box .check"],
+    "book/residual.html": [
+        '.widget-live [aria-pressed="true"]',
+        '.widget-live [aria-pressed="false"]',
+    ],
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("page", KINDS)
+def test_the_text_of_a_button_stays_legible_under_the_mouse(
+    page, scheme, visit
+):
+    seen = visit(page, scheme=scheme, reduced_motion="reduce").page
+    for kind in KINDS[page]:
+        button = seen.locator(f"{kind}:visible").first
+        button.hover(timeout=20_000)
+        assert button.evaluate(CONTRAST) >= 4.5, kind
+
+
+FORMULAS = """() => [...document.querySelectorAll(
+    '.bd-article mjx-container[display="true"]')]
+  .filter(e => e.clientWidth && e.scrollWidth > e.clientWidth + 1)
+  .map(e => `${e.scrollWidth} > ${e.clientWidth}`)"""
+
+
+@pytest.mark.parametrize("page", ["nin", "residual", "inception", "gap"])
+def test_formulas_fit_their_column_on_a_desktop(page, visit):
+    seen = visit(f"book/{page}.html").page
+    seen.wait_for_timeout(100)
+    assert not seen.evaluate(FORMULAS)
+
+
+def test_a_title_is_printed(visit):
+    page = visit("book/nin.html").page
+    page.emulate_media(media="print")
+    expect(page.locator("article h1")).to_be_visible()
+
+
+def test_lines_of_code_have_room(visit):
+    page = visit("book/nin.html").page
+    for kind in (".cell_input pre", ".cell_output pre"):
+        room = page.locator(kind).first.evaluate(
+            "e => { const s = getComputedStyle(e);"
+            " return parseFloat(s.lineHeight) / parseFloat(s.fontSize) }"
+        )
+        assert room > 1.45
+
+
+@pytest.mark.parametrize("page", pages())
+def test_a_page_fits_the_narrowest_screen(page, visit):
+    seen = visit(page, 320)
+    assert not list(looks.no_sideways_scroll(seen))
+
+
+def test_no_output_and_no_formula_stops_the_tab_key(visit):
+    page = visit("book/counting.html").page
+    expect(page.locator("mjx-container").first).to_be_attached()
+    expect(
+        page.locator('mjx-container:not(.scrolls)[tabindex="0"]')
+    ).to_have_count(0)
+    expect(page.locator(".cell_output .copybtn")).to_have_count(0)
+
+
+def soup(page: str) -> BeautifulSoup:
+    return BeautifulSoup((SITE / page).read_text("utf-8"), "html.parser")
+
+
+def test_the_landing_page_loads_no_mathjax():
+    assert not soup("book/index.html").select('script[src*="mathjax"]')
+    assert soup("book/nin.html").select('script[src*="mathjax"]')
+
+
+@pytest.mark.parametrize("page", pages())
+def test_a_page_says_what_it_is(page):
+    head = soup(page).head
+    title = head.title.get_text()
+    assert title.count("One by One") == 1
+    if page in ("search.html", "genindex.html"):
+        return
+    description = head.select_one('meta[name="description"]')["content"]
+    assert 20 < len(description) <= 200
+    said = head.select_one('meta[property="og:description"]')["content"]
+    assert said == description
+
+
+def test_chinese_words_say_that_they_are_chinese():
+    glossary = soup("book/glossary.html").article
+    for text in glossary.find_all(
+        string=lambda t: any("\u4e00" <= c <= "\u9fff" for c in t)
+    ):
+        assert text.parent.get("lang") == "zh"
+    assert glossary.select("[lang=zh]")
+
+
+@pytest.mark.parametrize("chapter", answer_boxes.notebooks())
+def test_a_chapter_ends_with_the_way_to_its_exercises(chapter):
+    sections = soup(f"book/{chapter}.html").select("article section:has(> h2)")
+    assert sections[-1].select(f'a[href="../exercises/{chapter}.html"]')
+
+
+def test_exercises_are_measured_in_tasks():
+    bar = soup("exercises/nin.html").select_one(".reading-time")
+    assert bar.get_text().endswith("tasks")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_small_screen_shows_a_figure_in_its_own_size(scheme, visit):
+    seen = visit("book/nin.html", 390, scheme)
+    button = seen.page.get_by_role("button", name="Enlarge").first
+    button.press("Enter")
+    dialog = seen.page.get_by_role("dialog")
+    expect(dialog.locator("img")).to_be_visible()
+    assert dialog.locator("img").evaluate("e => e.clientWidth") >= 800
+    assert not looks.accessible(seen, "dialog.enlarged")
+    dialog.get_by_role("button", name="Close").press("Enter")
+    expect(dialog).to_have_count(0)
+
+
+def test_a_wide_table_keeps_its_first_column_and_shows_that_it_goes_on(visit):
+    page = visit("book/speed.html", 320).page
+    box = page.locator(".scrolls:has(table)").first
+    expect(box).to_contain_class("at-start")
+    before = box.locator("td").first.evaluate(
+        "e => e.getBoundingClientRect().x"
+    )
+    box.evaluate("e => (e.scrollLeft = 40)")
+    expect(box).not_to_contain_class("at-start")
+    after = box.locator("td").first.evaluate(
+        "e => e.getBoundingClientRect().x"
+    )
+    assert abs(before - after) < 2
+
+
+def test_a_widget_is_a_group_with_a_name(visit):
+    page = visit("book/one_by_one.html").page
+    expect(
+        page.get_by_role("group", name="A 1×1 convolution on a picture")
+    ).to_be_visible()
+
+
+def test_a_finger_scrolls_over_the_mixer_and_a_slider_is_wide(visit):
+    page = visit("book/one_by_one.html", 390).page
+    frame = page.locator(".mixer-frame").first
+    assert frame.evaluate("e => getComputedStyle(e).touchAction") == "pan-y"
+    page = visit("book/counting.html").page
+    slider = page.get_by_role("slider", name="channels in").first
+    assert slider.evaluate("e => e.clientWidth") > 200
+
+
+def test_the_window_of_the_explorer_is_dragged(visit):
+    page = visit("book/counting.html").page
+    picture = page.locator(".window-picture")
+    picture.scroll_into_view_if_needed()
+    before = picture.get_attribute("aria-label")
+    box = picture.bounding_box()
+    page.mouse.move(
+        box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5
+    )
+    page.mouse.down()
+    assert picture.get_attribute("aria-label") != before
+    page.mouse.up()
