@@ -237,7 +237,8 @@ BOUND_PAGES: dict[str, list[str]] = {
     "book/counting.ipynb": WHOLE,
     "book/memory_and_time.ipynb": WHOLE,
     "book/one_by_one.ipynb": WHOLE,
-    "book/nin.ipynb": ["An experiment: take out a 1×1 layer"],
+    "book/nin.ipynb": WHOLE,
+    "book/nin_questions.ipynb": WHOLE,
 }
 
 
