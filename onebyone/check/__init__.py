@@ -10,13 +10,30 @@ How it works is in engine/; a new task needs a look at its neighbours only.
 count, whatever the exercise.
 """
 
-from onebyone.check import counting, gap, inception, nin, one_by_one, residual
+from onebyone.check import (
+    batch_norm,
+    counting,
+    gap,
+    inception,
+    nin,
+    one_by_one,
+    residual,
+)
 from onebyone.check.decode import explain
 
-NOTEBOOKS = ("counting", "one_by_one", "nin", "gap", "inception", "residual")
+NOTEBOOKS = (
+    "counting",
+    "one_by_one",
+    "batch_norm",
+    "nin",
+    "gap",
+    "inception",
+    "residual",
+)
 
 __all__ = [
     "NOTEBOOKS",
+    "batch_norm",
     "counting",
     "explain",
     "gap",

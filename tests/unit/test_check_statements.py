@@ -41,6 +41,7 @@ BESIDES = {
     "one_by_one.composed_side": "1 1 4 5 6",
     "one_by_one.freedom": "2 2 4 6 7 7 7 7 7 7",
     "one_by_one.receptive_field": "1 1 1 1 1 3 3 5 5 7",
+    "batch_norm.by_hand": "26",
     "nin.block_parameters": "1 1 2 20 5",
     "nin.block_macs": "1 1 2 20 5",
     "nin.block_memory": "1 1 2 20 5",
