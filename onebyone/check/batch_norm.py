@@ -67,6 +67,7 @@ by_hand = Group(
                 " does the layer do first?",
             },
             decimals=2,
+            tolerance=1e-6,
         ),
     },
     {"a": 28, "b": 20, "c": 26, "d": 26, "gamma": 6, "beta": 3},
@@ -102,6 +103,7 @@ running = Group(
                 " took nothing away. The two shares add up to one.",
             },
             decimals=2,
+            tolerance=1e-6,
         ),
         "running_var": part(
             {
@@ -119,6 +121,7 @@ running = Group(
                 " variance only moves towards it.",
             },
             decimals=2,
+            tolerance=1e-6,
         ),
     },
     {"old_mean": 4, "old_var": 9, "momentum": 0.2, "n": 6, "m": 14, "v": 20},
@@ -306,36 +309,44 @@ in_python = Function(
 
 # --- Weights whose size does not matter ------------------------------------
 
+unchanged, inverse, inverse_square = k / k, 1 / k, 1 / k**2
+
 scale = Group(
     "Larger weights",
     {
         "output": {
-            k / k: CORRECT,
+            unchanged: CORRECT,
             k: "So it is without batch norm. What does the division by the"
             " standard deviation do to a common factor?",
-            1 / k: "The deviations grow, and so does what they are divided"
+            inverse: "The deviations grow, and so does what they are divided"
             " by. What is left of the factor?",
         },
-        "gradient": {
-            1 / k: CORRECT,
-            k / k: "The output does not change, but its slope does. How far"
-            " must larger weights be moved for the same effect?",
-            k: "You turned it round. How far must larger weights be moved for"
-            " the same effect?",
-            1 / k**2: "This is the square of it. Change the weights by a given"
-            " share first, then ask how far that is.",
-        },
-        "share": {
-            1 / k**2: CORRECT,
-            1 / k: "This is the step itself. What share of the weights is it,"
-            " now that they are larger?",
-            k / k: "Both the step and the weights have changed. Divide one by"
-            " the other.",
-            k**2: "You turned it round. Divide the step by the weights.",
-        },
+        "gradient": part(
+            {
+                inverse: CORRECT,
+                unchanged: "The output does not change, but its slope does."
+                " How far must larger weights be moved for the same effect?",
+                k: "You turned it round. How far must larger weights be moved"
+                " for the same effect?",
+                inverse_square: "This is the square of it. Change the weights"
+                " by a given share first, then ask how far that is.",
+            },
+            tolerance=1e-6,
+        ),
+        "share": part(
+            {
+                inverse_square: CORRECT,
+                inverse: "This is the step itself. What share of the weights is"
+                " it, now that they are larger?",
+                unchanged: "Both the step and the weights have changed. Divide"
+                " one by the other.",
+                k**2: "You turned it round. Divide the step by the weights.",
+            },
+            tolerance=1e-6,
+        ),
     },
     {"k": 4},
-    vary={"k": (3, 5, 7)},
+    vary={"k": (3, 5, 6, 7, 8)},
     hints=[
         "If the output does not depend on the size of the weights, only their"
         " direction matters.",
