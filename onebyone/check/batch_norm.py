@@ -336,8 +336,8 @@ scale = Group(
         "share": part(
             {
                 inverse_square: CORRECT,
-                inverse: "This is the step itself. What share of the weights is"
-                " it, now that they are larger?",
+                inverse: "This is the step itself. What share of the weights"
+                " is it, now that they are larger?",
                 unchanged: "Both the step and the weights have changed. Divide"
                 " one by the other.",
                 k**2: "You turned it round. Divide the step by the weights.",
