@@ -12,6 +12,7 @@ count, whatever the exercise.
 
 from onebyone.check import (
     backward,
+    batch_norm,
     clinic,
     counting,
     gap,
@@ -26,6 +27,7 @@ from onebyone.check.engine.kept import forget
 NOTEBOOKS = (
     "counting",
     "one_by_one",
+    "batch_norm",
     "nin",
     "gap",
     "inception",
@@ -37,6 +39,7 @@ NOTEBOOKS = (
 __all__ = [
     "NOTEBOOKS",
     "backward",
+    "batch_norm",
     "clinic",
     "counting",
     "explain",

@@ -229,6 +229,40 @@ QUESTIONS: dict[str, list[Task]] = {
             },
         ),
     ],
+    "batch_norm": [
+        Number(
+            "What is the variance of the numbers 2, 4, 4 and 6, if you divide"
+            " by how many they are?",
+            (2**2 + 2**2) / 4,
+            mistakes={
+                (2**2 + 2**2) / 3: "You divided by one less. That estimates"
+                " the variance of what the numbers were drawn from.",
+                2**2 + 2**2: "This is the sum of the squares. The variance is"
+                " their mean.",
+                math.sqrt(2): "This is the standard deviation. Its square is"
+                " asked for.",
+                (2**2 + 4**2 + 4**2 + 6**2) / 4: "This is the mean square of"
+                " the numbers themselves. From what are the deviations taken?",
+                4: "This is the mean. How far are the numbers from it?",
+            },
+        ),
+        Shape(
+            "X has the shape (8, 3, 5, 5). Which shape has"
+            " X.mean(dim=(0, 2, 3), keepdim=True)?",
+            (1, 3, 1, 1),
+            axes=("images", "channels", "height", "width"),
+            mistakes={
+                (3,): "So it would be without `keepdim`. With it the averaged"
+                " axes stay.",
+                (8, 3, 1, 1): "These are means over the positions alone. Axis"
+                " 0 is named, too.",
+                (8, 1, 5, 5): "You averaged the channels. Axis 1 is the one"
+                " that is not named.",
+                (8, 3, 5, 5): "This is the shape of X. An averaged axis has"
+                " one entry left.",
+            },
+        ),
+    ],
     "residual": [
         Shape(
             "A 3×3 convolution with stride 2 and padding 1 reads 64 maps of"

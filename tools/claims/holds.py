@@ -234,6 +234,7 @@ def is_formula(maths: str) -> bool:
 # sections are; all others are still to be bound
 WHOLE: list[str] = []  # every section
 BOUND_PAGES: dict[str, list[str]] = {
+    "book/batch_norm.ipynb": WHOLE,
     "book/counting.ipynb": WHOLE,
     "book/memory_and_time.ipynb": WHOLE,
     "book/one_by_one.ipynb": WHOLE,
