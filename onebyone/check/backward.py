@@ -85,6 +85,7 @@ terms = Group(
         },
     },
     {"b": 8, "c_in": 48, "c_out": 20, "h": 6, "w": 9},
+    stated=(1, 1, c_in, c_out, b, h, w),
     vary={
         "b": (4, 5, 12, 16),
         "c_in": (24, 40, 64, 80),

@@ -71,6 +71,7 @@ by_hand = Group(
         ),
     },
     {"a": 28, "b": 20, "c": 26, "d": 26, "gamma": 6, "beta": 3},
+    stated=(4, a, b, c, d, gamma, beta),
     vary={"gamma": (5, 7, 9), "beta": (2, 4, 13)},
     hints=[
         "First the mean, then the deviations from it, then the mean of their"
@@ -125,6 +126,7 @@ running = Group(
         ),
     },
     {"old_mean": 4, "old_var": 9, "momentum": 0.2, "n": 6, "m": 14, "v": 20},
+    stated=(1, momentum, old_mean, old_var, n, m, v),
     vary={"old_mean": (3, 5, 7), "m": (17, 19, 23), "v": (25, 30, 40)},
     hints=[
         "The new value is a share of the old one and a share of the batch's;"
@@ -172,6 +174,7 @@ counts = Group(
         },
     },
     {"channels": 48, "images": 20, "side": 14},
+    stated=(channels, channels, images, side, side),
     vary={"channels": (40, 56, 72), "images": (24, 28), "side": (9, 11, 13)},
     hints=[
         "Write the shape (B, C, H, W) down, and cross out the axes that are"
@@ -346,6 +349,7 @@ scale = Group(
         ),
     },
     {"k": 4},
+    stated=(k,),
     vary={"k": (3, 5, 6, 7, 8)},
     hints=[
         "If the output does not depend on the size of the weights, only their"

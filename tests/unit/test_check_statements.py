@@ -47,6 +47,8 @@ def cells_of(path) -> list[dict]:
 CHAPTERS = [path.stem for path in sorted((ROOT / "book").glob("*.ipynb"))]
 # what a smaller number must be followed by in the chapter to be the answer
 UNITS = {
+    "backward.terms": "terms",
+    "batch_norm.counts": "learned|parameters|values",
     "counting.output_size": "rows|columns|positions|pixels",
     "counting.same_padding": "pixels? on each side",
     "counting.training_memory": "images",
@@ -85,7 +87,8 @@ def where_it_stands(value: object, chapter: str, unit: str = "") -> list[str]:
     any other. A smaller one is by chance unless its unit follows, and a factor
     unless "times" does.
     """
-    searched, written = [chapter], str(value)
+    searched = [chapter] if chapter in CHAPTERS else CHAPTERS
+    written = str(value)
     if isinstance(value, tuple):
         written = r"\D{1,3}".join(map(str, value))
     elif isinstance(value, float):
