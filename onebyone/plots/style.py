@@ -1,6 +1,7 @@
 """The one visual language: colours, sizes, lines and fonts."""
 
 from contextlib import AbstractContextManager
+from typing import Any
 
 from cycler import Cycler, cycler
 from matplotlib import pyplot as plt
@@ -80,7 +81,7 @@ def narrow() -> AbstractContextManager[None]:
     letters of ten points a height of about ten pixels.
     """
     kinds = ("axes.title", "legend.font", "xtick.label", "ytick.label")
-    sizes = {f"{kind}size": 10 for kind in kinds}
+    sizes: dict[Any, Any] = {f"{kind}size": 10 for kind in kinds}
     return plt.rc_context({"font.size": 10, **sizes})
 
 
