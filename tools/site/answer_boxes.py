@@ -118,8 +118,9 @@ def add_card(app: Sphinx, pagename: str, body: BeautifulSoup) -> None:
     if not (link and link.parent and page):
         return
     to = app.builder.get_relative_uri(pagename, page[0])
+    anchor = "task-" + page[1].replace("_", "-")  # as docutils writes it
     entries = "".join(
-        f'<li><a href="{to}#task-{page[1]}-{number}">{escape(title)}</a></li>'
+        f'<li><a href="{to}#{anchor}-{number}">{escape(title)}</a></li>'
         for number, title in task_titles(page[1])
     )
     card = f'<ol class="task-card">{entries}</ol>'
