@@ -129,7 +129,7 @@
       addTo(field, list, MOST);
     }
     const page = document.querySelector("#search-results");
-    const input = document.querySelector(".bd-article input[name=q]");
+    const input = document.querySelector(".bd-search-container input[name=q]");
     if (!page || !input) return;
     const list = make("ul", { class: "search-hits" });
     page.append(list);
