@@ -38,7 +38,8 @@ def _mistakes(options: argparse.Namespace) -> None:
         raise TeachingError(
             f"No notebook in {options.folder} is one of this course."
         )
-    files.write(options.output, page_of(read, broken))
+    page = page_of(read, broken)
+    files.write(options.output, page.encode(errors="xmlcharrefreplace"))
     print(f"{len(read)} notebooks: {options.output}")
 
 

@@ -98,15 +98,15 @@ def introduction(
     yield (
         f"<p>Notebooks: {notebooks:,}. Answers: {answers:,}, of which"
         f" {unread:,} could not be read without running the notebook, which"
-        " was not done.</p>"
+        " was not done; notebooks that nbgrader has run show those too.</p>"
     )
     if broken:
         yield f"<p>Files that are no notebook of this course: {broken:,}.</p>"
     yield (
-        "<p>The words are those of the checks. This page was made on one"
-        " machine from the files there. It names nobody, and it shows"
-        " nobody's answer; in a small class, a single mistake may still be"
-        " known for somebody's.</p>"
+        "<p>The words are those of the checks, which quote an answer only"
+        " where at least two gave it. This page was made on one machine from"
+        " the files there, and it names nobody; in a small class, a mistake"
+        " of one may still be known for theirs.</p>"
     )
 
 
@@ -122,7 +122,7 @@ def most_common(chapters: dict[str, list[Tally]]) -> str:
     found.sort(key=lambda row: (-row[0], row[1]))
     rows = [
         f'<tr class="mistake"><th scope="row">{as_html(words)}</th>'
-        f"<td>{html.escape(f'{chapter}: {title}')}</td>"
+        f"<td>{html.escape(f'{title} ({chapter})')}</td>"
         f'<td class="number">{number:,} of {total:,}</td></tr>'
         for number, total, chapter, title, words in found[:MOST]
     ]

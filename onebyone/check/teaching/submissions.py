@@ -64,7 +64,7 @@ def notebooks_in(folder: Path) -> list[Path]:
     found = [
         path
         for path in sorted(folder.rglob("*.ipynb"))
-        if ".ipynb_checkpoints" not in path.parts
+        if path.is_file() and ".ipynb_checkpoints" not in path.parts
     ]
     if not found:
         raise TeachingError(f"There is no notebook (*.ipynb) in {folder}.")
