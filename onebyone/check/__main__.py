@@ -19,10 +19,6 @@ def main(arguments: list[str] | None = None) -> int:
     except TeachingError as error:
         print(error, file=sys.stderr)
         return 1
-    except OSError as error:
-        reason = error.strerror or error
-        print(f"{options.output} was not written: {reason}.", file=sys.stderr)
-        return 1
     return 0
 
 
@@ -39,7 +35,7 @@ def _mistakes(options: argparse.Namespace) -> None:
             f"No notebook in {options.folder} is one of this course."
         )
     page = page_of(read, broken)
-    files.write(options.output, page.encode(errors="xmlcharrefreplace"))
+    _write(options.output, page.encode(errors="xmlcharrefreplace"))
     print(f"{len(read)} notebooks: {options.output}")
 
 
@@ -48,10 +44,21 @@ def _moodle(options: argparse.Namespace) -> None:
     bank = question_bank(
         options.notebook, options.variants, options.seed, options.numerical
     )
-    files.write(options.output, bank.xml)
+    _write(options.output, bank.xml)
     for remark in bank.remarks:
         print(remark)
     print(f"{bank.questions} questions: {options.output}")
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    if path.is_dir():
+        raise TeachingError(f"{path} is a folder.")
+    try:
+        files.write(path, content)
+    except OSError as error:
+        raise TeachingError(
+            f"{path} was not written: {error.strerror}."
+        ) from None
 
 
 def _parser() -> argparse.ArgumentParser:
