@@ -136,11 +136,21 @@ def test_a_page_says_which_mistake_how_many_made(submitted, tmp_path, capsys):
     }
     assert tables["One layer, used three times"][tally.UNREAD] == "1 of 5"
     assert tables["Parameters of a block"] == {tally.RIGHT: "1 of 1"}
+    rows = tables["The four costs of a layer: parameters"].items()
+    caption = "The four costs of a layer: parameters"
+    assert taught(caption) == " ".join([caption, *map(" ".join, rows)])
     # the most common one first
     assert list(tables["The most common mistakes"])[:2] == [no_bias, padding]
     assert "Notebooks: 6." in page
     assert "no notebook of this course: 1." in page
     assert "notes.ipynb is not a notebook" in capsys.readouterr().err
+
+
+def taught(beginning: str) -> str:
+    """The example that the page for teachers begins so, on one line."""
+    text = (EXERCISES / "teaching.md").read_text(encoding="utf-8")
+    (found,) = re.findall(rf"```text\n({beginning}.*?)```", text, re.DOTALL)
+    return " ".join(found.split())
 
 
 def test_the_page_names_nobody_and_loads_nothing(submitted, tmp_path):
@@ -451,6 +461,22 @@ def test_the_same_seed_makes_the_same_bank():
         moodle.question_bank("nin", 2, seed).xml for seed in ("a", "a", "b")
     )
     assert first == again != other
+
+
+def test_the_page_for_teachers_shows_a_question_of_the_bank():
+    bank = moodle.question_bank("counting", 10)
+    (shown,) = [
+        question
+        for question in imported(bank.xml)
+        if question["name"].startswith("Output size: height")
+        and "9×9" in question["text"]
+        and "padding of 4 " in question["text"]
+        and "120 pixels high" in question["text"]
+        and "202 pixels wide" in question["text"]
+    ]
+    lines = map(" ".join, zip(shown["answers"], shown["feedback"]))
+    question = " ".join(shown["text"].replace("`", "").split())
+    assert taught("A 9×9") == " ".join([question, *lines])
 
 
 def test_what_a_bank_leaves_out_is_said():

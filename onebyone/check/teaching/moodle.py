@@ -16,7 +16,7 @@ from onebyone.check.engine.notebook import title_of
 from onebyone.check.engine.tasks import Group, Number, Value
 from onebyone.check.teaching import TeachingError
 
-DRAWS = 5  # for each variant that is wanted, since some come up twice
+DRAWS = 10  # for each variant that is wanted, since some come up twice
 # what only the notebook shows
 ELSEWHERE = re.compile(r"\bcell\b")
 
