@@ -101,7 +101,7 @@ plain: $(VENV)/.book  ## the book by plain Sphinx, without Jupyter Book
 	$(PY) -m uv venv --quiet --allow-existing _build/plain-venv
 	$(PY) -m uv pip install --quiet --python _build/plain-venv \
 		-r requirements/plain.txt
-	_build/plain-venv/bin/python -m sphinx -b html --keep-going -n -W . \
+	_build/plain-venv/bin/python -m sphinx -E -b html --keep-going -n -W . \
 		_build/plain
 
 test-plain: plain $(VENV)/.test  ## test those pages in a browser, in place of the book

@@ -17,6 +17,8 @@ from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config, PyFileConfigLoader
 
 from onebyone import check
+from onebyone.check.teaching.submissions import notebooks_in, verdicts_in
+from onebyone.check.teaching.tally import BLANK, RIGHT, tallies_of
 from tools import ROOT
 
 EXERCISES = ROOT / "exercises"
@@ -188,7 +190,7 @@ def test_a_teacher_can_grade_a_class(course, tmp_path):
     tell = f"import os\nPath({str(process)!r}).write_text(str(os.getpid()))"
     mixed = {
         "tuning": f"{tell}\ntuning = 'c'",
-        "last_step": "last_step = 166_991",
+        "last_step": "last_step = sum([166_991])",  # read from its output
     }
     course.submit("ada", "small", filling(answers(source)))
     course.submit("bob", "small")
@@ -208,6 +210,12 @@ def test_a_teacher_can_grade_a_class(course, tmp_path):
     assert course.export() == {"ada": 6, "bob": 0, "cem": 3}
     # the grader runs here, and what a student wrote ran somewhere else
     assert int(process.read_text()) != os.getpid()
+    # the page of mistakes has the verdicts, too
+    graded = notebooks_in(tmp_path / "autograded")
+    (tally,) = tallies_of(check.nin.last_step, map(verdicts_in, graded))
+    assert tally.outcomes == {RIGHT: 1, BLANK: 1}
+    ((mistake, number),) = tally.mistakes.items()
+    assert "reduces to the classes at once" in mistake and number == 1
 
 
 # --- In containers ---------------------------------------------------------

@@ -321,4 +321,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("html-page-context", complete_page, priority=900)
     app.connect("build-finished", write_data, priority=800)
     app.connect("build-finished", slim_site, priority=900)
+    # MathJax also where only a solution holds a formula; slim_site drops it
+    # from the pages that have none
+    app.set_html_assets_policy("always")
     return {"parallel_read_safe": True, "parallel_write_safe": False}

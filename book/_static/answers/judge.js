@@ -136,9 +136,11 @@ var OneByOne = OneByOne || {};
   function typedLetters(answer, task, say) {
     const known = [...task.right, ...Object.keys(task.wrong)];
     const letters = [...answer.toLowerCase()];
-    const chosen = [...new Set(letters)].filter((x) => !" ,;().".includes(x));
+    const chosen = letters.filter((x) => !" ,;().".includes(x));
+    const once = new Set(chosen).size === chosen.length;
     const enough = task.right.length > 1 ? chosen.length : chosen.length === 1;
-    if (enough && chosen.every((x) => known.includes(x))) return chosen.sort();
+    if (enough && once && chosen.every((x) => known.includes(x)))
+      return chosen.sort();
     throw new NotYet(say("no option", {
       value: cut(quoted(answer)),
       some: task.right.length > 1 ? "one or more" : "one",

@@ -38,9 +38,11 @@ class Choice(Task):
         if isinstance(answer, tuple | list | set | frozenset):
             letters = "".join(x for x in answer if isinstance(x, str))
         if isinstance(letters, str):
-            chosen = set(letters.lower()) - set(" ,;().")
-            one = len(self.right) > 1 or len(chosen) == 1
-            if chosen and one and chosen <= {*self.right, *self.wrong}:
+            named = [x for x in letters.lower() if x not in " ,;()."]
+            chosen = set(named)
+            once = len(named) == len(chosen)
+            few = len(self.right) > 1 or len(chosen) == 1
+            if chosen and once and few and chosen <= {*self.right, *self.wrong}:
                 return chosen
         options = ", ".join(sorted({*self.right, *self.wrong}))
         some = "one or more" if len(self.right) > 1 else "one"

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -59,11 +60,18 @@ def tasks_of(module: object) -> dict[str, Task]:
     return {name: task for name, task in found if isinstance(task, Task)}
 
 
+def title_of(module: object) -> str:
+    """Return what the exercises of a check module are called."""
+    match = re.search(r"\*(.+?)\*", module.__doc__ or "")
+    return match[1] if match else ""
+
+
 class Variant:
     """Tasks with other parameters, always the same ones for one name.
 
     Tasks that share their parameters still do: they ask about one thing.
     Only parameters count under which every mistake has its own result.
+    `tasks` has them by their names.
     """
 
     def __init__(self, name: str, tasks: Mapping[str, Task]):
@@ -72,7 +80,7 @@ class Variant:
             if isinstance(task, Value | Group) and task.vary:
                 kind = repr((task.given, task.vary))
                 kinds.setdefault(kind, {})[key] = task
-        self._tasks: dict[str, Task] = {}
+        self.tasks: dict[str, Value | Group] = {}
         lines = []
         for kind, group in kinds.items():
             given = draw_given(f"{kind} {name}", list(group.values()))
@@ -80,7 +88,7 @@ class Variant:
                 twin = task.with_given(given)
                 twin.forget()
                 twin.is_varied = True
-                self._tasks[key] = twin
+                self.tasks[key] = twin
                 setattr(self, key, twin)
                 asked = twin.question()
                 lines.append(f"**{task.title}** (`{key}`)\n\n{asked}")
@@ -89,7 +97,7 @@ class Variant:
 
     def progress(self) -> Note:
         """Return which of these tasks are done."""
-        return progress_of(self._tasks)
+        return progress_of(self.tasks)
 
     def __repr__(self) -> str:
         return repr(self._note)

@@ -19,6 +19,8 @@ WORDS = dict(zip(NAMES.split(), (0, *range(2, 13), 20)))
 NUMBER = re.compile(
     rf"(?<!\w)\d+(?:,\d{{3}})*(?:\.\d+)?|\b(?:{'|'.join(WORDS)})\b", re.I
 )
+ARTICLE = re.compile(r"\b([Aa])n?(?= (\d+))")
+VOWELS = ("11", "18")  # and all that begin with an eight
 
 
 @functools.cache
@@ -93,4 +95,9 @@ def with_numbers(text: str, others: Sequence[float]) -> str:
             return own
         return f"{other:,}" if "," in own else str(other)
 
-    return NUMBER.sub(written, text)
+    return ARTICLE.sub(article, NUMBER.sub(written, text))
+
+
+def article(match: re.Match) -> str:
+    """Return the article that fits the number behind it: an 8, a 9."""
+    return match[1] + "n" * (match[2] in VOWELS or match[2].startswith("8"))

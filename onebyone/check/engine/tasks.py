@@ -85,7 +85,7 @@ class Task:
 
     def __call__(self, *answers: object, **named: object) -> Verdict:
         try:
-            verdict = self._verdict(answers, named)
+            verdict = self.judged(answers, named)
         except BaseException:  # whatever an answer may still reach into
             message = "This cannot be judged."
             verdict = Verdict(self.title, verdicts.NOT_YET, message)
@@ -96,7 +96,8 @@ class Task:
             kept.keep(self.path)
         return verdict
 
-    def _verdict(self, answers: tuple, named: dict) -> Verdict:
+    def judged(self, answers: tuple, named: dict) -> Verdict:
+        """Return the verdict on an answer, and remember nothing of it."""
         output = None
         try:
             with guarded(self.seconds) as output:

@@ -148,9 +148,9 @@ endless.append(endless)
 
 HOSTILE = [
     *(..., None, NotImplemented, "1,992,166", "", b"x", "<script>x</script>"),
-    *(math.nan, math.inf, -0.6789, 0.1234, True, 1j, 10**5000, "z" * 10**6),
+    *(math.nan, math.inf, -0.6789, 0.1234, True, 1j, 10**5000, "a" * 10**6),
     *(decimal.Decimal("1e999999999"), decimal.Decimal("nan")),
-    *(np.float32(3.21), np.array([1, 2]), np.array("zz"), np.array(None)),
+    *(np.float32(3.21), np.array([1, 2]), np.array("a"), np.array(None)),
     *(torch.empty(0), torch.tensor(math.nan), torch.zeros(2, 2).to_sparse()),
     *(torch.empty(3, 4, device="meta"), torch.zeros(1).expand(10**10)),
     *(torch.zeros(2, dtype=torch.complex64), torch.empty((), device="meta")),

@@ -1,0 +1,171 @@
+"""The variants of a notebook's tasks as a question bank, in Moodle's XML.
+
+Each question has the right answer and the known mistakes, with the check's
+words for feedback. The elements are those that Moodle's importer reads:
+https://docs.moodle.org/en/Moodle_XML_format
+"""
+
+import re
+from fractions import Fraction
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from onebyone import check
+from onebyone.check.engine.notebook import title_of
+from onebyone.check.engine.tasks import Group, Number, Value
+from onebyone.check.teaching import TeachingError
+
+DRAWS = 10  # for each variant that is wanted, since some come up twice
+# what only the notebook shows
+ELSEWHERE = re.compile(r"\bcell\b")
+
+
+class Bank(NamedTuple):
+    """A question bank: its text, how many questions, and what is missing."""
+
+    xml: str
+    questions: int
+    remarks: list[str]
+
+
+def question_bank(
+    notebook: str, variants: int, seed: str = "0", numerical: bool = False
+) -> Bank:
+    """Return questions with other numbers for each task that has variants.
+
+    Args:
+        notebook: whose tasks, by the name of its checks, such as "nin".
+        variants: how many of each task, if it has so many.
+        seed: the same one gives the same questions.
+        numerical: whether numbers are typed; shapes are always chosen.
+
+    Raises:
+        TeachingError: no task of the notebook has variants.
+    """
+    quiz = Element("quiz")
+    remarks = []
+    for name, twins in drawn(notebook, variants, seed).items():
+        if ELSEWHERE.search(twins[0].question()):
+            remarks.append(f"{name} is left out: it asks about a cell.")
+            continue
+        if len(twins) < variants:
+            remarks.append(f"{name} has no more than {len(twins)} variants.")
+        parts = twins[0].parts if isinstance(twins[0], Group) else [""]
+        for part in parts:
+            add_category(quiz, notebook, twins[0].title, part)
+            for number, twin in enumerate(twins, 1):
+                add_question(quiz, twin, part, number, numerical)
+    count = len(quiz.findall("question/questiontext"))
+    if not count:
+        raise TeachingError(f"No task of {notebook} has variants to ask.")
+    ElementTree.indent(quiz)
+    text = ElementTree.tostring(quiz, encoding="unicode")
+    declaration = '<?xml version="1.0" encoding="UTF-8"?>\n'
+    return Bank(f"{declaration}{text}\n", count, remarks)
+
+
+def drawn(
+    notebook: str, count: int, seed: str
+) -> dict[str, list[Value | Group]]:
+    """Return so many different variants of each task, or all that came."""
+    found: dict[str, list[Value | Group]] = {}
+    for draw in range(DRAWS * count):
+        variant = getattr(check, notebook).variant(f"{seed}-{draw}")
+        for name, twin in variant.tasks.items():
+            twins = found.setdefault(name, [])
+            known = [other.given for other in twins]
+            if len(twins) < count and twin.given not in known:
+                twins.append(twin)
+        if all(len(twins) == count for twins in found.values()):
+            break
+    return found
+
+
+def add_category(quiz: Element, notebook: str, title: str, part: str) -> None:
+    """Begin a category, from which a quiz draws one variant at random."""
+    folders = ["One by One", title_of(getattr(check, notebook)), title, part]
+    path = [name.replace("/", "//") for name in folders if name]
+    category = SubElement(quiz, "question", type="category")
+    add_text(category, "category", "/".join(["$course$", "top", *path]))
+
+
+def add_question(
+    quiz: Element, task: Value | Group, part: str, number: int, numerical: bool
+) -> None:
+    asked = task.parts[part] if isinstance(task, Group) else task
+    typed = numerical and isinstance(asked, Number)
+    text = task.question()
+    if part:
+        text += f"\n\nWhat is `{part}`?"
+    question = SubElement(
+        quiz, "question", type="numerical" if typed else "multichoice"
+    )
+    title = f"{task.title}: {part}" if part else task.title
+    add_text(question, "name", f"{title} ({number})")
+    add_text(question, "questiontext", text, "markdown")
+    if not typed:
+        SubElement(question, "single").text = "true"
+        SubElement(question, "shuffleanswers").text = "true"
+        SubElement(question, "answernumbering").text = "abc"
+    for value, says in answers_of(asked):
+        fraction = "0" if says else "100"
+        answer = SubElement(question, "answer", fraction=fraction)
+        if typed and isinstance(asked, Number):
+            SubElement(answer, "text").text = str(exact(value))
+            spread = SubElement(answer, "tolerance")
+            spread.text = f"{tolerance(asked, value):g}"
+        else:
+            answer.set("format", "plain_text")
+            SubElement(answer, "text").text = shown(value)
+        if says := says or task.when_correct:
+            add_text(answer, "feedback", says, "markdown")
+    for hint in task.hints:
+        add_text(question, "hint", hint, "markdown")
+
+
+def answers_of(task: Value) -> list[tuple[Fraction | tuple, str]]:
+    """Return the right answer, without a word, and those of mistakes.
+
+    They are in the order of their values, and no two look alike.
+    """
+    found = {shown(right := task.right(**task.given)): (right, "")}
+    for mistake in task.known:
+        wrong = mistake.wrong(**task.given)
+        found.setdefault(shown(wrong), (wrong, mistake.message))
+    return sorted(found.values(), key=lambda answer: answer[0])
+
+
+def shown(value: Any) -> str:
+    """Return a number or a shape as a question offers it."""
+    if isinstance(value, tuple | list):
+        return str(tuple(value))
+    if Fraction(value).denominator == 1:
+        return f"{int(value):,}"
+    if abs(value) < 1:
+        return f"{float(value):.6g}"
+    return f"{float(value):,.4f}".rstrip("0")
+
+
+def exact(value: Any) -> int | float:
+    return int(value) if Fraction(value).denominator == 1 else float(value)
+
+
+def tolerance(task: Number, value: Any) -> float:
+    """Return how far from a value an answer may be, as the check has it.
+
+    A fraction that has no end may be off in its tenth digit.
+    """
+    places = 0.0 if task.decimals is None else 0.5 * 10**-task.decimals
+    whole = Fraction(value).denominator == 1
+    relative = max(task.tolerance, 0.0 if whole else 1e-9)
+    return max(places, relative * float(abs(value)))
+
+
+def add_text(
+    parent: Element, name: str, text: str, written: str | None = None
+) -> None:
+    """Add an element with a text, maybe with the format it is written in."""
+    attributes = {"format": written} if written else {}
+    element = SubElement(parent, name, attributes)
+    SubElement(element, "text").text = text
