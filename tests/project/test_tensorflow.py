@@ -82,7 +82,7 @@ def tensorflow(tmp_path_factory) -> Path:
 
 
 def run(python: Path, source: str) -> str:
-    command = [python, "-c", QUIET + NAMES + source]
+    command = [str(python), "-c", QUIET + NAMES + source]
     return subprocess.run(
         command, check=True, capture_output=True, text=True
     ).stdout
