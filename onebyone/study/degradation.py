@@ -216,7 +216,7 @@ COMMON: dict[str, Any] = {
 }
 TUNED: dict[str, Any] = {
     **COMMON,
-    "grid": (0.01, 0.03, 0.1, 0.3),
+    "grid": (0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
     "recipe": {"epochs": 10},
     "validation": 3_000,
 }
