@@ -37,7 +37,7 @@ def reached(study):
 
 
 GROWING = {  # studies whose runs are still being made; none is read by a page
-    *("degradation-search", "degradation"),
+    "degradation",
     *("degradation-starts-search", "degradation-starts"),
     *("degradation-updates-search", "degradation-updates"),
     *("degradation-long", "deletion"),
