@@ -20,9 +20,9 @@ networks have the same weights to learn, for shortcuts have no parameters.
 Every arm of the first three has a search of its own, over six rates with two
 seeds. Since the question is how well a network trains, its rate is the one
 with the lowest loss on the training images; by the error on 3,000 held-out
-ones the residual networks would get larger rates. Each run also measures the gradient at the start:
-its norm in every convolution, and how far its direction agrees with that
-after a small step along it.
+ones the residual networks would get larger rates. Each run also measures the
+gradient at the start: its norm in every convolution, and how far its
+direction agrees with that after a small step along it.
 
 Limits: small images, few of them and small networks; one optimiser, one
 schedule.
