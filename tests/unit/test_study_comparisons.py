@@ -226,3 +226,16 @@ def test_the_rate_of_an_arm_is_the_best_mean_over_its_seeds():
         }
     )
     assert comparison.best_rates(runs, ["arm"]) == {("a",): 0.1, ("b",): 0.3}
+
+
+def test_where_the_question_is_how_well_networks_train_the_loss_decides():
+    runs = pd.DataFrame(
+        {
+            "arm": ["a"] * 2,
+            "lr": [0.1, 0.3],
+            "error": [0.2, 0.1],
+            "train_error": [0.0, 0.0],
+            "train_loss": [0.01, 0.02],
+        }
+    )
+    assert comparison.best_rates(runs, ["arm"]) == {("a",): 0.1}

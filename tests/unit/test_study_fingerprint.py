@@ -37,11 +37,11 @@ def reached(study):
 
 
 GROWING = {  # studies whose runs are still being made; none is read by a page
-    *("degradation-search", "degradation"),
+    "degradation",
     *("degradation-starts-search", "degradation-starts"),
     *("degradation-updates-search", "degradation-updates"),
     *("degradation-long", "deletion"),
-    *("mlpconv-search", "mlpconv", "mlpconv-equal-rate"),
+    *("mlpconv", "mlpconv-equal-rate"),
     *("blocks-search", "blocks"),
     *("heads-search", "heads"),
     *("reductions-search", "reductions"),

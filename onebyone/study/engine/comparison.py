@@ -97,7 +97,9 @@ def best_rates(runs: pd.DataFrame, arms: list[str]) -> dict[tuple, float]:
     """Return the rate of each arm that did best in a search.
 
     Best is the highest mean over the seeds of the "accuracy", or the lowest
-    of the "error".
+    of the "error", both on held-out images; in studies that ask how well
+    networks *train*, and so record a "train_error", the lowest of the
+    "train_loss".
 
     Args:
         runs: of a search, as :func:`onebyone.study.load` returns them.
@@ -105,6 +107,8 @@ def best_rates(runs: pd.DataFrame, arms: list[str]) -> dict[tuple, float]:
     """
     lower = "error" in runs
     value = "error" if lower else "accuracy"
+    if "train_error" in runs:
+        value = "train_loss"
     means = runs.groupby([*arms, "lr"])[value].mean()
     by_arm = means.groupby(arms)
     best = by_arm.idxmin() if lower else by_arm.idxmax()
