@@ -39,10 +39,10 @@ class Choice(Task):
             letters = "".join(x for x in answer if isinstance(x, str))
         if isinstance(letters, str):
             named = [x for x in letters.lower() if x not in " ,;()."]
-            chosen = set(named)
+            chosen, known = set(named), {*self.right, *self.wrong}
             once = len(named) == len(chosen)
             few = len(self.right) > 1 or len(chosen) == 1
-            if chosen and once and few and chosen <= {*self.right, *self.wrong}:
+            if chosen and once and few and chosen <= known:
                 return chosen
         options = ", ".join(sorted({*self.right, *self.wrong}))
         some = "one or more" if len(self.right) > 1 else "one"
