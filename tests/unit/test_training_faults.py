@@ -251,14 +251,16 @@ def test_memory_that_really_runs_out_is_explained(tmp_path):
             fit(2)  # what PyTorch itself needs
             with open("/proc/self/statm") as file:
                 now = int(file.read().split()[0]) * resource.getpagesize()
-            limit = now + 500 * 2**20
+            limit = now + 700 * 2**20
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
             try:
                 fit(512)
             except RuntimeError as error:
                 message = str(error)
             form = r"out of memory at batch size 512: a batch of (\d+) fits"
-            fit(int(re.match(form, message)[1]))
+            found = re.match(form, message)
+            assert found, message
+            fit(int(found[1]))
     """
     with Nursery(setup, tmp_path) as nursery:
         assert nursery.wait(nursery.start()) == 0
