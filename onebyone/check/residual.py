@@ -314,9 +314,9 @@ plus_one = Choice(
         " at the whole of D·(I + J_F).",
         "b": "After many blocks a product of matrices I + J_F can grow without"
         " bound. What happens if each block doubles the signal?",
-        "e": "Plain networks can have gradients of a healthy size as well:"
-        " batch norm or a careful initialisation sees to it. Look at the two"
-        " by two of the chapter.",
+        "e": "They do with PyTorch's own weights and without batch norm. But"
+        " Kaiming's weights, or batch norm, keep the gradients of plain"
+        " networks at a healthy size.",
     },
     missing="One more of them is true.",
     hints=[
