@@ -260,6 +260,7 @@ BOUND_PAGES: dict[str, list[str]] = {
     ],
     "book/nin.ipynb": ["An experiment: take out a 1×1 layer"],
     "book/nin_questions.ipynb": WHOLE,
+    "book/residual.ipynb": WHOLE,
 }
 
 
