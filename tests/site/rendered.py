@@ -89,7 +89,8 @@ class Visit:
         self.complaints.append(str(error))
 
     def _failed(self, request) -> None:
-        self.complaints.append(f"failed: {request.url}")
+        if request.failure != "net::ERR_ABORTED":  # left before it was done
+            self.complaints.append(f"failed: {request.url}")
 
     def _answered(self, response) -> None:
         if response.status >= 400:

@@ -41,7 +41,6 @@ GROWING = {  # studies whose runs are still being made; none is read by a page
     *("degradation-starts-search", "degradation-starts"),
     *("degradation-updates-search", "degradation-updates"),
     *("degradation-long", "deletion"),
-    *("mlpconv", "mlpconv-equal-rate"),
     *("blocks-search", "blocks"),
     *("heads-search", "heads"),
     *("reductions-search", "reductions"),

@@ -259,7 +259,7 @@ BOUND_PAGES: dict[str, list[str]] = {
         "Two short tasks",
         "Exercises",
     ],
-    "book/nin.ipynb": ["An experiment: take out a 1×1 layer"],
+    "book/nin.ipynb": WHOLE,
     "book/nin_questions.ipynb": WHOLE,
 }
 
