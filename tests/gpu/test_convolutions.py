@@ -40,7 +40,6 @@ BUILT = {
     ],
     "book/nin.ipynb": ["compact_nin()"],
     "book/nin_questions.ipynb": ["compact_nin()", "fc_head_nin()"],
-    "book/gap.ipynb": ["with_head(kind) for kind in ('GAP', 'FC', 'FC 256')"],
     "book/inception.ipynb": ["compact_inception()"],
     "book/residual.ipynb": [],  # trains in float32
     "exercises/solutions/one_by_one.ipynb": ["pixel_net(1)", "pixel_net(5)"],
