@@ -101,7 +101,7 @@ class Section:
         printed = {}
         for place, node in enumerate(self.proof[start:], start):
             try:
-                text = _run([node], names)
+                text = _prove(node, names)
             except Exception:
                 return None
             if text:
@@ -166,6 +166,24 @@ def _run(body: list[ast.stmt], names: Names) -> str:
     return printed.getvalue()
 
 
+def _prove(node: ast.stmt, names: Names) -> str:
+    """Run a statement of a proof; return what it printed.
+
+    Passed over is what asks for the result of a training, since that is not
+    run, unless a sentence is made of it.
+    """
+    try:
+        return _run([node], names)
+    except NameError:
+        if _states_something(node):
+            raise
+        return ""
+
+
+def _states_something(node: ast.stmt) -> bool:
+    return ast.unparse(node).startswith("says(")
+
+
 def data_mutations(section: Section) -> Iterator[DataMutation]:
     """Change the data of each sentence in every way, and see."""
     recorded: list[tuple[study.Difference, dict, dict, str]] = []
@@ -183,7 +201,7 @@ def data_mutations(section: Section) -> Iterator[DataMutation]:
         raise ValueError("the proof falls as it is")
     for place, sentence in said.items():
         node = section.proof[place]
-        if "says" not in ast.unparse(node)[:5]:
+        if not _states_something(node):
             continue
         values = _values(node, states[place])
         for kind, what, involved, change in _changes(
@@ -214,7 +232,7 @@ def _states(section: Section) -> list[Names]:
     names = section.names()
     states = [dict(names)]
     for node in section.proof:
-        _run([node], names)
+        _prove(node, names)
         states.append(dict(names))
     return states
 
@@ -347,6 +365,8 @@ def _arms_seen(
             for factor, wanted in setting.items():
                 chosen &= (runs[factor] == wanted).to_numpy()
             rows.append(runs[chosen].sort_values("seed").index)
+        if len(rows[0]) != len(rows[1]):  # a record that lacks an arm
+            return runs
         values = [runs.loc[index, column].to_numpy() for index in rows]
         runs.loc[rows[0], column], runs.loc[rows[1], column] = values[::-1]
         return runs
