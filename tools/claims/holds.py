@@ -236,6 +236,7 @@ WHOLE: list[str] = []  # every section
 BOUND_PAGES: dict[str, list[str]] = {
     "book/batch_norm.ipynb": WHOLE,
     "book/counting.ipynb": WHOLE,
+    "book/inception.ipynb": WHOLE,
     "book/keras.ipynb": WHOLE,
     "book/memory_and_time.ipynb": WHOLE,
     "book/one_by_one.ipynb": [
