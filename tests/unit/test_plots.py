@@ -52,6 +52,7 @@ class TestEachPicture:
         ],
     )
     def test_is_the_one_figure_that_the_cell_shows(self, draw):
+        plt.close("all")  # what other tests have left open
         fig = draw()
         assert isinstance(fig, Figure)
         assert plt.get_fignums() == [fig.number]
