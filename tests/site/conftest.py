@@ -41,7 +41,7 @@ def new_tab(browser: Browser, **options) -> Page:
 
     Where no page is open that shares its storage, Chromium now and then
     forgets on a busy machine, between two pages of the disk, what the first
-    has stored: in 2 to 6 of 100 tries, and in none of 150 beside such a tab.
+    has stored: in up to 3 of 40 tries, and in none of 150 beside such a tab.
     """
     context = browser.new_context(**options)
     beside = context.new_page()
