@@ -39,6 +39,15 @@ def notebooks() -> list[str]:
     ]
 
 
+def let_store(page: Page) -> None:
+    """Wait, before a page is left, until what it has stored is written.
+
+    Chromium hands that to another process. Where the pages are on the disk
+    and the machine is busy, the next page can be quicker than that is.
+    """
+    page.wait_for_timeout(1000)
+
+
 @dataclass
 class Visit:
     """A page in the browser, and what happened while it loaded."""

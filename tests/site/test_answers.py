@@ -8,7 +8,7 @@ import answers_to_try
 import pytest
 from answers_to_try import Unread
 from playwright.sync_api import Locator, Page, expect
-from rendered import SITE
+from rendered import SITE, let_store
 from test_widgets import sound_and_accessible
 
 from onebyone import check
@@ -229,6 +229,7 @@ def test_answers_are_kept_and_counted_until_they_are_cleared(page, base):
     answer(box(page, "unread"), Your_number="4")
     answer(box(page, "same_padding"), Your_number="6")
     expect(page.locator(DONE)).to_contain_text("1/12")
+    let_store(page)
     page.reload()
     kept = box(page, "same_padding")
     expect(kept.get_by_role("textbox")).to_have_value("6")
@@ -237,6 +238,7 @@ def test_answers_are_kept_and_counted_until_they_are_cleared(page, base):
     answer(box(page, "unread"), Your_number="5")  # it stays done
     expect(page.locator("article .tasks-table")).to_contain_text("1 of 12")
 
+    let_store(page)
     page.goto(f"{base}/exercises/index.html")
     expect(page.locator(DONE)).to_contain_text("1 of 12 answered")
     table = page.locator("article .tasks-table")
@@ -247,6 +249,7 @@ def test_answers_are_kept_and_counted_until_they_are_cleared(page, base):
     page.get_by_role("button", name="Press once more").press("Enter")
     expect(table).to_contain_text("What a network costs: 0 of 12")
     expect(page.locator(DONE)).to_have_count(0)
+    let_store(page)
     page.goto(f"{base}/{PAGE}")
     expect(box(page, "unread").get_by_role("textbox")).to_have_value("")
 

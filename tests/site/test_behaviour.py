@@ -107,6 +107,7 @@ def test_the_theme_switches_and_is_kept(system, mode, base, visit):
     expect(theme).to_have_attribute("data-theme", system)
     choose_mode(page, mode)
     expect(theme).to_have_attribute("data-theme", mode)
+    rendered.let_store(page)
     page.reload()
     expect(theme).to_have_attribute("data-theme", mode)
 
