@@ -37,7 +37,6 @@ def reached(study):
 
 
 GROWING = {  # studies whose runs are still being made; none is read by a page
-    "degradation",
     *("degradation-starts-search", "degradation-starts"),
     *("degradation-updates-search", "degradation-updates"),
     *("degradation-long", "deletion"),
