@@ -45,6 +45,10 @@ NEEDED = {
     "decode": ["answers/judge"],
     **{name: ["widgets/motion"] for name in MOVING},
 }
+# what a picture shows that would be wrong with its lightness reversed: pixels,
+# or a shade that its caption names
+PIXELS = re.compile(r"\bimshow\b|plots\.(images|feature_maps)\b")
+SHADES = re.compile(r"\b(black|white|dark|pale)\b", re.IGNORECASE)
 PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page
 
 
@@ -64,6 +68,7 @@ def complete_page(
     body = BeautifulSoup(context["body"], "html.parser")
     add_references(body, works_cited(app))
     add_sizes(body, Path(app.srcdir), Path(app.outdir))
+    mark_drawings(body)
     if "repository_url" in app.config.html_theme_options:
         add_reports(body, app, pagename)
     for cell in body.find_all("th"):
@@ -243,6 +248,18 @@ def add_sizes(body: BeautifulSoup, source: Path, site: Path) -> None:
         file = find_picture(name, source, site)
         if file and file.suffix == ".png" and not sized:
             image["width"], image["height"] = map(str, png_size(file))
+
+
+def mark_drawings(body: BeautifulSoup) -> None:
+    """Mark the figures that a dark page may show light on dark."""
+    for cell in body.select("div.cell.tag_figure"):
+        code, caption = cell.find("pre"), cell.find("figcaption")
+        if code and PIXELS.search(code.get_text()):
+            continue
+        if caption and SHADES.search(caption.get_text()):
+            continue
+        for image in cell.select(".cell_output img"):
+            image["class"] = [*image.get_attribute_list("class"), "drawing"]
 
 
 def find_picture(name: str, source: Path, site: Path) -> Path | None:
