@@ -259,7 +259,8 @@ def mark_drawings(body: BeautifulSoup) -> None:
         if caption and SHADES.search(caption.get_text()):
             continue
         for image in cell.select(".cell_output img"):
-            image["class"] = [*image.get_attribute_list("class"), "drawing"]
+            kinds = [*image.get_attribute_list("class"), "drawing"]
+            image["class"] = " ".join(filter(None, kinds))
 
 
 def find_picture(name: str, source: Path, site: Path) -> Path | None:
