@@ -10,8 +10,13 @@ from torch import nn
 
 from benchmarks import ladder, long_run, results, tables, throughput, timing
 from benchmarks.recipes import LONG, SHORT, random_flip, training_flops
-from benchmarks.time_to_accuracy import effects, mean_of
-from onebyone import macs
+from benchmarks.time_to_accuracy import (
+    REPORTS,
+    changed_nin,
+    effects,
+    mean_of,
+)
+from onebyone import macs, parameters
 
 CPU = torch.device("cpu")
 
@@ -166,10 +171,15 @@ def accuracy_results() -> dict:
     return results.load(results.RESULTS / "time-to-accuracy-cpu.json")
 
 
-def test_the_three_effects_multiply_to_the_whole():
-    of = effects(accuracy_results())
+@pytest.mark.parametrize("reader", REPORTS)
+def test_the_three_effects_multiply_to_the_whole(reader):
+    of = effects(accuracy_results(), reader)
     product = of["code"] * of["network"] * of["schedule"]
     assert product == pytest.approx(of["times_faster"])
+
+
+def test_the_network_of_the_reader_has_the_parameters_reported():
+    assert parameters(changed_nin()) == 1_380_504
 
 
 def test_the_saved_recipes_are_those_of_the_code():
