@@ -82,7 +82,8 @@ var OneByOne = OneByOne || {};
   }
   function enlarge(image) {
     const { make } = OneByOne;
-    const large = make("img", { src: image.src, alt: image.alt });
+    const large = make("img",
+      { src: image.src, alt: image.alt, class: image.className });
     large.style.width = `${Math.max(800, image.getAttribute("width") || 0)}px`;
     const dialog = make("dialog",
       { class: "enlarged", "aria-label": "Picture in its own size",

@@ -1,6 +1,9 @@
 """What once was wrong with the pages, and must not come back."""
 
+import io
+
 import looks
+import matplotlib.pyplot as plt
 import pytest
 from bs4 import BeautifulSoup
 from playwright.sync_api import expect
@@ -200,3 +203,26 @@ def test_the_window_of_the_explorer_is_dragged(visit):
     page.mouse.down()
     assert picture.get_attribute("aria-label") != before
     page.mouse.up()
+
+
+SHOWN = """async image => {
+  image.loading = "eager";
+  await image.decode();
+  image.scrollIntoView();
+}"""
+
+
+@pytest.mark.parametrize(
+    ("page", "figure", "turned"),
+    [("residual", "fig-degradation", True), ("gap", "fig-maps", False)],
+)
+def test_on_a_dark_page_drawings_are_light_on_dark(
+    page, figure, turned, visit
+):
+    seen = visit(f"book/{page}.html", scheme="dark").page
+    image = seen.locator(f"#{figure} img")
+    image.evaluate(SHOWN)
+    shot = plt.imread(io.BytesIO(image.screenshot()))
+    ground = shot[8, 8, :3].max()  # in its margin, where nothing is drawn
+    assert (ground < 0.2) == turned
+    assert (ground > 0.9) != turned

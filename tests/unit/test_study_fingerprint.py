@@ -39,7 +39,7 @@ def reached(study):
 GROWING = {  # studies whose runs are still being made; none is read by a page
     *("degradation-starts-search", "degradation-starts"),
     *("degradation-updates-search", "degradation-updates"),
-    *("degradation-long", "deletion"),
+    "deletion",
     *("blocks-search", "blocks"),
     *("heads-search", "heads"),
     *("reductions-search", "reductions"),

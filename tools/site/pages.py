@@ -45,6 +45,10 @@ NEEDED = {
     "decode": ["answers/judge"],
     **{name: ["widgets/motion"] for name in MOVING},
 }
+# what a picture shows that would be wrong with its lightness reversed: pixels,
+# or a colour that its caption names and that would not be seen as such
+PIXELS = re.compile(r"\bimshow\b|plots\.(images|feature_maps)\b")
+SHADES = re.compile(r"\b(black|white|dark|pale|red)\b", re.IGNORECASE)
 PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page
 
 
@@ -64,6 +68,7 @@ def complete_page(
     body = BeautifulSoup(context["body"], "html.parser")
     add_references(body, works_cited(app))
     add_sizes(body, Path(app.srcdir), Path(app.outdir))
+    mark_drawings(body)
     if "repository_url" in app.config.html_theme_options:
         add_reports(body, app, pagename)
     for cell in body.find_all("th"):
@@ -73,6 +78,7 @@ def complete_page(
     # what a folded cell says is its name, and no other
     for summary in body.select("details.hide > summary"):
         del summary["aria-label"]
+    gather_proofs(body)
     # roles of the bibliography that mean nothing to a screen reader
     for tag in body.find_all(role=["doc-biblioentry", "list"]):
         del tag["role"]
@@ -90,6 +96,20 @@ def complete_page(
     context["part"] = parts(app).get(pagename, "")
     widgets = body.select("[data-widget]")
     add_widgets(app, {str(tag["data-widget"]) for tag in widgets})
+
+
+def gather_proofs(body: BeautifulSoup) -> None:
+    """Fold proofs that stand one behind the other into one, and name it."""
+    for fold in body.select("div.cell.tag_proof > details"):
+        summary = fold.find("summary")
+        before = fold.parent and fold.parent.find_previous_sibling()
+        gathered = before and before.select_one(".tag_proof > details")
+        if gathered and summary and fold.parent:
+            summary.decompose()
+            gathered.extend(list(fold.children))
+            fold.parent.decompose()
+        elif summary:
+            summary["title"] = "the code that checks this section"
 
 
 @cache
@@ -243,6 +263,19 @@ def add_sizes(body: BeautifulSoup, source: Path, site: Path) -> None:
         file = find_picture(name, source, site)
         if file and file.suffix == ".png" and not sized:
             image["width"], image["height"] = map(str, png_size(file))
+
+
+def mark_drawings(body: BeautifulSoup) -> None:
+    """Mark the figures that a dark page may show light on dark."""
+    for cell in body.select("div.cell.tag_figure"):
+        code, caption = cell.find("pre"), cell.find("figcaption")
+        if code and PIXELS.search(code.get_text()):
+            continue
+        if caption and SHADES.search(caption.get_text()):
+            continue
+        for image in cell.select(".cell_output img"):
+            kinds = [*image.get_attribute_list("class"), "drawing"]
+            image["class"] = " ".join(filter(None, kinds))
 
 
 def find_picture(name: str, source: Path, site: Path) -> Path | None:
