@@ -46,9 +46,9 @@ NEEDED = {
     **{name: ["widgets/motion"] for name in MOVING},
 }
 # what a picture shows that would be wrong with its lightness reversed: pixels,
-# or a shade that its caption names
+# or a colour that its caption names and that would not be seen as such
 PIXELS = re.compile(r"\bimshow\b|plots\.(images|feature_maps)\b")
-SHADES = re.compile(r"\b(black|white|dark|pale)\b", re.IGNORECASE)
+SHADES = re.compile(r"\b(black|white|dark|pale|red)\b", re.IGNORECASE)
 PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page
 
 
