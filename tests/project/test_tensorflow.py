@@ -73,6 +73,32 @@ history = net.fit(dataset, epochs=2, verbose=0).history
 print(json.dumps([average.pool_size, keras.__version__, history]))
 """
 
+# losses of the scores 1, 2 and 5 for each target; a softmax, told to be
+# logits or not, with the warning; numbers that a pipeline draws with Python
+BACKEND = """
+os.environ["KERAS_BACKEND"] = "tensorflow"
+import json
+import random
+import warnings
+from keras import layers, losses
+
+sparse = losses.SparseCategoricalCrossentropy(reduction=None)
+scores = np.array([[1.0, 2.0, 5.0]] * 3, "float32")
+without = [float(loss) for loss in sparse(np.arange(3), scores)]
+outputs = layers.Dense(3, activation="softmax")(scores)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    softmax = [
+        float(losses.CategoricalCrossentropy(from_logits=told)(
+            np.eye(3, dtype="float32"), outputs
+        ))
+        for told in (True, False)
+    ]
+numbers = tf.data.Dataset.range(40).map(lambda n: random.randint(1, 10))
+drawn = sorted({int(number) for number in numbers})
+print(json.dumps([without, softmax, str(caught[0].message), drawn]))
+"""
+
 
 @pytest.fixture(scope="module")
 def tensorflow(tmp_path_factory) -> Path:
@@ -111,3 +137,16 @@ def test_the_copied_program_reports_what_the_page_says(tensorflow):
     prose = cell("classes-for-images-explained")
     assert f"Run with TensorFlow {VERSION} and Keras 2" in prose
     assert f"its accuracy {said[0]}" in prose
+
+
+def test_the_backend_does_what_the_page_says(tensorflow):
+    without, softmax, warning, drawn = json.loads(
+        run(tensorflow, BACKEND).splitlines()[-1]
+    )
+    assert [f"{loss:.3f}" for loss in without] == ["1.099"] * 3
+    prose = cell("no-score-is-negative-here-so-the-result")
+    assert f"On TensorFlow {VERSION} the sparse loss" in prose
+    assert "ln 3 ≈ 1.099" in prose
+    assert softmax[0] == pytest.approx(softmax[1], abs=1e-5)
+    assert "does not represent logits" in warning
+    assert len(drawn) == 1  # one draw, while the function was traced

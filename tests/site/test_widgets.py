@@ -324,12 +324,24 @@ def test_the_mixer_tells_the_sum_at_a_pixel(open_widget):
     place.get_by_label("bias").press("Home")
     place.get_by_label("pixel row").press("Home")
     place.get_by_label("pixel column").press("Home")
-    red, green, blue = planes(place)[0][0, 0].tolist()
+    red, green, blue = (round(x, 2) for x in planes(place)[0][0, 0].tolist())
     told = place.locator(".mixer-sum").inner_text().replace("−", "-")
     assert told == (
         f"Pixel at row 0, column 0: 1.00·{red:.2f} + 2.00·{green:.2f}"
         f" + 0.00·{blue:.2f} + -2.00 = {red + 2 * green - 2:.2f}"
     )
+
+
+def test_what_the_mixer_tells_closes_by_the_digits_that_it_shows(open_widget):
+    _, place = open_widget("mixer")
+    line = place.locator(".mixer-sum").inner_text().replace("−", "-")
+    terms, total = line.partition(": ")[2].split(" = ")
+    *products, bias = terms.split(" + ")
+    summed = float(bias) + sum(
+        float(weight) * float(value)
+        for weight, value in (term.split("·") for term in products)
+    )
+    assert abs(summed - float(total)) <= 0.0051
 
 
 # --- Depth -----------------------------------------------------------------

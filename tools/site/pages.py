@@ -46,9 +46,9 @@ NEEDED = {
     **{name: ["widgets/motion"] for name in MOVING},
 }
 # what a picture shows that would be wrong with its lightness reversed: pixels,
-# or a shade that its caption names
+# or a colour that its caption names and that would not be seen as such
 PIXELS = re.compile(r"\bimshow\b|plots\.(images|feature_maps)\b")
-SHADES = re.compile(r"\b(black|white|dark|pale)\b", re.IGNORECASE)
+SHADES = re.compile(r"\b(black|white|dark|pale|red)\b", re.IGNORECASE)
 PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page
 
 
@@ -78,6 +78,7 @@ def complete_page(
     # what a folded cell says is its name, and no other
     for summary in body.select("details.hide > summary"):
         del summary["aria-label"]
+    gather_proofs(body)
     # roles of the bibliography that mean nothing to a screen reader
     for tag in body.find_all(role=["doc-biblioentry", "list"]):
         del tag["role"]
@@ -95,6 +96,20 @@ def complete_page(
     context["part"] = parts(app).get(pagename, "")
     widgets = body.select("[data-widget]")
     add_widgets(app, {str(tag["data-widget"]) for tag in widgets})
+
+
+def gather_proofs(body: BeautifulSoup) -> None:
+    """Fold proofs that stand one behind the other into one, and name it."""
+    for fold in body.select("div.cell.tag_proof > details"):
+        summary = fold.find("summary")
+        before = fold.parent and fold.parent.find_previous_sibling()
+        gathered = before and before.select_one(".tag_proof > details")
+        if gathered and summary and fold.parent:
+            summary.decompose()
+            gathered.extend(list(fold.children))
+            fold.parent.decompose()
+        elif summary:
+            summary["title"] = "the code that checks this section"
 
 
 @cache

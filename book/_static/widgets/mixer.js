@@ -136,7 +136,8 @@
       tell();
     }
     function tell() {
-      const pixel = pixelAt(...at);
+      // rounded as shown, so that the line can be checked by hand
+      const pixel = pixelAt(...at).map((x) => Number(x.toFixed(2)));
       const out = OneByOne.mix(pixel, values.slice(0, 3), values[3]);
       const terms = pixel.map((x, c) => `${signed(values[c])}·${signed(x)}`);
       sum.textContent =
@@ -180,7 +181,8 @@
         ...[...sliders, ...spot].map((s) => s.element)),
       sum,
       make("p", { class: "credit" },
-        "Values below 0 show as black, above 1 as white.")
+        "Values below 0 show as black, above 1 as white. The line above " +
+        "takes the pixel's values as it shows them, with two decimals.")
     );
     update();
   });
