@@ -251,7 +251,8 @@ def test_memory_that_really_runs_out_is_explained(tmp_path):
             fit(2)  # what PyTorch itself needs
             with open("/proc/self/statm") as file:
                 now = int(file.read().split()[0]) * resource.getpagesize()
-            limit = now + 900 * 2**20  # 128 images need under 700, 256 over 1,200
+            # 128 images need less than 700 MiB, 256 more than 1,200
+            limit = now + 900 * 2**20
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
             try:
                 fit(512)
