@@ -226,3 +226,11 @@ def test_on_a_dark_page_drawings_are_light_on_dark(
     ground = shot[8, 8, :3].max()  # in its margin, where nothing is drawn
     assert (ground < 0.2) == turned
     assert (ground > 0.9) != turned
+
+
+def test_a_drawing_enlarged_on_a_dark_page_is_light_on_dark(visit):
+    seen = visit("book/residual.html", 390, "dark").page
+    seen.locator("#fig-degradation .enlarge").click()
+    shown = seen.locator("dialog.enlarged img")
+    shot = plt.imread(io.BytesIO(shown.screenshot()))
+    assert shot[8, 8, :3].max() < 0.2 and shot[..., :3].max() > 0.8
