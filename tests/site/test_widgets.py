@@ -353,7 +353,7 @@ def test_depth_shows_the_runs_of_the_record_and_their_means(
     _, place = open_widget("depth")
     runs = study.load("depth", folder=tmp_path)  # the packaged runs alone
     assert str(len(runs)) in place.locator(".credit").inner_text()
-    dots = place.locator(".depth-chart circle").count()
+    dots = place.locator(".widget-chart circle").count()
     assert dots == runs[runs.batch_norm].train_error.notna().sum()
     for normed, button in ((True, "with batch norm"), (False, "without")):
         place.get_by_role("button", name=button).press("Enter")
@@ -387,7 +387,7 @@ def test_depth_draws_a_line_for_every_run(curve, open_widget, tmp_path):
     place.get_by_label("Show").select_option(curve)
     place.get_by_label("Layers", exact=True).select_option("20")
     shown = runs[runs.batch_norm & (runs.layers == 20)]
-    assert place.locator(".depth-chart path.run").count() == len(shown)
+    assert place.locator(".widget-chart path.run").count() == len(shown)
     for row in place.locator("tbody tr").all():
         network = row.locator("th").inner_text()
         own = shown[shown.network == network][curve].map(study.numbers)
