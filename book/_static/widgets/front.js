@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const { make, grouped } = OneByOne;
-  const { LEFT, RIGHT, BOTTOM } = OneByOne.CHART;
+  const { LEFT, RIGHT, TOP, BOTTOM } = OneByOne.CHART;
   const COSTS = {
     macs: ["MACs", "MACs of an image, logarithmic"],
     parameters: ["parameters", "parameters, logarithmic"],
@@ -67,6 +67,7 @@
       const [svg, toY] = OneByOne.chart(
         Math.min(...shares), Math.max(...shares), false, title,
         { role: "group", "aria-label": `Accuracy in % against ${name}` });
+      svg.append(make("text", { x: LEFT + 8, y: TOP + 8 }, "accuracy in %"));
       const toX = (v) =>
         LEFT + ((Math.log10(v) - low) / (high - low)) * (RIGHT - LEFT);
       for (const [at, text] of OneByOne.ticks(low, high, true)) {
