@@ -12,8 +12,8 @@
     "VGG-like": ["vgg", (x, y) => `M${x - 6} ${y}a6 6 0 1 0 12 0a6 6 0 1 0-12 0`],
     NiN: ["nin", (x, y) => `M${x - 5} ${y - 5}h10v10h-10z`],
     Inception: ["inception", (x, y) => `M${x} ${y - 7}l7 7-7 7-7-7z`],
-    residual: ["residual", (x, y) => `M${x} ${y + 7}l7-12h-14z`],
-    bottleneck: ["bottleneck", (x, y) => `M${x} ${y - 7}l7 12h-14z`],
+    residual: ["residual", (x, y) => `M${x} ${y - 7}l7 12h-14z`],
+    bottleneck: ["bottleneck", (x, y) => `M${x} ${y + 7}l7-12h-14z`],
   };
   const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
 
