@@ -43,6 +43,8 @@ MOVING = ("sliding-window", "per-pixel", "gradient-flow", "concatenation")
 NEEDED = {
     "depth": ["widgets/depth-data"],
     "decode": ["answers/judge"],
+    "localise": ["widgets/nin"],
+    "nin-live": ["widgets/nin"],
     **{name: ["widgets/motion"] for name in MOVING},
 }
 # what a picture shows that would be wrong with its lightness reversed: pixels,
