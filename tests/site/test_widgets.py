@@ -8,7 +8,7 @@ import looks
 import pytest
 import torch
 from playwright.sync_api import expect
-from rendered import SITE, pages
+from rendered import SITE, page_with, pages
 from test_pages import faultless, unsound
 from torch import nn
 
@@ -16,29 +16,6 @@ import onebyone
 from onebyone import study
 from onebyone.models import InceptionBlock, googlenet, load_compact_nin
 from tools.site import widget_data
-
-
-def page_with(widget: str) -> str:
-    """The first chapter that holds a widget; the landing page has tests of
-    its own."""
-    mark = f'data-widget="{widget}"'
-    for page in pages():
-        if page != "book/index.html" and mark in (SITE / page).read_text(
-            encoding="utf-8"
-        ):
-            return page
-    pytest.skip(f"no page holds the widget {widget}")
-
-
-@pytest.fixture
-def open_widget(visit):
-    """The page with a widget, and the widget in it."""
-
-    def open_one(name: str, *view, **options):
-        seen = visit(page_with(name), *view, **options)
-        return seen, seen.page.locator(f'[data-widget="{name}"]')
-
-    return open_one
 
 
 def sound_and_accessible(seen, within: str = "html") -> None:

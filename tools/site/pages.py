@@ -44,6 +44,8 @@ NEEDED = {
     "depth": ["widgets/depth-data"],
     "front": ["widgets/front-data"],
     "decode": ["answers/judge"],
+    "localise": ["widgets/nin"],
+    "nin-live": ["widgets/nin"],
     **{name: ["widgets/motion"] for name in MOVING},
 }
 # what a picture shows that would be wrong with its lightness reversed: pixels,
