@@ -3,7 +3,7 @@
 Both are narrow, so that their labels can be read on a telephone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -82,6 +82,7 @@ def front(
     points: Sequence[str] = (),
     xlabel: str | None = None,
     ylabel: str | None = None,
+    colors: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw mean values with intervals against cost, and what is best for it.
 
@@ -99,12 +100,14 @@ def front(
         points: further factors; each combination is a point of its own.
         xlabel, ylabel: what the axes show; the names of the columns unless
             given.
+        colors: of the levels, in the order of the legend; those of lines
+            unless given.
 
     Raises:
         ValueError: there are more levels than markers, or a cost is not
             above zero.
     """
-    arms = runs[by].unique()
+    arms = list(colors or runs[by].unique())
     if len(arms) > len(MARKERS):
         raise ValueError(
             f"{by} has {len(arms)} levels, but only {len(MARKERS)} can be "
@@ -126,7 +129,7 @@ def front(
             own[x],
             own[y],
             own["half"],
-            color=style["color"],
+            color=(colors or {}).get(arm, style["color"]),
             linestyle="",
             marker=marker,
             capsize=3,

@@ -5,6 +5,7 @@
 :func:`predict` run a network over the test set.
 """
 
+import onebyone.training.threads  # noqa: F401  hangs on optimisers' steps
 from onebyone.training.evaluation import evaluate, predict
 from onebyone.training.history import COLUMNS, RECENT_STEPS, History, Step
 from onebyone.training.numerics import PRECISIONS, Numerics, best_precision

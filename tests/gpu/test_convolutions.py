@@ -31,11 +31,11 @@ from tools import ROOT, notebooks
 # networks of chapters and solutions, and how many images a step sees
 BUILT = {
     "book/one_by_one.ipynb": [
-        "small_net([same_size(64, 64)])",
-        "small_net(squeezed(m)) for m in (16, 3)",
-        "small_net([same_size(64, 64, groups=64), nn.Conv2d(64, 64, 1)])",
+        "small_net(lambda: [nn.Conv2d(53, 53, 5)])",
+        "small_net(lambda: [nn.Conv2d(53, 3, 1), nn.Conv2d(3, 53, 5)])",
+        "small_net(lambda: [nn.Conv2d(53, 53, 5, groups=53),"
+        " nn.Conv2d(53, 53, 1)])",
         "pixel_net(1)",
-        "pixel_net(1, width=41)",
         "pixel_net(5)",
     ],
     "book/nin.ipynb": ["compact_nin()"],

@@ -71,5 +71,26 @@ def test_a_record_is_grouped_by_network_and_depth(tmp_path):
     assert shallow["gradients"] == [[0.5, 0.1]]
 
 
+BAKE_OFF = """\
+block,limited,budget,seed,width,test_accuracy,parameters,macs,cpu_seconds
+NiN,MACs,1250000,0,29,0.86,17845,1162325,13.5
+VGG-like,MACs,1250000,0,22,0.87,17995,1193566,9.0
+NiN,MACs,1250000,1,29,nan,17845,1162325,13.1
+"""
+
+
+def test_a_record_is_grouped_by_block_and_width(tmp_path):
+    record = tmp_path / "bake-off.csv"
+    record.write_text(BAKE_OFF)
+    text = widget_data.front_script(record)
+    data = json.loads(text.removeprefix("OneByOne.frontData = ")[:-2])
+    assert data["runs"] == 3
+    nin, vgg = data["networks"]
+    assert (nin["block"], nin["width"], nin["macs"]) == ("NiN", 29, 1162325)
+    assert nin["accuracy"] == [0.86, None] and nin["seconds"] == [13.5, 13.1]
+    assert vgg["parameters"] == 17995
+
+
 def test_without_a_record_there_is_no_script(tmp_path):
     assert widget_data.depth_script(tmp_path / "depth.csv") is None
+    assert widget_data.front_script(tmp_path / "bake-off.csv") is None

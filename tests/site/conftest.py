@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
-from rendered import SITE, Visit, missing
+from rendered import SITE, Visit, missing, page_with
 
 from tools.site import chromium
 
@@ -101,3 +101,14 @@ def server() -> Iterator[str]:
 def base(request, server) -> str:
     """Where the site is: on the disk, then on a server."""
     return server if request.param == "http" else SITE.as_uri()
+
+
+@pytest.fixture
+def open_widget(visit):
+    """The page with a widget, and the widget in it."""
+
+    def open_one(name: str, *view, **options):
+        seen = visit(page_with(name), *view, **options)
+        return seen, seen.page.locator(f'[data-widget="{name}"]')
+
+    return open_one

@@ -39,6 +39,18 @@ def notebooks() -> list[str]:
     ]
 
 
+def page_with(widget: str) -> str:
+    """The first chapter that holds a widget; the landing page has tests of
+    its own."""
+    mark = f'data-widget="{widget}"'
+    for page in pages():
+        if page != "book/index.html" and mark in (SITE / page).read_text(
+            encoding="utf-8"
+        ):
+            return page
+    pytest.skip(f"no page holds the widget {widget}")
+
+
 def let_store(page: Page) -> None:
     """Wait, before a page is left, until what it has stored is written.
 

@@ -8,7 +8,7 @@ import looks
 import pytest
 import torch
 from playwright.sync_api import expect
-from rendered import SITE, pages
+from rendered import SITE, page_with, pages
 from test_pages import faultless, unsound
 from torch import nn
 
@@ -16,29 +16,6 @@ import onebyone
 from onebyone import study
 from onebyone.models import InceptionBlock, googlenet, load_compact_nin
 from tools.site import widget_data
-
-
-def page_with(widget: str) -> str:
-    """The first chapter that holds a widget; the landing page has tests of
-    its own."""
-    mark = f'data-widget="{widget}"'
-    for page in pages():
-        if page != "book/index.html" and mark in (SITE / page).read_text(
-            encoding="utf-8"
-        ):
-            return page
-    pytest.skip(f"no page holds the widget {widget}")
-
-
-@pytest.fixture
-def open_widget(visit):
-    """The page with a widget, and the widget in it."""
-
-    def open_one(name: str, *view, **options):
-        seen = visit(page_with(name), *view, **options)
-        return seen, seen.page.locator(f'[data-widget="{name}"]')
-
-    return open_one
 
 
 def sound_and_accessible(seen, within: str = "html") -> None:
@@ -353,7 +330,7 @@ def test_depth_shows_the_runs_of_the_record_and_their_means(
     _, place = open_widget("depth")
     runs = study.load("depth", folder=tmp_path)  # the packaged runs alone
     assert str(len(runs)) in place.locator(".credit").inner_text()
-    dots = place.locator(".depth-chart circle").count()
+    dots = place.locator(".widget-chart circle").count()
     assert dots == runs[runs.batch_norm].train_error.notna().sum()
     for normed, button in ((True, "with batch norm"), (False, "without")):
         place.get_by_role("button", name=button).press("Enter")
@@ -387,7 +364,7 @@ def test_depth_draws_a_line_for_every_run(curve, open_widget, tmp_path):
     place.get_by_label("Show").select_option(curve)
     place.get_by_label("Layers", exact=True).select_option("20")
     shown = runs[runs.batch_norm & (runs.layers == 20)]
-    assert place.locator(".depth-chart path.run").count() == len(shown)
+    assert place.locator(".widget-chart path.run").count() == len(shown)
     for row in place.locator("tbody tr").all():
         network = row.locator("th").inner_text()
         own = shown[shown.network == network][curve].map(study.numbers)
@@ -396,6 +373,88 @@ def test_depth_draws_a_line_for_every_run(curve, open_widget, tmp_path):
         cells = map(float, row.locator("td").all_inner_texts())
         expected = [mean[i] for i in places]
         assert list(cells) == pytest.approx(expected, rel=0.006, abs=0.0006)
+
+
+# --- The front --------------------------------------------------------------
+
+COSTS = {
+    "MACs": "macs",
+    "parameters": "parameters",
+    "seconds": "cpu_seconds",
+}
+
+
+def front_of(networks, cost: str) -> set:
+    """Names of the networks that are better than all that cost no more."""
+    ordered = networks.sort_values(cost)
+    before = ordered.test_accuracy.cummax().shift(fill_value=0)
+    return set(ordered[ordered.test_accuracy > before].index)
+
+
+@pytest.mark.parametrize("name, cost", COSTS.items())
+def test_the_front_shows_what_every_network_costs_and_reaches(
+    name, cost, open_widget, tmp_path
+):
+    _, place = open_widget("front")
+    runs = study.load("bake-off", folder=tmp_path)
+    assert str(len(runs)) in place.locator(".credit").inner_text()
+    groups = runs.groupby(["block", "width"])
+    means = groups[[*COSTS.values(), "test_accuracy"]].mean()
+    place.get_by_role("button", name=name).press("Enter")
+    place.get_by_text("All numbers").click()
+    best, costs = set(), []
+    for row in place.locator("tbody tr").all():
+        cells = row.locator("td").all_inner_texts()
+        network = row.locator("th").inner_text(), int(cells[0])
+        shown = [float(cell.replace(",", "")) for cell in cells[1:4]]
+        own = means.loc[network]
+        assert shown == pytest.approx(list(own[:3]), abs=0.051)
+        interval = study.interval(groups.get_group(network).test_accuracy)
+        expected = [100 * part for part in interval]
+        accuracy = [float(part) for part in cells[4].split(" ± ")]
+        assert accuracy == pytest.approx(expected, abs=0.0051)
+        costs.append(own[cost])
+        best |= {network} if cells[5] == "yes" else set()
+    assert len(costs) == len(means) and costs == sorted(costs)
+    assert best == front_of(means, cost)
+
+
+def test_the_front_is_that_of_the_blocks_that_are_shown(open_widget, tmp_path):
+    _, place = open_widget("front")
+    runs = study.load("bake-off", folder=tmp_path)
+    rest = runs[runs.block != "Inception"].groupby(["block", "width"])
+    means = rest[["macs", "test_accuracy"]].mean()
+    place.get_by_role("button", name="Inception").press("Enter")
+    expect(place.get_by_role("button", name="Inception")).to_have_attribute(
+        "aria-pressed", "false"
+    )
+    assert place.locator(".widget-chart g").count() == len(means)
+    place.get_by_text("All numbers").click()
+    on_it = place.locator("tbody tr", has_text="yes")
+    assert on_it.count() == len(front_of(means, "macs"))
+    for block in ("VGG-like", "NiN", "residual", "bottleneck"):
+        place.get_by_role("button", name=block).press("Enter")
+    assert place.locator(".widget-chart g").count() == 6  # one block stays
+
+
+def test_the_networks_of_the_front_are_read_by_keyboard(open_widget):
+    seen, place = open_widget("front")
+    told = place.locator(".front-detail")
+    place.locator(".widget-chart g[tabindex='0']").focus()
+    seen.page.keyboard.press("Home")
+    assert told.inner_text().startswith("NiN, width 29: 1,162,325 MACs")
+    seen.page.keyboard.press("ArrowRight")
+    assert told.inner_text().startswith("bottleneck, width 80")
+    focused = place.locator(".widget-chart g:focus")
+    assert f"{focused.get_attribute('aria-label')}." == told.inner_text()
+    assert place.locator(".widget-chart g[tabindex='0']").count() == 1
+
+
+def test_the_networks_of_the_front_are_read_by_pointer(open_widget):
+    _, place = open_widget("front")
+    place.locator(".widget-chart g").first.hover()
+    told = place.locator(".front-detail")
+    assert told.inner_text().startswith("NiN, width 29")
 
 
 @pytest.mark.parametrize("width, scheme", [(1440, "dark"), (390, "light")])

@@ -263,6 +263,14 @@ class TestFront:
         assert len({line.get_color() for line in lines}) == 3
         assert len({line.get_marker() for line in lines}) == 3
 
+    def test_takes_the_colours_that_it_is_given(self):
+        colors = {"c": "#000000", "a": "#111111", "b": "#222222"}
+        (ax,) = plots.front(
+            RUNS, "macs", "accuracy", "net", colors=colors
+        ).axes
+        found = {s.get_label(): s[0].get_color() for s in ax.containers}
+        assert found == colors and list(found) == list(colors)
+
     def test_writes_costs_short(self):
         fig = plots.front(RUNS, "macs", "accuracy", "net")
         fig.canvas.draw()

@@ -234,6 +234,7 @@ def is_formula(maths: str) -> bool:
 # sections are; all others are still to be bound
 WHOLE: list[str] = []  # every section
 BOUND_PAGES: dict[str, list[str]] = {
+    "book/bake_off.ipynb": WHOLE,
     "book/batch_norm.ipynb": WHOLE,
     "book/counting.ipynb": WHOLE,
     "book/gap.ipynb": WHOLE,

@@ -42,7 +42,10 @@ WORDS_A_MINUTE, SECONDS_A_LINE = 180, 4
 MOVING = ("sliding-window", "per-pixel", "gradient-flow", "concatenation")
 NEEDED = {
     "depth": ["widgets/depth-data"],
+    "front": ["widgets/front-data"],
     "decode": ["answers/judge"],
+    "localise": ["widgets/nin"],
+    "nin-live": ["widgets/nin"],
     **{name: ["widgets/motion"] for name in MOVING},
 }
 # what a picture shows that would be wrong with its lightness reversed: pixels,
@@ -133,8 +136,11 @@ def add_head(
 
 def add_widgets(app: Sphinx, names: set[str]) -> None:
     """Load the scripts of a page's widgets, and no others."""
-    if widget_data.depth_script() is None:
-        names = names - {"depth"}  # nothing recorded: the fallback stays
+    records = {
+        "depth": widget_data.depth_script(),
+        "front": widget_data.front_script(),
+    }  # where nothing is recorded, the fallback stays
+    names = names - {name for name, text in records.items() if text is None}
     for script in ["widgets", *sorted(names)] if names else []:
         for needed in NEEDED.get(script, ()):
             app.add_js_file(f"{needed}.js", priority=800)
@@ -303,6 +309,7 @@ def write_data(app: Sphinx, exception: Exception | None) -> None:
     scripts = {
         "widgets/nin-data": widget_data.script(),
         "widgets/depth-data": widget_data.depth_script(),
+        "widgets/front-data": widget_data.front_script(),
         "widgets/decode-data": answer_boxes.decode_script(),
         **answer_boxes.scripts(),
         search.SCRIPT: search.script(searchable(app), glossary(app)),

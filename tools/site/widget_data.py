@@ -2,9 +2,10 @@
 
 ``script()`` turns the packaged weights into a classic script, which a page
 can load from a disk too. Batch norm is folded into the convolution before it,
-so that ten convolutions are left. ``depth_script()`` does the same for the
-record of the study *depth*. ``python -m tools.site.widget_data`` picks the
-garments anew that a page offers, from Fashion-MNIST's test set.
+so that ten convolutions are left. ``depth_script()`` and ``front_script()``
+do the same for the records of the studies *depth* and *bake-off*.
+``python -m tools.site.widget_data`` picks the garments anew that a page
+offers, from Fashion-MNIST's test set.
 """
 
 import base64
@@ -111,10 +112,9 @@ CURVES = ("loss_curve", "gradients")  # many numbers in one cell
 
 def depth_script(record: Path = RECORDED / "depth.csv") -> str | None:
     """Return the runs of the study *depth* as a script; None without any."""
-    if not record.is_file():
+    runs = read_record(record)
+    if not runs:
         return None
-    with record.open(newline="", encoding="utf-8") as stream:
-        runs = list(csv.DictReader(stream))
     groups: dict[tuple, dict] = {}
     for run in sorted(runs, key=lambda run: int(run["layers"])):
         setting = {
@@ -132,6 +132,34 @@ def depth_script(record: Path = RECORDED / "depth.csv") -> str | None:
             group[name].append([finite(word) for word in run[name].split()])
     data = {"runs": len(runs), "groups": list(groups.values())}
     return f"OneByOne.depthData = {json.dumps(data)};\n"
+
+
+def front_script(record: Path = RECORDED / "bake-off.csv") -> str | None:
+    """Return the networks of the study *bake-off* as a script, or None."""
+    runs = read_record(record)
+    if not runs:
+        return None
+    networks: dict[tuple, dict] = {}
+    for run in runs:
+        cost = {
+            name: int(run[name]) for name in ("width", "macs", "parameters")
+        }
+        network = networks.setdefault(
+            (run["block"], *cost.values()),
+            {"block": run["block"], **cost, "seconds": [], "accuracy": []},
+        )
+        network["seconds"].append(finite(run["cpu_seconds"]))
+        network["accuracy"].append(finite(run["test_accuracy"]))
+    data = {"runs": len(runs), "networks": list(networks.values())}
+    return f"OneByOne.frontData = {json.dumps(data)};\n"
+
+
+def read_record(record: Path) -> list[dict[str, str]]:
+    """Return the runs of a study, one a row; none without a record."""
+    if not record.is_file():
+        return []
+    with record.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
 
 
 def finite(text: str) -> float | None:

@@ -21,71 +21,19 @@
     residual: ["var(--residual)", (x, y) => `M${x - 6} ${y}a6 6 0 1 0 12 0a6 6 0 1 0-12 0`],
     "zero start": ["var(--zero-start)", (x, y) => `M${x} ${y - 7}l7 12h-14z`],
   };
-  // two-sided 95 % quantiles of Student's t, by the number of runs
-  const STUDENT = { 2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571,
-    7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262 };
-
-  // Mean and half its 95 % interval; null where a run broke off.
-  OneByOne.interval = (values) => {
-    if (values.some((value) => value === null)) return null;
-    const mean = values.reduce((a, b) => a + b, 0) / values.length;
-    const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0);
-    const error = Math.sqrt(squares / (values.length - 1) / values.length);
-    return { mean, half: error * (STUDENT[values.length] || 1.96) };
-  };
-
   const shown = (x) =>
     x >= 100 ? x.toFixed(0) : x >= 1 ? x.toFixed(2) : x.toFixed(3);
-  const LEFT = 56, RIGHT = 500, TOP = 14, BOTTOM = 260;
-
-  function ticks(low, high, log) {
-    if (log) {
-      const steps = high - low > 2 ? [1] : [1, 2, 5];
-      const out = [];
-      for (let e = Math.floor(low); e <= high; e += 1) {
-        for (const step of steps) out.push(Number(`${step}e${e}`));
-      }
-      return out
-        .map((v) => [Math.log10(v), `${v}`])
-        .filter(([at]) => low <= at && at <= high);
-    }
-    const rough = (high - low) / 5;
-    const power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
-    const out = [];
-    for (let v = Math.ceil(low / step) * step; v <= high; v += step) out.push(v);
-    return out.map((v) => [v, `${Number(v.toFixed(6))}`]);
-  }
+  const { LEFT, RIGHT } = OneByOne.CHART;
 
   // An empty chart with the scale of its vertical axis
   function frame(name, note, all, log, xName) {
     const scale = (v) => (log ? Math.log10(v) : v);
     const low = log ? scale(Math.min(...all)) - 0.2 : 0;
     const high = scale(Math.max(...all)) + (log ? 0.2 : 0.05 * Math.max(...all));
-    const toY = (v) =>
-      BOTTOM - ((scale(v) - low) / (high - low)) * (BOTTOM - TOP);
-    const svg = make("svg", {
-      viewBox: "0 0 520 310", class: "depth-chart", role: "img",
-      "aria-label": `${name} ${note}; the table below has numbers`,
+    const [svg, toY] = OneByOne.chart(low, high, log, xName, {
+      role: "img", "aria-label": `${name} ${note}; the table below has numbers`,
     });
-    for (const [value, label] of ticks(low, high, log)) {
-      const y = BOTTOM - ((value - low) / (high - low)) * (BOTTOM - TOP);
-      svg.append(
-        make("line", { x1: LEFT, x2: RIGHT, y1: y, y2: y, class: "grid" }),
-        make("text", { x: LEFT - 8, y: y + 5, class: "end" }, label)
-      );
-    }
-    svg.append(
-      make("text", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 42, class: "middle" },
-        xName),
-      make("path", { d: `M${LEFT} ${TOP}V${BOTTOM}H${RIGHT}`, class: "axis" })
-    );
-    return [svg, toY];
-  }
-
-  function label(svg, x, text) {
-    const place = { x, y: BOTTOM + 20, class: "middle" };
-    svg.append(make("text", place, text));
+    return [svg, (v) => toY(scale(v))];
   }
 
   function path(points, colour, more) {
@@ -103,7 +51,7 @@
     const toX = (l) =>
       LEFT + 30 + ((l - few) / (many - few || 1)) * (RIGHT - LEFT - 60);
     const [svg, toY] = frame(name, "by number of layers", all, log, "layers");
-    for (const l of new Set(layers)) label(svg, toX(l), `${l}`);
+    for (const l of new Set(layers)) OneByOne.tick(svg, toX(l), `${l}`);
     for (const [network, [colour, mark]] of Object.entries(LOOKS)) {
       const own = groups.filter((group) => group.network === network);
       const means = [];
@@ -147,7 +95,7 @@
     for (const share of [0, 0.5, 1]) {
       const at = measure === "gradients"
         ? `${1 + Math.round(share * (count - 1))}` : `${share}`;
-      label(svg, toX(share * (count - 1)), at);
+      OneByOne.tick(svg, toX(share * (count - 1)), at);
     }
     for (const group of groups) {
       const [colour, mark] = LOOKS[group.network];

@@ -80,6 +80,71 @@ var OneByOne = OneByOne || {};
     return field;
   };
 
+  // two-sided 95 % quantiles of Student's t, by the number of runs
+  const STUDENT = { 2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571,
+    7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262 };
+
+  // Mean and half its 95 % interval; null where a run broke off.
+  OneByOne.interval = (values) => {
+    if (values.some((value) => value === null)) return null;
+    const mean = values.reduce((a, b) => a + b, 0) / values.length;
+    const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0);
+    const error = Math.sqrt(squares / (values.length - 1) / values.length);
+    return { mean, half: error * (STUDENT[values.length] || 1.96) };
+  };
+
+  // What all charts share: the edges of the plot, in a box of 520×310.
+  const LEFT = 56, RIGHT = 500, TOP = 14, BOTTOM = 260;
+  OneByOne.CHART = { LEFT, RIGHT, TOP, BOTTOM };
+
+  // Round values on an axis: where they stand on its scale, and their text.
+  OneByOne.ticks = (low, high, log) => {
+    if (log) {
+      const steps = high - low > 2 ? [1] : [1, 2, 5];
+      const out = [];
+      for (let e = Math.floor(low); e <= high; e += 1) {
+        for (const step of steps) out.push(Number(`${step}e${e}`));
+      }
+      return out
+        .map((v) => [Math.log10(v), `${v}`])
+        .filter(([at]) => low <= at && at <= high);
+    }
+    const rough = (high - low) / 5;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
+    const out = [];
+    for (let v = Math.ceil(low / step) * step; v <= high; v += step) out.push(v);
+    return out.map((v) => [v, `${Number(v.toFixed(6))}`]);
+  };
+
+  // An empty chart, and where a value stands on its vertical axis. `low` and
+  // `high` are on the scale of that axis: powers of ten if it is logarithmic.
+  OneByOne.chart = (low, high, log, xName, attributes) => {
+    const { make } = OneByOne;
+    const toY = (v) => BOTTOM - ((v - low) / (high - low)) * (BOTTOM - TOP);
+    const svg = make("svg",
+      { viewBox: "0 0 520 310", class: "widget-chart", ...attributes });
+    for (const [value, label] of OneByOne.ticks(low, high, log)) {
+      const y = toY(value);
+      svg.append(
+        make("line", { x1: LEFT, x2: RIGHT, y1: y, y2: y, class: "grid" }),
+        make("text", { x: LEFT - 8, y: y + 5, class: "end" }, label)
+      );
+    }
+    svg.append(
+      make("text", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 42, class: "middle" },
+        xName),
+      make("path", { d: `M${LEFT} ${TOP}V${BOTTOM}H${RIGHT}`, class: "axis" })
+    );
+    return [svg, toY];
+  };
+
+  // A value on the horizontal axis
+  OneByOne.tick = (svg, x, text) => {
+    const place = { x, y: BOTTOM + 20, class: "middle" };
+    svg.append(OneByOne.make("text", place, text));
+  };
+
   // Load a script of this folder once; for what only some readers need.
   const loaded = {};
   OneByOne.load = (name) =>
