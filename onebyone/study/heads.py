@@ -65,9 +65,7 @@ SEARCH, STUDY = comparison.tuned(
             *arms(head=["FC"], fraction=[0.01, 0.1], steps=[LONGEST]),
             *arms(head=["FC"], fraction=[1.0], steps=[281]),
             *arms(head=["FC, dropout"], fraction=[0.01], steps=[LONGEST]),
-            *arms(
-                head=["FC, dropout"], fraction=[1.0], steps=[281, LONGEST]
-            ),
+            *arms(head=["FC, dropout"], fraction=[1.0], steps=[281, LONGEST]),
         ],
     },
     grid=(0.01, 0.03, 0.1, 0.3, 1.0),
