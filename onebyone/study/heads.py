@@ -22,7 +22,6 @@ from onebyone.study.head import network
 from onebyone.training import Trainer
 
 LONGEST = 938  # steps: two epochs of all images
-HEADS = ["GAP", "FC", "FC, dropout"]
 
 
 def measure(
@@ -56,15 +55,29 @@ SEARCH, STUDY = comparison.tuned(
     question="GAP or fully connected, with few images or few steps?",
     rates={
         0.1: [
-            *arms(head=HEADS, fraction=[0.01, 0.1, 1.0], steps=[LONGEST]),
-            *arms(head=HEADS, fraction=[1.0], steps=[94, 281]),
-        ]
+            *arms(head=["FC"], fraction=[1.0], steps=[94, LONGEST]),
+            *arms(head=["FC, dropout"], fraction=[0.1], steps=[LONGEST]),
+            *arms(head=["FC, dropout"], fraction=[1.0], steps=[94]),
+        ],
+        0.3: [
+            *arms(head=["GAP"], fraction=[0.01, 0.1], steps=[LONGEST]),
+            *arms(head=["GAP"], fraction=[1.0], steps=[94, 281, LONGEST]),
+            *arms(head=["FC"], fraction=[0.01, 0.1], steps=[LONGEST]),
+            *arms(head=["FC"], fraction=[1.0], steps=[281]),
+            *arms(head=["FC, dropout"], fraction=[0.01], steps=[LONGEST]),
+            *arms(
+                head=["FC, dropout"], fraction=[1.0], steps=[281, LONGEST]
+            ),
+        ],
     },
     grid=(0.01, 0.03, 0.1, 0.3, 1.0),
     measure=measure,
     recipe={},
     validation=10_000,
-    measurements=[*comparison.MEASUREMENTS, "train_accuracy", "gap"],
+    measurements=[
+        *(name for name in comparison.MEASUREMENTS if name != "steps"),
+        *("train_accuracy", "gap"),
+    ],
     shown=["train_accuracy", "accuracy", "gap"],
     seeds=10,
 )

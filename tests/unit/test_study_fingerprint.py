@@ -41,7 +41,6 @@ GROWING = {  # studies whose runs are still being made; none is read by a page
     *("degradation-updates-search", "degradation-updates"),
     "deletion",
     *("blocks-search", "blocks"),
-    *("heads-search", "heads"),
     *("reductions-search", "reductions"),
     *("lesions-search", "lesions"),
     *("localisation-search", "localisation"),

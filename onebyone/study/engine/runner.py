@@ -86,9 +86,9 @@ def run_one(study: Study, configuration: Row) -> Row:
         measured = {"outcome": f"{type(error).__name__}: {reason}"}
     seconds = time.monotonic() - start
     return {
-        **configuration,
         "outcome": "ok",
         **{name: _cell(value) for name, value in measured.items()},
+        **configuration,
         "torch": torch.__version__,
         "device": device_name(),
         "threads": torch.get_num_threads(),

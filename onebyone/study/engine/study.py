@@ -42,6 +42,14 @@ class Study:
     recipe: Row = field(default_factory=dict)
     seeds: int = 5
 
+    def __post_init__(self) -> None:
+        twice = {*self.factors, "seed"} & set(self.measurements)
+        if twice:
+            raise StudyError(
+                f"study {self.name}: {', '.join(sorted(twice))} is set and "
+                "measured: take it off the measurements, or rename it"
+            )
+
     @property
     def factors(self) -> list[str]:
         """The names of what a configuration sets."""
