@@ -8,6 +8,7 @@ how many they are, and takes its share of the cores. It hangs on the steps of
 PyTorch's optimisers, so that a loop by hand takes part in it, too.
 """
 
+import atexit
 import os
 import tempfile
 import time
@@ -27,7 +28,7 @@ class Share:
     """The threads of this process: all it had, or its share of the cores."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        self.folder = folder
+        self.folder, self.own = folder, folder / str(os.getpid())
         self.next_look = 0.0
         self.all = self.now = torch.get_num_threads()
 
@@ -57,7 +58,7 @@ class Share:
 
     def others(self) -> int:
         """Return how many other processes train; say that this one does."""
-        own, running = self.folder / str(os.getpid()), 0
+        own, running = self.own, 0
         with suppress(OSError):  # where no folder can be, each goes alone
             self.folder.mkdir(exist_ok=True)
             own.touch()
@@ -69,5 +70,12 @@ class Share:
                     file.unlink(missing_ok=True)
         return running
 
+    def leave(self) -> None:
+        """Say that this process does not train any more."""
+        with suppress(OSError):
+            self.own.unlink(missing_ok=True)
 
-register_optimizer_step_pre_hook(Share().before_step)
+
+SHARE = Share()
+register_optimizer_step_pre_hook(SHARE.before_step)
+atexit.register(SHARE.leave)

@@ -57,6 +57,15 @@ def test_it_shares_the_cores_and_takes_them_back(share, capsys):
     assert not first.exists()
 
 
+def test_who_leaves_is_not_counted(share):
+    share.look()
+    share.leave()
+    assert not list(share.folder.iterdir())
+    (share.folder / "elsewhere").mkdir()
+    share.own = share.folder / "elsewhere"  # which cannot be unlinked
+    share.leave()
+
+
 def test_fewer_threads_that_somebody_has_set_stay(share):
     share.look()
     torch.set_num_threads(1)
