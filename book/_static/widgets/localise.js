@@ -3,7 +3,7 @@
   "use strict";
   const { make, bytes, paint, square, evidenceColour } = OneByOne;
   const GARMENT = 28, SIDE = 84, PIXELS = 4; // pixels a place of a map
-  const MAP = SIDE / PIXELS, SHARE = 0.2; // of the map's maximum
+  const MAP = SIDE / PIXELS, SHARE = 20; // per cent of the map's maximum
   const REST = 120; // milliseconds without a move, and the network runs
   const SVG = { viewBox: `0 0 ${SIDE} ${SIDE}`, "aria-hidden": "true" };
 
@@ -20,8 +20,25 @@
     return found;
   };
 
+  // A square map, so many times as large, with straight lines in between
+  OneByOne.enlarged = (map, side, times) => {
+    const place = (pixel) => {
+      const at = Math.max(0, (pixel + 0.5) / times - 0.5);
+      const low = Math.floor(at);
+      return [low, Math.min(low + 1, side - 1), at - low];
+    };
+    const large = side * times;
+    return Float32Array.from({ length: large * large }, (_, i) => {
+      const [top, bottom, down] = place(Math.floor(i / large));
+      const [left, right, across] = place(i % large);
+      const row = (y) =>
+        map[y * side + left] * (1 - across) + map[y * side + right] * across;
+      return row(top) * (1 - down) + row(bottom) * down;
+    });
+  };
+
   // The smallest box around what is kept: top, left, bottom, right.
-  OneByOne.box = (side, kept, pixels = 1) => {
+  OneByOne.box = (side, kept) => {
     const box = [side, side, 0, 0];
     for (let i = 0; i < side * side; i += 1) {
       if (!kept(i)) continue;
@@ -31,7 +48,7 @@
       box[2] = Math.max(box[2], y + 1);
       box[3] = Math.max(box[3], x + 1);
     }
-    return box.map((edge) => edge * pixels);
+    return box;
   };
 
   // Intersection over union of two boxes
@@ -56,7 +73,9 @@
       "aria-label": `Canvas of ${SIDE} by ${SIDE} pixels. The arrow keys move` +
         " the garment.",
     });
-    const map = square(MAP, { role: "img" });
+    const map = square(SIDE, { role: "img" });
+    const share = OneByOne.number("per cent of the maximum", SHARE, 5, 95,
+      () => plan());
     const frames = [0, 1].map(() => make("svg", SVG));
     const caption = make("p", { class: "told" });
     const told = make("p", { class: "told", role: "status" });
@@ -89,26 +108,30 @@
       const best = (values) => values.indexOf(Math.max(...values));
       const answer = best(sums);
       const shown = given ? garment : answer;
-      const own = evidence.subarray(shown * MAP * MAP, (shown + 1) * MAP * MAP);
-      const peak = Math.max(...own);
-      const found = OneByOne.box(MAP, (i) => own[i] >= SHARE * peak, PIXELS);
+      const own = OneByOne.enlarged(
+        evidence.subarray(shown * MAP * MAP, (shown + 1) * MAP * MAP),
+        MAP, PIXELS
+      );
+      const peak = own.reduce((most, value) => Math.max(most, value));
+      const kept = (share.value / 100) * peak;
+      const found = OneByOne.box(SIDE, (i) => own[i] >= kept);
       const truth = OneByOne.box(SIDE, (i) => canvas[i] > 0);
       const overlap = OneByOne.overlap(found, truth);
 
-      paint(map, MAP, (i) => evidenceColour(own[i], peak));
+      paint(map, SIDE, (i) => evidenceColour(own[i], peak));
       for (const frame of frames)
         frame.replaceChildren(outline(truth, "truth"), outline(found, "found"));
       choices.forEach((button, i) =>
         button.setAttribute("aria-pressed", (i === 0) === given));
       map.setAttribute("aria-label", `Evidence: ${data.names[shown]}`);
-      caption.textContent = `Evidence for ${data.names[shown]}, 21×21 places.`;
+      caption.textContent = `Evidence for ${data.names[shown]}, enlarged.`;
       const names = data.names;
       told.textContent =
         `The garment is: ${names[garment]}. Highest average of the maps:` +
         ` ${names[best(logits)]}; of the evidence: ${names[answer]}.` +
         ` The boxes overlap by ${overlap.toFixed(2)},` +
         ` ${overlap >= 0.5 ? "a hit" : "no hit"}.`;
-      place.seen = { at, garment, logits, found, truth, overlap };
+      place.seen = { at, garment, logits: [...logits], found, truth, overlap };
     }
     // The garment moves at once; boxes and maps follow when it rests.
     function plan() {
@@ -167,10 +190,10 @@
       make("div", { class: "localise" },
         make("div", { class: "framed" }, board, frames[0]),
         make("div", { class: "framed" }, map, frames[1])),
-      caption, told,
+      caption, share.element, told,
       make("p", { class: "credit" },
-        "Solid: the true box. Dashed: the smallest box around the places that" +
-          ` reach 20 % of the map's maximum. Images: ${data.source}.`)
+        "Solid: the true box. Dashed: the smallest box around what reaches" +
+          ` that share of the map's maximum. Images: ${data.source}.`)
     );
     plan();
     board.focus({ preventScroll: true });
