@@ -163,8 +163,14 @@ def axe() -> str:
 def accessible(visit, within: str = "html") -> list[str]:
     """What axe-core finds fault with, in one place of the page or in all.
 
-    The page's code loses most of its colours by it: look at it last.
+    The page's code loses most of its colours by it: look at it last. A
+    colour that still changes, as after a change of theme, is first changed.
     """
+    visit.page.evaluate(
+        "document.getAnimations().forEach((animation) => {"
+        " if (animation.effect.getComputedTiming().endTime < Infinity)"
+        " animation.finish(); })"
+    )
     visit.page.evaluate(CODE_OF_EACH_COLOUR)
     visit.page.evaluate(axe())
     return visit.page.evaluate(AXE, within)
