@@ -56,7 +56,7 @@ SEARCH, STUDY = comparison.tuned(
     rates={
         0.1: [
             *arms(head=["FC"], fraction=[1.0], steps=[94, LONGEST]),
-            *arms(head=["FC, dropout"], fraction=[0.1], steps=[LONGEST]),
+            *arms(head=["FC, dropout"], fraction=[0.01, 0.1], steps=[LONGEST]),
             *arms(head=["FC, dropout"], fraction=[1.0], steps=[94]),
         ],
         0.3: [
@@ -64,7 +64,6 @@ SEARCH, STUDY = comparison.tuned(
             *arms(head=["GAP"], fraction=[1.0], steps=[94, 281, LONGEST]),
             *arms(head=["FC"], fraction=[0.01, 0.1], steps=[LONGEST]),
             *arms(head=["FC"], fraction=[1.0], steps=[281]),
-            *arms(head=["FC, dropout"], fraction=[0.01], steps=[LONGEST]),
             *arms(head=["FC, dropout"], fraction=[1.0], steps=[281, LONGEST]),
         ],
     },

@@ -18,6 +18,7 @@ from onebyone.data import FashionMNIST
 from onebyone.study import StudyError, depth, packaged_record
 from onebyone.study.catalogue import PAPER, STUDIES
 from onebyone.study.engine import fingerprint, harness, runner
+from onebyone.training import threads
 from tools import ROOT
 
 PACKAGE = str(Path(onebyone.__file__).parent)
@@ -89,12 +90,16 @@ def few_images(monkeypatch):
 
 
 def executed(study):
-    """The package's code that a run executes, with its globals."""
+    """The package's code that a run executes, with its globals.
+
+    How many threads a run takes is no part of it: each row names them.
+    """
     ran = {}
 
     def watch(frame, event, argument):
         code = frame.f_code
-        if event == "call" and code.co_filename.startswith(PACKAGE):
+        own = code.co_filename.startswith(PACKAGE)
+        if event == "call" and own and code.co_filename != threads.__file__:
             ran[code] = frame.f_globals
 
     recipe = dict(study.recipe)

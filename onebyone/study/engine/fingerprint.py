@@ -12,6 +12,7 @@ What does not count:
   and how it is imported: it may be moved and renamed;
 - messages: what is raised with an exception, printed or warned of;
 - methods that only show an object, see ``SHOWING``;
+- how many threads a run takes beside other trainings: its row names them;
 - how a file comes here whose checksum is known, see ``VERIFIED``.
 """
 
