@@ -1,7 +1,7 @@
 """The study *starts*: from which first weights does a NiN learn?
 
 Question: the network that everyone copies ends in a block with a channel for
-each class and a ReLU, and often does not learn. Is it the first weights, the
+each class and a ReLU, and may not learn. Is it the first weights, the
 missing batch norm, or that last ReLU?
 
 Design: a small NiN that ends in this way, 12 arms: PyTorch's own weights,

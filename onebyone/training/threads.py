@@ -1,8 +1,8 @@
 """Trainings that run at once share the cores of a machine.
 
 Threads that wait for each other keep their cores busy, so two trainings with
-as many threads as there are cores slow each other down more than tenfold;
-RELIABILITY.md has the measurement. Each process that trains on the CPU
+as many threads as there are cores slow each other down, by as much as ten
+times; RELIABILITY.md has the measurement. Each process that trains on the CPU
 therefore writes a file anew twice a second, sees from the files of the others
 how many they are, and takes its share of the cores. It hangs on the steps of
 PyTorch's optimisers, so that a loop by hand takes part in it, too.
@@ -37,8 +37,9 @@ class Share:
         if time.monotonic() < self.next_look:
             return
         self.next_look = time.monotonic() + PAUSE
-        weight = optimizer.param_groups[0]["params"][0]
-        if weight.device.type == "cpu":
+        groups = optimizer.param_groups  # of which one may be empty
+        weights = (weight for group in groups for weight in group["params"])
+        if any(weight.device.type == "cpu" for weight in weights):
             self.look()
 
     def look(self) -> None:

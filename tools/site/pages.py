@@ -41,8 +41,7 @@ WORDS_A_MINUTE, SECONDS_A_LINE = 180, 4
 # what a widget needs besides its own script
 MOVING = ("sliding-window", "per-pixel", "gradient-flow", "concatenation")
 NEEDED = {
-    "depth": ["widgets/depth-data"],
-    "front": ["widgets/front-data"],
+    **{name: [f"widgets/{name}-data"] for name in widget_data.RECORDS},
     "decode": ["answers/judge"],
     "localise": ["widgets/nin"],
     "nin-live": ["widgets/nin"],
@@ -136,11 +135,9 @@ def add_head(
 
 def add_widgets(app: Sphinx, names: set[str]) -> None:
     """Load the scripts of a page's widgets, and no others."""
-    records = {
-        "depth": widget_data.depth_script(),
-        "front": widget_data.front_script(),
-    }  # where nothing is recorded, the fallback stays
-    names = names - {name for name, text in records.items() if text is None}
+    for name in names & widget_data.RECORDS.keys():
+        if widget_data.RECORDS[name]() is None:
+            names = names - {name}  # nothing recorded: the fallback stays
     for script in ["widgets", *sorted(names)] if names else []:
         for needed in NEEDED.get(script, ()):
             app.add_js_file(f"{needed}.js", priority=800)
@@ -308,8 +305,10 @@ def write_data(app: Sphinx, exception: Exception | None) -> None:
     folder = Path(app.outdir) / "_static"
     scripts = {
         "widgets/nin-data": widget_data.script(),
-        "widgets/depth-data": widget_data.depth_script(),
-        "widgets/front-data": widget_data.front_script(),
+        **{
+            f"widgets/{name}-data": make_script()
+            for name, make_script in widget_data.RECORDS.items()
+        },
         "widgets/decode-data": answer_boxes.decode_script(),
         **answer_boxes.scripts(),
         search.SCRIPT: search.script(searchable(app), glossary(app)),

@@ -154,6 +154,10 @@ def front_script(record: Path = RECORDED / "bake-off.csv") -> str | None:
     return f"OneByOne.frontData = {json.dumps(data)};\n"
 
 
+# widgets that show a record, and what makes their script of it
+RECORDS = {"depth": depth_script, "front": front_script}
+
+
 def read_record(record: Path) -> list[dict[str, str]]:
     """Return the runs of a study, one a row; none without a record."""
     if not record.is_file():

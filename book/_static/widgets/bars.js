@@ -4,16 +4,13 @@
   const { make } = OneByOne;
   const number = (text) => parseFloat(text.replaceAll(",", ""));
 
-  // A table's cells as text, by rows
-  OneByOne.cells = (table) =>
-    [...table.rows].map((row) =>
-      [...row.cells].map((cell) => cell.textContent.trim()));
+  const texts = (row) => [...row.cells].map((cell) => cell.textContent.trim());
 
   OneByOne.widget("bars", "A table, drawn as bars", (place, widget) => {
     const tables = [...document.querySelectorAll("table")];
     const table = tables.find((one) =>
       widget.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING);
-    const [[unit, ...columns], ...rows] = OneByOne.cells(table);
+    const [[unit, ...columns], ...rows] = [...table.rows].map(texts);
     let chosen = 1;
     const choices = columns.map((name, i) =>
       make("button", { type: "button", onclick: () => {
@@ -27,7 +24,7 @@
       choices.forEach((button, i) =>
         button.setAttribute("aria-pressed", i + 1 === chosen));
       const values = rows.map((row) => number(row[chosen]));
-      const most = Math.max(...values);
+      const most = Math.max(...values), least = Math.min(...values);
       stage.replaceChildren(...rows.flatMap((row, i) => [
         make("span", {}, row[0]),
         make("span", {},
@@ -37,10 +34,10 @@
           }),
           make("span", { class: "amount" }, row[chosen])),
       ]));
-      const best = values.indexOf(most);
       told.textContent = `${unit}, ${columns[chosen - 1]}: from` +
-        ` ${rows[values.indexOf(Math.min(...values))][chosen]} to` +
-        ` ${rows[best][chosen]} (${rows[best][0]}).`;
+        ` ${rows[values.indexOf(least)][chosen]} to` +
+        ` ${rows[values.indexOf(most)][chosen]}` +
+        ` (${rows[values.indexOf(most)][0]}).`;
     }
     place.append(
       make("p", { role: "group", "aria-label": "Network" }, ...choices),

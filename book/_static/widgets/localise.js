@@ -67,6 +67,7 @@
     const classes = data.names.length;
     const empty = net.run(new Uint8Array(SIDE * SIDE)).maps;
     let garment = 5, at = [28, 28], given = true, timer = 0, held = null;
+    let looked; // what the network found, until the garment moves
 
     const board = square(SIDE, {
       class: "canvas", tabindex: 0, role: "application",
@@ -75,14 +76,14 @@
     });
     const map = square(SIDE, { role: "img" });
     const share = OneByOne.number("per cent of the maximum", SHARE, 5, 95,
-      () => plan());
+      () => show());
     const frames = [0, 1].map(() => make("svg", SVG));
     const caption = make("p", { class: "told" });
     const told = make("p", { class: "told", role: "status" });
     const choices = [true, false].map((label) =>
       make("button", { type: "button", onclick: () => {
         given = label;
-        plan();
+        show();
       } }, label ? "the right class" : "the network's answer"));
 
     function composed() {
@@ -98,24 +99,29 @@
       const size = { width: x1 - x0, height: y1 - y0 };
       return make("rect", { x: x0, y: y0, ...size, class: kind });
     }
-    function update() {
+    const best = (values) => values.indexOf(Math.max(...values));
+
+    // The network runs once where the garment rests
+    function look() {
       const canvas = composed();
       const { maps, logits } = net.run(canvas);
       const evidence = OneByOne.evidence(maps, empty, classes);
-      const sums = data.names.map((_, k) =>
-        evidence.subarray(k * MAP * MAP, (k + 1) * MAP * MAP)
-          .reduce((sum, value) => sum + value, 0));
-      const best = (values) => values.indexOf(Math.max(...values));
-      const answer = best(sums);
+      const own = data.names.map((_, k) =>
+        evidence.subarray(k * MAP * MAP, (k + 1) * MAP * MAP));
+      const sums = own.map((map) => map.reduce((sum, value) => sum + value, 0));
+      const truth = OneByOne.box(SIDE, (i) => canvas[i] > 0);
+      looked = { at, garment, logits, own, answer: best(sums), truth };
+      show();
+    }
+    // ... and its box follows the class and the share of the maximum
+    function show() {
+      if (!looked) return;
+      const { at, garment, logits, answer, truth } = looked;
       const shown = given ? garment : answer;
-      const own = OneByOne.enlarged(
-        evidence.subarray(shown * MAP * MAP, (shown + 1) * MAP * MAP),
-        MAP, PIXELS
-      );
+      const own = OneByOne.enlarged(looked.own[shown], MAP, PIXELS);
       const peak = own.reduce((most, value) => Math.max(most, value));
       const kept = (share.value / 100) * peak;
       const found = OneByOne.box(SIDE, (i) => own[i] >= kept);
-      const truth = OneByOne.box(SIDE, (i) => canvas[i] > 0);
       const overlap = OneByOne.overlap(found, truth);
 
       paint(map, SIDE, (i) => evidenceColour(own[i], peak));
@@ -139,7 +145,7 @@
       paint(board, SIDE, (i) => [canvas[i], canvas[i], canvas[i]]);
       frames[0].replaceChildren();
       clearTimeout(timer);
-      timer = setTimeout(update, REST);
+      timer = setTimeout(look, REST);
     }
     function moveTo(x, y) {
       const inside = (v) =>
