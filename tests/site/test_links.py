@@ -107,6 +107,13 @@ def test_a_page_leads_on(page):
     assert tree.select_one("#pst-page-toc-nav a")
 
 
+def test_the_first_page_says_how_long_each_chapter_takes():
+    for card in soup(SITE / "book/index.html").select(".cards li"):
+        page = SITE / "book" / card.a["href"]
+        length = soup(page).select_one(".reading-time").get_text()
+        assert length.removesuffix(" to read") in card.get_text(), page.name
+
+
 @pytest.mark.parametrize("page", notebooks())
 def test_answers_are_folded_and_say_something(page):
     for answer in soup(SITE / page).select("article details"):

@@ -5,6 +5,8 @@ of chapters numbered cards with a drawing each, and the first paragraph gets
 the ways to begin.
 """
 
+from collections.abc import Callable
+
 from bs4 import BeautifulSoup, NavigableString, Tag
 
 Box = tuple[int, int, int, int, str]  # x, y, width, height, kind
@@ -88,8 +90,16 @@ def drawing(chapter: str) -> str:
     )
 
 
-def complete(body: BeautifulSoup, colab: str | None) -> None:
-    """Turn the lists of the first page into what they stand for."""
+def complete(
+    body: BeautifulSoup, colab: str | None, minutes: Callable[[str], int]
+) -> None:
+    """Turn the lists of the first page into what they stand for.
+
+    Args:
+        body: of the page.
+        colab: where Colab opens the first chapter, if anywhere.
+        minutes: says how long it takes to read a chapter.
+    """
     start = body.select_one("#the-chapters dt a")
     if start is None:
         return
@@ -97,7 +107,7 @@ def complete(body: BeautifulSoup, colab: str | None) -> None:
     if places := body.select_one("#one-block-in-four-places ul"):
         make_map(places, str(body.select("#the-chapters dt a")[1]["href"]))
     if chapters := body.select_one("#the-chapters dl"):
-        make_cards(chapters)
+        make_cards(chapters, minutes)
     if proofs := body.select_one("#why-this-course ul"):
         proofs["class"] = "proofs"
 
@@ -129,7 +139,7 @@ def make_map(places: Tag, middle: str) -> None:
     places.insert_before(parsed(top))
 
 
-def make_cards(chapters: Tag) -> None:
+def make_cards(chapters: Tag, minutes: Callable[[str], int]) -> None:
     cards = []
     for number, term in enumerate(chapters.select("dt"), 1):
         link, text = term.select_one("a"), term.find_next_sibling("dd")
@@ -137,7 +147,8 @@ def make_cards(chapters: Tag) -> None:
             continue
         link.insert(0, parsed(drawing(chapter(link))))
         link.insert(1, parsed(f'<span class="number">{number}</span> '))
-        cards.append(f"<li>{link}{text.decode_contents()}</li>")
+        length = f'<p class="length">{minutes(chapter(link))} minutes</p>'
+        cards.append(f"<li>{link}{text.decode_contents()}{length}</li>")
     chapters.replace_with(parsed(f'<ol class="cards">{"".join(cards)}</ol>'))
 
 

@@ -85,14 +85,18 @@ def complete_page(
     for tag in body.find_all(role=["doc-biblioentry", "list"]):
         del tag["role"]
     if Path(app.env.doc2path(pagename)).suffix == ".ipynb" and body.h1:
-        bar = run_bar(app, pagename, context, doctree)
+        bar = run_bar(app, pagename, context)
         body.h1.insert_after("\n", BeautifulSoup(bar, "html.parser"))
     answer_boxes.add_boxes(app, pagename, body)
     answer_boxes.add_way_to_exercises(app, pagename, body)
     searchable(app)[pagename] = search.sections(body)
     head.mark_chinese(body)
     if pagename == app.config.root_doc:
-        landing.complete(body, colab(app, "book/one_by_one"))
+        landing.complete(
+            body,
+            colab(app, "book/one_by_one"),
+            lambda chapter: reading_time(app, f"book/{chapter}"),
+        )
     context["body"] = str(body)
     add_head(app, pagename, body, context)
     context["part"] = parts(app).get(pagename, "")
@@ -146,16 +150,14 @@ def add_widgets(app: Sphinx, names: set[str]) -> None:
         app.add_css_file("widgets/widgets.css")
 
 
-def run_bar(
-    app: Sphinx, pagename: str, context: dict, doctree: nodes.document
-) -> str:
+def run_bar(app: Sphinx, pagename: str, context: dict) -> str:
     """Return reading time and the ways to run a notebook, in one place."""
     source = context["pathto"](f"_sources/{context['sourcename']}", True)
     using = app.builder.get_relative_uri(pagename, "book/using")
     # how to do it with an unpublished copy
     opened = colab(app, pagename) or f"{using}#on-colab"
     name = Path(pagename).name
-    length = f"{reading_time(doctree)} minutes to read"
+    length = f"{reading_time(app, pagename)} minutes to read"
     if pagename == f"exercises/{name}":  # nobody reads tasks by the minute
         length = f"{len(answer_boxes.read(name))} tasks"
     return f"""\
@@ -179,8 +181,9 @@ def colab(app: Sphinx, pagename: str) -> str | None:
     return f"{COLAB}/github{path}/blob/{branch}/{pagename}.ipynb"
 
 
-def reading_time(doctree: nodes.document) -> int:
+def reading_time(app: Sphinx, pagename: str) -> int:
     """Return minutes in steps of five, for words and lines of open code."""
+    doctree = app.env.get_doctree(pagename)  # before anything is folded
     prose = (nodes.paragraph, nodes.title)
     words = sum(
         len(node.astext().split())
