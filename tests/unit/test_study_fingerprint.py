@@ -40,7 +40,6 @@ def reached(study):
 GROWING = {  # studies whose runs are still being made; none is read by a page
     *("degradation-starts-search", "degradation-starts"),
     *("degradation-updates-search", "degradation-updates"),
-    "deletion",
     *("blocks-search", "blocks"),
     *("reductions-search", "reductions"),
     *("lesions-search", "lesions"),
