@@ -49,6 +49,14 @@ def test_every_cited_paper_is_in_the_references():
     )
 
 
+def test_every_paper_of_the_references_is_cited():
+    references = ROOT / "book" / "references.bib"
+    pages = [*checks.chapters(), *(ROOT / "book").glob("*.md")]
+    text = "".join(page.read_text("utf-8") for page in pages)
+    listed = re.findall(r"abs/([\d.]+\d)", references.read_text("utf-8"))
+    assert not [paper for paper in listed if f"abs/{paper}" not in text]
+
+
 def test_figure_names_are_unique_in_the_book():
     names = Counter(
         (checks.figure_name(cell))
