@@ -170,7 +170,8 @@ def fault_of_quotients(result: Tensor, right: Tensor, X: Tensor) -> str | None:
         return (
             f"The numbers are near, but up to {off:.1g} off. A one-sided"
             " difference is off by the step, a central one by its square only;"
-            " and X in float32 has too few digits."
+            " a tiny step loses digits to rounding; and X in float32 has too"
+            " few digits."
         )
     index = tuple((result - right).abs().argmax(keepdim=True).tolist())
     value = result.flatten()[index].item()

@@ -88,11 +88,11 @@ softmax_fault = Choice(
     "What ails run 2",
     right="a",
     wrong={
-        "b": "A rate that is too small would look like this at first. But the"
-        " second log comes from ten times the rate, and its loss still stays"
-        " above the same bound.",
+        "b": "A larger rate does help, but it cannot be all: the second log is"
+        " right as often as those of runs 3 and 4 after two epochs, and its"
+        " loss is far higher.",
         "c": "Dead scores leave the loss at ln 10 and the network with few"
-        " classes. Here both get better, only hardly.",
+        " classes. Here both get better.",
         "d": "Where evaluation is wrong, the accuracy falls between training"
         " and held-out images. Compare the two columns.",
     },
