@@ -42,7 +42,6 @@ GROWING = {  # studies whose runs are still being made; none is read by a page
     *("degradation-updates-search", "degradation-updates"),
     *("blocks-search", "blocks"),
     *("reductions-search", "reductions"),
-    *("lesions-search", "lesions"),
     *("localisation-search", "localisation"),
 }
 
