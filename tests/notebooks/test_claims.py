@@ -56,8 +56,8 @@ def test_one_number_more_that_nothing_holds_is_seen(monkeypatch):
 def test_a_falsehood_in_a_bound_section_is_caught(capsys):
     seen = Counter()
     missed = []
-    for name in holds.BOUND_PAGES:
-        page = claims.read_page(ROOT / name)
+    for path in checks.chapters():
+        page = claims.read_page(path)
         sections = holds.bound_sections(page)
         for mutation in claims.mutations(page):
             inside = mutation.text.section in sections
@@ -92,12 +92,12 @@ def shown(seen: Counter) -> str:
 
 
 def sections_with_a_proof():
-    for name in holds.BOUND_PAGES:
-        page = claims.read_page(ROOT / name)
+    for path in checks.chapters():
+        page = claims.read_page(path)
         for number in holds.bound_sections(page):
-            section = data.Section(ROOT / name, page.titles[number])
+            section = data.Section(path, page.titles[number])
             if section.proof:
-                yield ROOT / name, page.titles[number]
+                yield path, page.titles[number]
 
 
 BOUND = list(sections_with_a_proof())

@@ -6,7 +6,7 @@
     python -m tools.claims --write-table       what nothing holds, anew
 
 Without files it takes the chapters, the solutions, the pages and the README.
-In pages that are bound to their values, or sections (`holds.BOUND_PAGES`):
+In the chapters (`holds.bound_sections`):
 
 - Each line that a cell tagged `proof` printed, with `says` or `formula` of
   onebyone.statements, stands word for word in its section's prose: in a

@@ -230,35 +230,10 @@ def is_formula(maths: str) -> bool:
     return letters > 1 or bool(letters and operates)
 
 
-# pages whose every result is bound to its values, or which of their
-# sections are; all others are still to be bound
-WHOLE: list[str] = []  # every section
-BOUND_PAGES: dict[str, list[str]] = {
-    "book/bake_off.ipynb": WHOLE,
-    "book/batch_norm.ipynb": WHOLE,
-    "book/counting.ipynb": WHOLE,
-    "book/gap.ipynb": WHOLE,
-    "book/inception.ipynb": WHOLE,
-    "book/keras.ipynb": WHOLE,
-    "book/memory_and_time.ipynb": WHOLE,
-    "book/one_by_one.ipynb": WHOLE,
-    "book/nin.ipynb": WHOLE,
-    "book/nin_questions.ipynb": WHOLE,
-    "book/residual.ipynb": WHOLE,
-}
-
-
 def bound_sections(page: Page) -> list[int]:
-    """Return the sections of a page that are bound to their values."""
-    titles = BOUND_PAGES.get(page.name)
-    if titles is None:
-        return []
-    if titles == WHOLE:
-        return list(page.titles)
-    found = [n for n, title in page.titles.items() if title in titles]
-    if len(found) < len(titles):
-        raise ValueError(f"{page.name} has no section of {titles}")
-    return found
+    """Return the sections that are bound to their values: a chapter's all."""
+    chapter = page.name.startswith("book/") and page.path.suffix == ".ipynb"
+    return list(page.titles) if chapter else []
 
 
 def shares(page: Page) -> Counter:
