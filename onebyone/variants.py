@@ -15,7 +15,12 @@ from onebyone.models.inception import (
     conv_relu,
 )
 from onebyone.models.nin import nin, nin_block, with_batch_norm
-from onebyone.models.residual import ResidualBlock
+from onebyone.models.residual import (
+    ResidualBlock,
+    ZeroPadding,
+    compact_resnet,
+    start_as_identity,
+)
 
 # --- NiN -------------------------------------------------------------------
 
@@ -262,3 +267,25 @@ def kaiming(net: nn.Module) -> nn.Module:
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     return net
+
+
+def depth_net(network: str, batch_norm: bool, layers: int) -> nn.Module:
+    """Return a network for 28×28 images with Kaiming's weights.
+
+    Shortcuts have no parameters, so plain and residual have equally many.
+
+    Shapes: (B, 1, H, W) -> (B, 10) logits.
+
+    Args:
+        network: "plain", "residual", or "zero start", which is residual
+            with branches that begin as zero.
+        batch_norm: whether there is any.
+        layers: 8, 14, 20 and so on, in steps of six.
+    """
+    net = compact_resnet(blocks=(layers - 2) // 6, shortcut=ZeroPadding)
+    if not batch_norm:
+        without_batch_norm(net)
+    kaiming(net)
+    if network == "zero start":
+        start_as_identity(net)
+    return plain(net) if network == "plain" else net

@@ -761,10 +761,9 @@ join_claims = Choice(
 # --- Why not simply deeper -------------------------------------------------
 
 
-def change(runs, value="train_error", batch_norm=True, deep=38, shallow=8):
+def change(runs, value="train_error", deep=56, shallow=8):
     """Return how depth changes the mean, for plain and residual networks."""
-    chosen = runs[runs["batch_norm"] == batch_norm]
-    means = chosen.groupby(["network", "layers"])[value].mean()
+    means = runs.groupby(["network", "layers"])[value].mean()
     return torch.tensor(
         [
             means[network, deep] - means[network, shallow]
@@ -779,14 +778,14 @@ deeper = Array(
     change,
     tolerance=6e-4,
     mistakes={
-        lambda runs: change(runs, "test_error"): "These are test errors."
+        lambda runs: change(runs, "error"): "These are test errors."
         " Degradation is about the error on the training images.",
-        lambda runs: change(runs, batch_norm=False): "These are the networks"
-        " without batch norm. The column `batch_norm` tells them apart.",
         lambda runs: -change(runs): "Your sign says what changes when layers"
         " are taken away. Subtract the error of the shallower networks.",
         lambda runs: change(runs, shallow=20): "You started from 20 layers."
         " The question is about the step from the shallowest networks.",
+        lambda runs: change(runs, deep=38): "You stopped at 38 layers. The"
+        " question is about the step to the deepest networks.",
         lambda runs: 100 * change(runs): "These are percentage points. The"
         " record holds fractions; leave the errors as they are.",
         lambda runs: change(runs).flip(0): "Plain and residual are swapped."
@@ -795,10 +794,10 @@ deeper = Array(
         " question is about the error, the share of wrong answers.",
     },
     hints=[
-        "Choose the rows with batch norm, group them by network and layers,"
-        " and take the mean of `train_error`.",
+        "Group the rows by network and layers, and take the mean of"
+        " `train_error`.",
         "`groupby` takes a list of columns, and the mean of a group is one of"
-        " six numbers; you need four of them, and two differences.",
+        " eight numbers; you need four of them, and two differences.",
     ],
 )
 

@@ -25,8 +25,6 @@ machinery is in ``engine/``.
 
 from onebyone.study import bake_off
 from onebyone.study.catalogue import PAPER, STUDIES, find
-from onebyone.study.depth import STUDY as DEPTH
-from onebyone.study.depth import depth_net
 from onebyone.study.engine.record import Record, local_record, packaged_record
 from onebyone.study.engine.runner import publish, run, run_one
 from onebyone.study.engine.study import Study, StudyError
@@ -43,11 +41,11 @@ from onebyone.study.reading import (
     summary,
     table,
 )
+from onebyone.variants import depth_net
 
 own_record = local_record  # as it was called
 
 __all__ = [
-    "DEPTH",
     "Difference",
     "PAPER",
     "Record",

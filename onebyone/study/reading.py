@@ -409,7 +409,7 @@ def curves(runs: pd.DataFrame, value: str, by: list[str]) -> pd.DataFrame:
     """Return the numbers in the cells of a column, one a row.
 
     These are what changes during a training or from layer to layer, such as
-    "loss_curve" or "gradients" of the study *depth*. Their means with
+    "loss_curve" or "gradients" of the study *degradation*. Their means with
     intervals are ``summary(frame, [*by, "position"], value)``, of the frame
     that this function returns.
 

@@ -49,26 +49,34 @@ def test_the_script_holds_every_weight_and_ten_garments():
 
 
 RECORD = """\
-network,batch_norm,layers,seed,test_error,train_loss,train_error,\
-first_gradient,last_gradient,loss_curve,gradients,outcome
-plain,True,20,0,0.3,0.7,0.25,1.5,0.2,2.3 0.7,1.5 0.6 0.2,ok
-plain,True,8,0,0.2,0.6,0.15,0.5,0.1,2.2 0.6,0.5 0.1,ok
-plain,True,20,1,0.9,nan,0.90,1.7,0.4,2.4 nan,1.7 0.9 0.4,non-finite loss
+network,start,batch_norm,layers,seed,error,train_loss,train_error,\
+error_curve,loss_curve,gradients,outcome
+plain,Kaiming,True,20,0,0.3,0.7,0.25,0.3 0.2,2.3 0.7,1.5 0.6 0.2,ok
+plain,Kaiming,True,8,0,0.2,0.6,0.15,0.3 0.1,2.2 0.6,0.5 0.1,ok
+plain,Kaiming,True,20,1,0.9,nan,0.9,0.9,2.4 nan,1.7 0.9 0.4,non-finite loss
+"""
+BARE = """\
+network,start,batch_norm,layers,seed,error,train_loss,train_error,\
+error_curve,loss_curve,gradients,outcome
+plain,default,False,20,0,0.9,2.3,0.9,0.9 0.9,2.3 2.3,1e-10 0.2,ok
 """
 
 
-def test_a_record_is_grouped_by_network_and_depth(tmp_path):
-    record = tmp_path / "depth.csv"
-    record.write_text(RECORD)
-    text = widget_data.depth_script(record)
+def test_records_are_grouped_by_network_start_and_depth(tmp_path):
+    records = [tmp_path / "degradation.csv", tmp_path / "starts.csv"]
+    for record, text in zip(records, (RECORD, BARE), strict=True):
+        record.write_text(text)
+    text = widget_data.depth_script(records)
     data = json.loads(text.removeprefix("OneByOne.depthData = ")[:-2])
-    shallow, deep = data["groups"]
-    assert data["runs"] == 3
+    shallow, deep, bare = data["groups"]
+    assert data["runs"] == 4
     assert shallow["layers"] == 8 and shallow["train_error"] == [0.15]
     assert deep["layers"] == 20 and deep["batch_norm"] is True
     assert deep["train_loss"] == [0.7, None]
     assert deep["loss_curve"] == [[2.3, 0.7], [2.4, None]]
+    assert deep["error_curve"] == [[0.3, 0.2], [0.9]]
     assert shallow["gradients"] == [[0.5, 0.1]]
+    assert bare["start"] == "default" and bare["gradients"] == [[1e-10, 0.2]]
 
 
 BAKE_OFF = """\
@@ -92,5 +100,5 @@ def test_a_record_is_grouped_by_block_and_width(tmp_path):
 
 
 def test_without_a_record_there_is_no_script(tmp_path):
-    assert widget_data.depth_script(tmp_path / "depth.csv") is None
+    assert widget_data.depth_script([tmp_path / "no.csv"]) is None
     assert widget_data.front_script(tmp_path / "bake-off.csv") is None

@@ -5,6 +5,7 @@ import json
 import math
 
 import looks
+import pandas as pd
 import pytest
 import torch
 from playwright.sync_api import expect
@@ -324,19 +325,31 @@ def test_what_the_mixer_tells_closes_by_the_digits_that_it_shows(open_widget):
 # --- Depth -----------------------------------------------------------------
 
 
-def test_depth_shows_the_runs_of_the_record_and_their_means(
-    open_widget, tmp_path
+SETTINGS = {
+    "with batch norm": "batch_norm",
+    "without": "not batch_norm and start == 'Kaiming'",
+    "without, PyTorch's start": "not batch_norm and start == 'default'",
+}
+
+
+@pytest.fixture
+def depth_runs(tmp_path):  # an empty folder: the packaged runs alone
+    names = ("degradation", "degradation-starts")
+    return pd.concat([study.load(n, folder=tmp_path) for n in names])
+
+
+def test_depth_shows_the_runs_of_the_records_and_their_means(
+    open_widget, depth_runs
 ):
     _, place = open_widget("depth")
-    runs = study.load("depth", folder=tmp_path)  # the packaged runs alone
-    assert str(len(runs)) in place.locator(".credit").inner_text()
+    assert str(len(depth_runs)) in place.locator(".credit").inner_text()
     dots = place.locator(".widget-chart circle").count()
-    assert dots == runs[runs.batch_norm].train_error.notna().sum()
-    for normed, button in ((True, "with batch norm"), (False, "without")):
-        place.get_by_role("button", name=button).press("Enter")
+    assert dots == len(depth_runs.query(SETTINGS["with batch norm"]))
+    for button, condition in SETTINGS.items():
+        place.get_by_role("button", name=button, exact=True).press("Enter")
+        own = depth_runs.query(condition)
         for measure in widget_data.MEASURES:
             place.get_by_label("Show").select_option(measure)
-            own = runs[runs.batch_norm == normed]
             shown = place.locator("tbody tr").all()
             assert len(shown) == own.network.nunique()
             for row in shown:
@@ -358,12 +371,11 @@ def agrees(cell: str, values) -> bool:
 
 
 @pytest.mark.parametrize("curve", widget_data.CURVES)
-def test_depth_draws_a_line_for_every_run(curve, open_widget, tmp_path):
+def test_depth_draws_a_line_for_every_run(curve, open_widget, depth_runs):
     _, place = open_widget("depth")
-    runs = study.load("depth", folder=tmp_path)
     place.get_by_label("Show").select_option(curve)
     place.get_by_label("Layers", exact=True).select_option("20")
-    shown = runs[runs.batch_norm & (runs.layers == 20)]
+    shown = depth_runs.query("batch_norm and layers == 20")
     assert place.locator(".widget-chart path.run").count() == len(shown)
     for row in place.locator("tbody tr").all():
         network = row.locator("th").inner_text()

@@ -100,9 +100,9 @@ def test_an_unknown_study_or_scale_is_named():
     with pytest.raises(KeyError, match="no study 'nothing'.*remove-1x1"):
         find("nothing")
     with pytest.raises(KeyError, match="quick, paper"):
-        find("depth", "huge")
+        find("degradation", "huge")
     with pytest.raises(KeyError, match="at paper scale"):
-        find("depth-search", "paper")
+        find("degradation-search", "paper")
 
 
 # --- What the harness promises ---------------------------------------------
@@ -169,12 +169,6 @@ def test_learning_rates_are_those_that_the_search_chose(name, package):
             configuration = configuration | middle
         arm = tuple(configuration[factor] for factor in searched)
         assert configuration["lr"] == chosen[arm], arm
-
-
-def test_the_learning_rate_of_depth_is_the_one_that_the_search_chose(package):
-    runs = study.load("depth-search")
-    error = runs.groupby("lr")["validation_error"].mean()
-    assert error.idxmin() == study.DEPTH.recipe["lr"]
 
 
 # --- Equal cost is equal ---------------------------------------------------

@@ -15,7 +15,7 @@ import torch
 
 import onebyone
 from onebyone.data import FashionMNIST
-from onebyone.study import StudyError, depth, packaged_record
+from onebyone.study import StudyError, degradation, packaged_record
 from onebyone.study.catalogue import PAPER, STUDIES
 from onebyone.study.engine import fingerprint, harness, runner
 from onebyone.training import threads
@@ -80,10 +80,10 @@ def few_images(monkeypatch):
         return images[:30], labels[:30], images[30:], labels[30:]
 
     monkeypatch.setattr(FashionMNIST, "read", read)
-    for read_once in (harness.fashion_mnist, depth.depth_data):
+    for read_once in (harness.fashion_mnist, degradation.images):
         read_once.cache_clear()
     yield
-    for read_once in (harness.fashion_mnist, depth.depth_data):
+    for read_once in (harness.fashion_mnist, degradation.images):
         read_once.cache_clear()
 
 
@@ -159,7 +159,7 @@ def test_whatever_a_run_executes_and_reads_is_in_its_fingerprint(
             assert version(study) != before, constant
 
 
-@pytest.mark.parametrize("name", all_but(["depth"]))
+@pytest.mark.parametrize("name", all_but(["degradation"]))
 def test_each_function_and_class_that_is_followed_counts(name, monkeypatch):
     study = DECLARED[name]
     before = version(study)
@@ -176,7 +176,7 @@ def test_each_function_and_class_that_is_followed_counts(name, monkeypatch):
 
 
 def test_the_recipe_counts():
-    study = DECLARED["depth"]
+    study = DECLARED["degradation"]
     other = replace(study, recipe={**study.recipe, "epochs": 4})
     assert version(other) != version(study)
 

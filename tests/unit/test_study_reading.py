@@ -51,7 +51,9 @@ def test_a_run_made_here_replaces_the_packaged_one(tiny):
 
 
 def test_a_loss_that_was_not_finite_is_read_as_missing(tmp_path):
-    losses = studies.load("depth", folder=tmp_path)["train_loss"]
+    losses = studies.load("degradation-starts-search", folder=tmp_path)[
+        "train_loss"
+    ]
     assert losses.dtype == float and losses.isna().any()
 
 
@@ -334,8 +336,8 @@ def test_a_cell_of_one_number_is_a_curve_too():
 
 
 def test_curves_of_a_packaged_study_have_a_number_for_each_layer(tmp_path):
-    runs = studies.load("depth", folder=tmp_path)
-    by = ["network", "batch_norm", "layers"]
+    runs = studies.load("degradation", folder=tmp_path)
+    by = ["network", "layers"]
     long = studies.curves(runs, "gradients", by)
     counts = long.groupby([*by, "seed"])["position"].max()
     layers = counts.index.get_level_values("layers")

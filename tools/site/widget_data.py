@@ -3,7 +3,8 @@
 ``script()`` turns the packaged weights into a classic script, which a page
 can load from a disk too. Batch norm is folded into the convolution before it,
 so that ten convolutions are left. ``depth_script()`` and ``front_script()``
-do the same for the records of the studies *depth* and *bake-off*.
+do the same for the records of the studies *degradation* and
+*bake-off*.
 ``python -m tools.site.widget_data`` picks the garments anew that a page
 offers, from Fashion-MNIST's test set.
 """
@@ -100,25 +101,23 @@ def script() -> str:
     return f"OneByOne.ninData = {json.dumps(data)};\n"
 
 
-MEASURES = (
-    "train_error",
-    "test_error",
-    "train_loss",
-    "first_gradient",
-    "last_gradient",
-)
-CURVES = ("loss_curve", "gradients")  # many numbers in one cell
+DEPTHS = [
+    RECORDED / f"{name}.csv" for name in ("degradation", "degradation-starts")
+]
+MEASURES = ("train_error", "error", "train_loss")
+CURVES = ("error_curve", "loss_curve", "gradients")  # many numbers in a cell
 
 
-def depth_script(record: Path = RECORDED / "depth.csv") -> str | None:
-    """Return the runs of the study *depth* as a script; None without any."""
-    runs = read_record(record)
+def depth_script(records: list[Path] = DEPTHS) -> str | None:
+    """Return the runs of the studies of *degradation*; None without any."""
+    runs = [run for record in records for run in read_record(record)]
     if not runs:
         return None
     groups: dict[tuple, dict] = {}
     for run in sorted(runs, key=lambda run: int(run["layers"])):
         setting = {
             "network": run["network"],
+            "start": run["start"],
             "batch_norm": run["batch_norm"] == "True",
             "layers": int(run["layers"]),
         }

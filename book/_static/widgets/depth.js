@@ -1,27 +1,32 @@
-/* What depth does to plain and residual networks, from the recorded study. */
+/* What depth does to plain and residual networks, from recorded studies. */
 (function () {
   "use strict";
   const { make } = OneByOne;
   const MEASURES = {
     train_error: ["training error", false],
-    test_error: ["test error", false],
+    error: ["test error", false],
     train_loss: ["training loss", false],
-    first_gradient: ["gradient at the start, first convolution", true],
-    last_gradient: ["gradient at the start, last convolution", true],
   };
   // many numbers a run: what they are, on which axis, and if it is logarithmic
   const CURVES = {
+    error_curve: ["training error in each epoch", "share of the training", false],
     loss_curve: ["loss over the training", "share of the training", true],
     gradients: [
       "gradient at the start, every convolution", "convolution", true,
     ],
+  };
+  const SETTINGS = {  // what the buttons choose
+    "with batch norm": (group) => group.batch_norm,
+    "without": (group) => !group.batch_norm && group.start === "Kaiming",
+    "without, PyTorch's start": (group) =>
+      !group.batch_norm && group.start === "default",
   };
   const LOOKS = {
     plain: ["var(--plain)", (x, y) => `M${x - 5} ${y - 5}h10v10h-10z`],
     residual: ["var(--residual)", (x, y) => `M${x - 6} ${y}a6 6 0 1 0 12 0a6 6 0 1 0-12 0`],
     "zero start": ["var(--zero-start)", (x, y) => `M${x} ${y - 7}l7 12h-14z`],
   };
-  const shown = (x) =>
+  const shown = (x) => x > 0 && x < 0.001 ? x.toExponential(1) :
     x >= 100 ? x.toFixed(0) : x >= 1 ? x.toFixed(2) : x.toFixed(3);
   const { LEFT, RIGHT } = OneByOne.CHART;
 
@@ -85,9 +90,9 @@
 
   function curves(groups, measure) {
     const [name, xName, log] = CURVES[measure];
-    const all = groups
-      .flatMap((group) => group[measure].flat())
-      .filter((v) => v !== null);
+    // a logarithmic axis has no place for a gradient that is exactly 0
+    const drawn = (v) => v !== null && (v > 0 || !log);
+    const all = groups.flatMap((group) => group[measure].flat()).filter(drawn);
     const count = Math.max(...groups.map((group) => group[measure][0].length));
     const toX = (i) => LEFT + 8 + (i / (count - 1)) * (RIGHT - LEFT - 16);
     const note = `of networks with ${groups[0].layers} layers`;
@@ -100,7 +105,7 @@
     for (const group of groups) {
       const [colour, mark] = LOOKS[group.network];
       const points = (run) =>
-        run.flatMap((v, i) => (v === null ? [] : [[toX(i), toY(v)]]));
+        run.flatMap((v, i) => (drawn(v) ? [[toX(i), toY(v)]] : []));
       for (const run of group[measure]) {
         svg.append(path(points(run), colour,
           { "stroke-width": 1, "stroke-opacity": 0.35, class: "run" }));
@@ -161,33 +166,40 @@
 
   OneByOne.widget("depth", "Networks of several depths, compared", (place) => {
     const record = OneByOne.depthData;
-    let normed = true;
+    let setting = Object.keys(SETTINGS)[0];
     const select = make(
       "select", { id: "depth-measure", onchange: () => update() },
       ...Object.entries({ ...MEASURES, ...CURVES }).map(([value, [name]]) =>
         make("option", { value }, name))
     );
-    const depths = [...new Set(record.groups.map((group) => group.layers))];
     const depth = make(
-      "select", { "aria-label": "Layers", onchange: () => update() },
-      ...depths.map((l) => make("option", { value: l }, `${l} layers`))
+      "select", { "aria-label": "Layers", onchange: () => update() }
     );
-    depth.value = Math.max(...depths);
-    const switches = [true, false].map((on) =>
+    const switches = Object.keys(SETTINGS).map((name) =>
       make("button", { type: "button", onclick: () => {
-        normed = on;
+        setting = name;
         update();
-      } }, on ? "with batch norm" : "without"));
+      } }, name));
     const stage = make("div", { class: "budget", tabindex: 0, role: "group",
       "aria-label": "Results" });
 
+    // offer the depths of this setting, and keep the chosen one if it is there
+    function offer(layers) {
+      const kept = layers.includes(Number(depth.value))
+        ? depth.value : Math.max(...layers);
+      depth.replaceChildren(...layers.map((l) =>
+        make("option", { value: l }, `${l} layers`)));
+      depth.value = kept;
+    }
+
     function update() {
-      const groups = record.groups.filter((g) => g.batch_norm === normed);
+      const groups = record.groups.filter(SETTINGS[setting]);
       const networks = Object.keys(LOOKS).filter((network) =>
         groups.some((group) => group.network === network));
       const layers = [...new Set(groups.map((group) => group.layers))];
-      switches.forEach((button, i) =>
-        button.setAttribute("aria-pressed", (i === 0) === normed));
+      offer(layers);
+      switches.forEach((button) => button.setAttribute("aria-pressed",
+        button.textContent === setting));
       const curved = select.value in CURVES;
       depth.hidden = !curved;
       const deep = groups.filter((g) => g.layers === Number(depth.value));
@@ -201,12 +213,13 @@
     place.append(
       make("div", { class: "examples" },
         make("label", { for: "depth-measure" }, "Show "), select, depth,
-        make("span", { role: "group", "aria-label": "Batch norm" },
+        make("span", { role: "group", "aria-label": "Networks" },
           ...switches)),
       stage,
       make("p", { class: "credit" },
         `From ${record.runs} recorded runs: a small dot or a thin line is one` +
-          " run, a large mark or a thick line the mean. ± is the 95 % interval.")
+          " run, a large mark or a thick line the mean. ± is the 95 % interval." +
+          " A gradient of exactly 0 is left out of the drawing.")
     );
     update();
   });

@@ -13,17 +13,14 @@ from onebyone.models.residual import start_as_identity
 rows = [
     {
         "network": network,
-        "batch_norm": batch_norm,
         "layers": layers,
         "seed": seed,
         "train_error": (0.3 + 0.01 * i**1.5) / (1 + seed),
-        "test_error": (0.4 + 0.013 * i**1.4) / (1 + seed),
+        "error": (0.4 + 0.013 * i**1.4) / (1 + seed),
         "train_loss": 0.8 + 0.02 * i**1.6 + seed,
     }
-    for i, (network, batch_norm, layers, seed) in enumerate(
-        itertools.product(
-            ("plain", "residual"), (True, False), (8, 20, 38), (0, 1)
-        )
+    for i, (network, layers, seed) in enumerate(
+        itertools.product(("plain", "residual"), (8, 20, 38, 56), (0, 1))
     )
 ]
 runs = pd.DataFrame(rows)
