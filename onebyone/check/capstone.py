@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from onebyone import cost
+from onebyone.check import gap, residual
 from onebyone.check.engine import (
     CORRECT,
     Array,
@@ -31,8 +32,6 @@ from onebyone.check.engine import (
     require_images,
     symbols,
 )
-from onebyone.check.gap import fault_of_drawing
-from onebyone.check.residual import residual_block
 from onebyone.models import ResidualBlock
 
 classes = symbols("classes")[0]
@@ -46,6 +45,17 @@ def plain_copy(net: object) -> nn.Module:
     if not isinstance(net, nn.Module):
         raise guard.NotYet(f"This is {guard.show(net)}, not a network.")
     return copy.deepcopy(net).cpu().eval()
+
+
+def require_builder(function: object) -> None:
+    """Raise NotYet unless this is a function, and no network."""
+    if isinstance(function, nn.Module):
+        raise guard.NotYet(
+            "This is a network. Pass the function that builds it, without"
+            " brackets behind its name."
+        )
+    if not (isinstance(function, type) and issubclass(function, nn.Module)):
+        require_function(function)  # a class of modules builds one, too
 
 
 def result_of(net: Any, X: Tensor) -> Tensor:
@@ -84,8 +94,8 @@ def close(one: Tensor, other: Tensor, tolerance: float = 1e-5) -> bool:
 block = Module(
     "Your own block",
     ResidualBlock,
-    cases=residual_block.cases,
-    mistakes=residual_block.mistakes,
+    cases=residual.residual_block.cases,
+    mistakes=residual.residual_block.mistakes,
     hints=[
         "It has two 3×3 convolutions without biases, each with a batch norm."
         " Which of the two has the stride?",
@@ -182,7 +192,7 @@ class Watched(ResidualBlock):
 
 
 def fault_of_network(function: Any) -> Fault:
-    require_function(function)
+    require_builder(function)
     made: list[Watched] = []
 
     def block(in_channels, channels, stride=1):
@@ -839,7 +849,7 @@ class Sums(TorchFunctionMode):
 
 
 def fault_of_compact(function: Any, *images: Tensor) -> Fault:
-    require_function(function)
+    require_builder(function)
     require_images(images)
     X, y, X_val, y_val = images
     torch.manual_seed(0)
@@ -1039,7 +1049,7 @@ maps.seconds = 60.0
 
 drawing = Custom(
     "Draw a class map",
-    fault_of_drawing,
+    gap.fault_of_drawing,
     hints=[
         "Two axes side by side: the first image in one, the map of the class"
         " with the highest average in the other.",
