@@ -247,7 +247,7 @@ NAMES = Examples(
             "both become",
         ),
         (
-            named(lambda n: own_name(n, BEFORE | {"layer3": 17})),
+            named(lambda n: own_name(n, BEFORE | {"layer4": 14})),
             "both become",
         ),
         (
