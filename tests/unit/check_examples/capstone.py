@@ -248,7 +248,7 @@ NAMES = Examples(
         ),
         (
             named(lambda n: own_name(n, BEFORE | {"layer4": 14})),
-            "both become",
+            "no name in your network",
         ),
         (
             named(
@@ -262,7 +262,7 @@ NAMES = Examples(
             named(lambda n: None if "downsample" in n else own_name(n)),
             "gives nothing",
         ),
-        (named(lambda n: own_name(n.replace("bn1", "bn2"))), "both become"),
+        (named(lambda n: own_name(n.replace(".bn1", ".bn2"))), "both become"),
         (named(own_name, other_net(_2=nn.Identity())), "computes something"),
         (
             named(own_name, other_net(_3=nn.AvgPool2d(3, 2, 1))),
