@@ -8,6 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from onebyone import check
+from onebyone.check.engine import Choice
+from onebyone.check.engine.notebook import tasks_of
 from tools import ROOT, notebooks
 
 FOLDER = ROOT / "onebyone" / "check" / "texts"
@@ -15,7 +18,7 @@ SOLUTIONS = ROOT / "exercises" / "solutions"
 CALL = re.compile(r"\bcheck\.(\w+)\.(\w+)\(")
 MARK = re.compile(r"(?m)^ *### (?:BEGIN|END) SOLUTION\n?")
 PLACEHOLDER = re.compile(r"(?m)^\w+(?:, \w+)* = \.\.\.(?:, \.\.\.)*\n")
-TITLE = re.compile(r"\A## .*\n+")
+TITLE = re.compile(r"\A## .*\n*")
 LETTER = re.compile(r"\*\*[a-z]\)[ ]?(.*?)\*\* ?")
 LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
 
@@ -30,6 +33,8 @@ def texts_of(path: Path) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     introduction = question = task = ""
     answers: list[str] = []
+    code: list[str] = []  # of a task's cells that are there to be read
+    choices = choices_of(path.stem)
     for cell in notebooks.read(path).cells:
         text, mark = cell.source, cell.metadata.get("nbgrader", {})
         if "explanation" in cell.metadata.get("tags", []):
@@ -40,6 +45,7 @@ def texts_of(path: Path) -> dict[str, dict[str, str]]:
                 own["explanation"] = whole.strip()
         elif cell.cell_type == "markdown":
             if text.startswith("## "):
+                code = []
                 introduction, _, rest = TITLE.sub("", text).partition("**a)")
                 text = f"**a){rest}" if rest else ""
             question, answers, task = text, [], ""
@@ -53,7 +59,17 @@ def texts_of(path: Path) -> dict[str, dict[str, str]]:
                 "answer": "\n\n".join(answers),
                 "explanation": "",
             }
+            if task in choices and code:
+                found[task]["code"] = "\n\n\n".join(code)
+        elif not mark and not cell.metadata.get("tags"):
+            code.append(text)
     return found
+
+
+def choices_of(name: str) -> list[str]:
+    """Return the tasks whose question may be asked away from the notebook."""
+    tasks = tasks_of(getattr(check, name)) if name in check.NOTEBOOKS else {}
+    return [key for key, task in tasks.items() if isinstance(task, Choice)]
 
 
 def as_answer(text: str) -> str:

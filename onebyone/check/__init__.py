@@ -13,6 +13,7 @@ count, whatever the exercise.
 from onebyone.check import (
     backward,
     batch_norm,
+    capstone,
     clinic,
     counting,
     gap,
@@ -34,12 +35,14 @@ NOTEBOOKS = (
     "residual",
     "backward",
     "clinic",
+    "capstone",
 )
 
 __all__ = [
     "NOTEBOOKS",
     "backward",
     "batch_norm",
+    "capstone",
     "clinic",
     "counting",
     "explain",

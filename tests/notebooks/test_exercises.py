@@ -158,6 +158,21 @@ def test_solution_pages_are_folded_and_without_marks(name):
 
 
 @by_name
+def test_a_page_shows_the_figures_of_its_questions_and_no_answers(name):
+    given = []
+    for cell in page(name, is_solution=False):
+        asks = "figure" in cell["metadata"].get("tags", [])
+        if asks and not cell["metadata"].get("nbgrader"):
+            (output,) = cell["outputs"]
+            assert output["data"]["image/png"]
+            assert cell["metadata"]["mystnb"]["image"]["alt"]
+            given.append(cell["id"])
+        elif cell["cell_type"] == "code":
+            assert not cell["outputs"]
+    assert bool(given) == (name == "clinic")
+
+
+@by_name
 def test_every_task_that_a_page_judges_has_a_place_and_a_solution(name):
     places = "\n".join(cell["source"] for cell in page(name, False))
     judged = {key for key, task in answer_boxes.read(name).items() if task}

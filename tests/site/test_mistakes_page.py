@@ -28,3 +28,19 @@ def test_the_page_of_mistakes_is_readable(page, scheme, width, visit):
     assert not list(looks.headings_in_order(seen))
     assert seen.requests == [page.as_uri()]
     assert not looks.accessible(seen)
+
+
+def test_the_page_of_mistakes_prints_black_on_white_with_whole_tables(
+    page, visit
+):
+    """On paper there is no dark scheme, and a table stays on its sheet."""
+    seen = visit(page.name, 700, "dark", base=page.parent.as_uri())
+    tab = seen.page
+    style = "e => [getComputedStyle(e).color, getComputedStyle(e).breakInside]"
+    table = tab.locator("table").first
+    assert table.evaluate(style)[0] == "rgb(255, 255, 255)"
+    tab.emulate_media(media="print", color_scheme="dark")
+    assert table.evaluate(style) == ["rgb(0, 0, 0)", "avoid"]
+    assert tab.locator("h2").first.evaluate(
+        "e => getComputedStyle(e).breakAfter"
+    ) in ("avoid", "avoid-page")

@@ -1,18 +1,23 @@
 """Sphinx extension: exercises and their solutions as pages of the book.
 
 It changes what Sphinx reads, never the files. Each task and its solution get
-a link to each other, and a task gets a place for its answer box. A solution
+a link to each other, and a task gets a place for its answer box. A figure that
+belongs to a question is shown with it, although the notebook for students, in
+which nothing has run, has none. A solution
 loses the marks of nbgrader and the hidden tests; its answers, explanations and
 proofs are folded away, and its checks, which only say *correct*, are left out.
 `_config.yml` switches it on.
 """
 
+import copy
 import json
 import re
 from typing import Any
 
+from tools import ROOT
 from tools.site.answer_boxes import with_boxes
 
+SOLUTIONS = ROOT / "exercises" / "solutions"
 PAGE = re.compile(r"exercises/(?P<solution>solutions/)?(?P<name>\w+)")
 TASK = re.compile(r"(?m)^## Task (\d+)\b.*$")
 TITLE = re.compile(r"\A# Exercises: (.*)")
@@ -47,6 +52,7 @@ def as_page(text: str, name: str, solution: bool) -> str:
         notebook["cells"] = [*solution_cells(notebook["cells"], name)]
     else:
         notebook["cells"] = with_boxes(notebook["cells"], name)
+        show_figures(notebook["cells"], name)
     own, other = ("solution", "task") if solution else ("task", "solution")
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
@@ -56,6 +62,24 @@ def as_page(text: str, name: str, solution: bool) -> str:
                 cell["source"],
             )
     return json.dumps(notebook)
+
+
+def show_figures(cells: list[Cell], name: str) -> None:
+    """Give each figure of a question what it shows in the solutions.
+
+    A figure that is an answer has nbgrader's mark, and stays empty.
+    """
+    solved = json.loads((SOLUTIONS / f"{name}.ipynb").read_text("utf-8"))
+    made = {cell["id"]: cell for cell in solved["cells"]}
+    for cell in cells:
+        metadata = cell["metadata"]
+        if "figure" in metadata.get("tags", []) and "nbgrader" not in metadata:
+            shown = made[cell["id"]]
+            cell["outputs"] = shown["outputs"]
+            cell["execution_count"] = shown["execution_count"]
+            own = copy.deepcopy(shown["metadata"]["mystnb"])
+            own["figure"].pop("name", None)  # the solutions have it
+            metadata["mystnb"] = own
 
 
 def solution_cells(cells: list[Cell], name: str):

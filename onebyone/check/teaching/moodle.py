@@ -1,7 +1,9 @@
-"""The variants of a notebook's tasks as a question bank, in Moodle's XML.
+"""A notebook's tasks as a question bank, in Moodle's XML.
 
-Each question has the right answer and the known mistakes, with the check's
-words for feedback. The elements are those that Moodle's importer reads:
+A task that asks for numbers or a shape gives a question for each of its
+variants; one that asks for letters gives one question. Each has the right
+answer and the known mistakes, with the check's words for feedback. The
+elements are those that Moodle's importer reads:
 https://docs.moodle.org/en/Moodle_XML_format
 """
 
@@ -12,13 +14,18 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from onebyone import check
-from onebyone.check.engine.notebook import title_of
+from onebyone.check.engine import questions
+from onebyone.check.engine.choices import Choice
+from onebyone.check.engine.notebook import tasks_of, title_of
 from onebyone.check.engine.tasks import Group, Number, Value
-from onebyone.check.teaching import TeachingError
 
 DRAWS = 10  # for each variant that is wanted, since some come up twice
 # what only the notebook shows
-ELSEWHERE = re.compile(r"\bcell\b")
+ELSEWHERE = re.compile(r"\bcell\b|\byour functions\b")
+OPTION = re.compile(r"(?m)^- \*\*([a-z])\*\* (.+)\n?")
+# how letters are typed, which nobody has to do here
+TYPED = re.compile(r" ?\bGive (?:all|both) (?:the )?letters[^.]*\.")
+FORMULA = re.compile(r"\$([^$\n]+)\$")
 
 
 class Bank(NamedTuple):
@@ -32,16 +39,13 @@ class Bank(NamedTuple):
 def question_bank(
     notebook: str, variants: int, seed: str = "0", numerical: bool = False
 ) -> Bank:
-    """Return questions with other numbers for each task that has variants.
+    """Return the questions of a notebook's tasks.
 
     Args:
         notebook: whose tasks, by the name of its checks, such as "nin".
         variants: how many of each task, if it has so many.
         seed: the same one gives the same questions.
         numerical: whether numbers are typed; shapes are always chosen.
-
-    Raises:
-        TeachingError: no task of the notebook has variants.
     """
     quiz = Element("quiz")
     remarks = []
@@ -56,9 +60,15 @@ def question_bank(
             add_category(quiz, notebook, twins[0].title, part)
             for number, twin in enumerate(twins, 1):
                 add_question(quiz, twin, part, number, numerical)
+    for name, task in tasks_of(getattr(check, notebook)).items():
+        if not isinstance(task, Choice):
+            continue
+        if ELSEWHERE.search(text_of(task)):
+            remarks.append(f"{name} is left out: it asks about the notebook.")
+            continue
+        add_category(quiz, notebook, task.title, "")
+        add_choice(quiz, task)
     count = len(quiz.findall("question/questiontext"))
-    if not count:
-        raise TeachingError(f"No task of {notebook} has variants to ask.")
     ElementTree.indent(quiz)
     text = ElementTree.tostring(quiz, encoding="unicode")
     declaration = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -98,16 +108,15 @@ def add_question(
     text = task.question()
     if part:
         text += f"\n\nWhat is `{part}`?"
-    question = SubElement(
-        quiz, "question", type="numerical" if typed else "multichoice"
-    )
     title = f"{task.title}: {part}" if part else task.title
-    add_text(question, "name", f"{title} ({number})")
-    add_text(question, "questiontext", text, "markdown")
+    question = begun(
+        quiz,
+        "numerical" if typed else "multichoice",
+        f"{title} ({number})",
+        text,
+    )
     if not typed:
-        SubElement(question, "single").text = "true"
-        SubElement(question, "shuffleanswers").text = "true"
-        SubElement(question, "answernumbering").text = "abc"
+        add_manner(question, single=True)
     for value, says in answers_of(asked):
         fraction = "0" if says else "100"
         answer = SubElement(question, "answer", fraction=fraction)
@@ -120,6 +129,69 @@ def add_question(
             SubElement(answer, "text").text = shown(value)
         if says := says or task.when_correct:
             add_text(answer, "feedback", says, "markdown")
+    add_hints(question, task)
+
+
+def add_choice(quiz: Element, task: Choice) -> None:
+    """Add a task that asks for letters; several may be right."""
+    options, single = options_of(task), len(task.right) == 1
+    text = without_options(text_of(task))
+    question = begun(quiz, "multichoice", task.title, text)
+    add_manner(question, single)
+    if not single:
+        add_text(
+            question, "partiallycorrectfeedback", task.missing, "markdown"
+        )
+    wrong = 0.0 if single else -100 / len(task.wrong)
+    for letter, option in options.items():
+        right = letter in task.right
+        share = 100 / len(task.right) if right else wrong
+        # Moodle knows thirds and the like with five digits
+        answer = SubElement(question, "answer", fraction=f"{share:.7g}")
+        answer.set("format", "markdown")
+        SubElement(answer, "text").text = with_formulas(option)
+        if says := task.when_correct if right else task.wrong[letter]:
+            add_text(answer, "feedback", says, "markdown")
+    add_hints(question, task)
+
+
+def text_of(task: Choice) -> str:
+    """Return a question with all that stands before it in its task."""
+    own = questions.texts_of(task.path)
+    code = f"```python\n{own['code']}\n```" if "code" in own else ""
+    parts = [own["introduction"], code, own["question"]]
+    return "\n\n".join(part for part in parts if part)
+
+
+def options_of(task: Choice) -> dict[str, str]:
+    """Return what stands behind each letter of a question."""
+    return dict(OPTION.findall(questions.texts_of(task.path)["question"]))
+
+
+def without_options(text: str) -> str:
+    return TYPED.sub("", OPTION.sub("", text)).strip()
+
+
+def with_formulas(text: str) -> str:
+    """Return Markdown whose formulas stand as Moodle's filter finds them."""
+    return FORMULA.sub(r"\\\\(\1\\\\)", text)
+
+
+def begun(quiz: Element, kind: str, name: str, text: str) -> Element:
+    """Add a question that has a name and a text, and return it."""
+    question = SubElement(quiz, "question", type=kind)
+    add_text(question, "name", name)
+    add_text(question, "questiontext", with_formulas(text), "markdown")
+    return question
+
+
+def add_manner(question: Element, single: bool) -> None:
+    SubElement(question, "single").text = str(single).lower()
+    SubElement(question, "shuffleanswers").text = "true"
+    SubElement(question, "answernumbering").text = "abc"
+
+
+def add_hints(question: Element, task: Any) -> None:
     for hint in task.hints:
         add_text(question, "hint", hint, "markdown")
 

@@ -41,7 +41,17 @@ th, td {{ text-align: left; vertical-align: top; padding: 0.3rem 0.5rem;
 thead th {{ font-size: 0.85rem; border: 0; }}
 .number {{ text-align: right; white-space: nowrap; width: 5rem; }}
 .mistake th {{ border-left: 4px solid rgb(213, 124, 0); }}
-@media print {{ table {{ break-inside: avoid; }} }}
+@page {{ margin: 18mm 16mm; }}
+@media print {{
+  :root {{ color-scheme: light; }}
+  body {{ font-size: 10pt; max-width: none; margin: 0; padding: 0; }}
+  h1 {{ font-size: 16pt; margin-top: 0; }}
+  h2 {{ font-size: 13pt; break-after: avoid; }}
+  table {{ margin: 0 0 5mm; }}
+  table, tr {{ break-inside: avoid; }}
+  p {{ orphans: 3; widows: 3; }}
+  .mistake th {{ print-color-adjust: exact; }}
+}}
 </style>
 </head>
 <body>

@@ -47,6 +47,10 @@ VERDICT = re.compile(
     rf". ({'|'.join(verdicts.LOOK)}) · (.+)((?:\n  .*)*)",
 )
 
+# nbgrader's folders: what a teacher gives out, and what comes back
+GIVEN_OUT = ("source", "release")
+HANDED_IN, GRADED = ("downloaded", "submitted"), "autograded"
+
 Verdicts = dict[str, Verdict | None]  # by a task's path; None: not read
 
 
@@ -55,20 +59,51 @@ class Unreadable(Exception):
 
 
 def notebooks_in(folder: Path) -> list[Path]:
-    """Return all notebooks in a folder and the folders in it.
+    """Return all submitted notebooks in a folder and the folders in it.
+
+    Of a course as nbgrader keeps it, those that the teacher gives out are
+    left out, and each submission is taken once, graded if it is.
 
     Raises TeachingError where there is none.
     """
     if not folder.is_dir():
         raise TeachingError(f"{folder} is not a folder.")
+    if folder.resolve().name in GIVEN_OUT:
+        raise TeachingError(
+            f"{folder} has the notebooks that you give out. Submissions are"
+            " in `submitted`, and in `autograded` once they are graded."
+        )
     found = [
         path
         for path in sorted(folder.rglob("*.ipynb"))
-        if path.is_file() and ".ipynb_checkpoints" not in path.parts
+        if path.is_file()
+        and ".ipynb_checkpoints" not in path.parts
+        and is_submission(path.relative_to(folder), folder)
     ]
     if not found:
-        raise TeachingError(f"There is no notebook (*.ipynb) in {folder}.")
+        raise TeachingError(
+            f"There is no submitted notebook (*.ipynb) in {folder}."
+        )
     return found
+
+
+def is_submission(path: Path, folder: Path) -> bool:
+    """Return whether a notebook in a folder is one to count."""
+    steps = (*GIVEN_OUT, *HANDED_IN, GRADED)
+    if folder.resolve().name in steps:
+        return True  # what is in it are students, whatever they are called
+    for place, part in enumerate(path.parts[:-1]):
+        course = folder.joinpath(*path.parts[:place])
+        if part in GIVEN_OUT:
+            return False
+        if part == "downloaded" and (course / "submitted").is_dir():
+            return False
+        if part == "submitted":
+            rest = path.parts[place + 1 :]
+            return not course.joinpath(GRADED, *rest).is_file()
+        if part in steps:
+            return True
+    return True
 
 
 def verdicts_in(path: Path) -> Verdicts:

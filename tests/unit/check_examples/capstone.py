@@ -1,0 +1,596 @@
+"""Answers to the exercises *ResNet-34 from your own blocks*."""
+
+import copy
+
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+
+from check_examples import Examples, answer
+from check_examples.clinic import IMAGES
+from onebyone import models
+from onebyone.check import capstone
+from onebyone.models import ResidualBlock
+
+ANY = [3, "net", nn.Linear(2, 2), [], {}]
+
+# --- The network -----------------------------------------------------------
+
+
+def resnet34(block, classes=1000, width=64):
+    return capstone.built(block, classes, width)
+
+
+class ByName(nn.Module):
+    """ResNet-34 with attributes, the head before the stem."""
+
+    def __init__(self, block, classes, width):
+        super().__init__()
+        self.head = nn.Linear(8 * width, classes)
+        self.stages = nn.ModuleList()
+        for stage, count in enumerate((3, 4, 6, 3)):
+            channels = width * 2**stage
+            before = channels if stage == 0 else channels // 2
+            first = block(before, channels, 2 if stage else 1)
+            rest = [block(channels, channels) for _ in range(count - 1)]
+            self.stages.append(nn.Sequential(first, *rest))
+        self.stem = nn.Sequential(*capstone.stem(width))
+
+    def forward(self, X):
+        X = self.stem(X)
+        for stage in self.stages:
+            X = stage(X)
+        return self.head(X.mean(dim=(2, 3)))
+
+
+def planned(counts=(3, 4, 6, 3), stride=None, widths=(1, 2, 4, 8)):
+    """Return a builder whose blocks follow another plan."""
+    stride = stride or (lambda stage, i: 2 if stage and i == 0 else 1)
+
+    def build(block, classes, width):
+        layers, channels = capstone.stem(width), width
+        for stage, count in enumerate(counts):
+            for i in range(count):
+                own = width * widths[stage]
+                layers.append(block(channels, own, stride(stage, i)))
+                channels = own
+        head = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        return nn.Sequential(*layers, *head, nn.Linear(channels, classes))
+
+    return build
+
+
+def changed(**how):
+    return lambda *given: capstone.built(*given, **how)
+
+
+def then(change):
+    """Return a builder of ResNet-34 that changes it in the end."""
+
+    def build(*given):
+        net = capstone.built(*given)
+        return change(net) or net
+
+    return build
+
+
+def put(place, layer):
+    def change(net):
+        net[place] = layer(net)
+
+    return then(change)
+
+
+def shared(block, classes, width):
+    return planned()(once(block), classes, width)
+
+
+def once(block):
+    made = {}
+
+    def same(*arguments):
+        return made.setdefault(arguments, block(*arguments))
+
+    return same
+
+
+class Skipping(ByName):
+    """Leaves the second block of each stage out."""
+
+    def forward(self, X):
+        X = self.stem(X)
+        for first, _, *rest in self.stages:
+            X = nn.Sequential(first, *rest)(X)
+        return self.head(X.mean(dim=(2, 3)))
+
+
+def frozen(net):
+    net[0].weight.requires_grad_(False)
+
+
+def conv(*how, **options):
+    return lambda net: nn.Conv2d(3, net[1].num_features, *how, **options)
+
+
+NETWORK = Examples(
+    right=[
+        resnet34,
+        ByName,
+        planned(),
+        lambda block, classes, width: nn.Sequential(
+            resnet34(block, classes, width), nn.Identity()
+        ),
+    ],
+    blank=[lambda block, classes, width: ...],
+    mutants=[
+        (planned((2, 2, 2, 2)), "make ResNet-18"),
+        (planned((3, 6, 4, 3)), "other numbers"),
+        (planned(stride=lambda stage, i: 1), "halves its maps"),
+        (
+            planned(stride=lambda stage, i: 2 if i == 0 else 1),
+            "Your first stage halves",
+        ),
+        (
+            planned(stride=lambda stage, i: 2 if stage and i < 2 else 1),
+            "Too many of your blocks",
+        ),
+        (
+            planned(stride=lambda stage, i: 2 if stage and i == 1 else 1),
+            "another block of a stage",
+        ),
+        (planned(widths=(1, 2, 3, 4)), "with other channels"),
+        (shared, "share their weights"),
+        (Skipping, "made and never used"),
+        *((changed(**how), says) for how, says in capstone.ALTERED),
+        (put(0, conv(7, 2, 3)), "has biases"),
+        (put(0, conv(3, 2, 1, bias=False)), "How large is"),
+        (put(0, conv(7, 2, bias=False)), "so that no row is lost"),
+        (put(3, lambda net: nn.Identity()), "so that no row is lost"),
+        (put(1, lambda net: nn.Identity()), "a batch norm"),
+        (put(2, lambda net: nn.ReLU6()), "small values"),
+        (put(-2, lambda net: nn.Sequential(nn.Flatten(), nn.Dropout())), ""),
+        (then(frozen), "not while it trains"),
+        (
+            put(-1, lambda net: nn.Linear(net[-1].in_features, 7, bias=False)),
+            "Your head has no biases",
+        ),
+        (lambda *given: models.resnet(34), "does not use the block"),
+    ],
+    malformed=[
+        (lambda *given: print(), "Is there a `return`"),
+        (lambda *given: "net", "not a network"),
+        (lambda: 1, "Building it raised"),
+        (nn.Linear, "Building it raised"),
+        (dict, "a class, not a function"),
+        (resnet34(ResidualBlock, 7, 8), "Pass the function"),
+        (then(lambda net: net[:-1]), "score for each image"),
+    ],
+    unrelated=[3, "net", [], {}, lambda *given: 1],
+)
+
+# --- Names -----------------------------------------------------------------
+
+NET = models.resnet(34)
+PLACES = {"conv1": "0", "bn1": "1", "fc": "22"}
+BEFORE = {"layer1": 4, "layer2": 7, "layer3": 11, "layer4": 17}
+LAYERS = {"conv1": "0", "bn1": "1", "conv2": "3", "bn2": "4"}
+
+
+def own_name(name, before=BEFORE, layers=LAYERS):
+    first, *rest = name.split(".")
+    if first in PLACES:
+        return ".".join([PLACES[first], *rest])
+    block, layer, *last = rest
+    place = str(before[first] + int(block))
+    if layer == "downsample":
+        return ".".join([place, "shortcut", *last])
+    return ".".join([place, "branch", layers[layer], *last])
+
+
+def by_replacing(name):
+    import re
+
+    for stage, first in BEFORE.items():
+        name = re.sub(
+            rf"{stage}\.(\d)", lambda m, n=first: str(n + int(m[1])), name
+        )
+    name = re.sub(r"^conv1", "0", name)
+    name = re.sub(r"^bn1", "1", name)
+    name = re.sub(r"^fc", "22", name)
+    name = name.replace("downsample", "shortcut")
+    for theirs, mine in LAYERS.items():
+        name = name.replace(f".{theirs}.", f".branch.{mine}.")
+    return name
+
+
+def in_order():
+    import torchvision
+
+    with torch.device("meta"):
+        theirs = torchvision.models.resnet34(weights=None).state_dict()
+    return dict(zip(theirs, NET.state_dict())).get
+
+
+def swapping(pairs):
+    return named(lambda name: own_name(capstone.swapped(name, pairs)))
+
+
+def named(function, net=NET):
+    return answer(function, net)
+
+
+def other_net(**how):
+    """Return the network with another forward pass and the same names."""
+    net = copy.deepcopy(NET)
+    for place, layer in how.items():
+        net[int(place[1:])] = layer
+    return net
+
+
+NAMES = Examples(
+    right=[
+        named(own_name),
+        named(by_replacing),
+        named(in_order()),
+        named(own_name, copy.deepcopy(NET).eval()),
+    ],
+    blank=[named(...), named(lambda name: ...), named(own_name, ...)],
+    mutants=[
+        *((swapping(pairs), says) for pairs, says in capstone.SWAPS),
+        (named(lambda name: name), "every name back as it is"),
+        (
+            named(lambda n: own_name(n, BEFORE | {"layer2": 8})),
+            "no name in your network",
+        ),
+        (
+            named(lambda n: own_name(n, layers=LAYERS | {"conv2": "0"})),
+            "both become",
+        ),
+        (
+            named(lambda n: own_name(n, BEFORE | {"layer4": 14})),
+            "no name in your network",
+        ),
+        (
+            named(
+                lambda n: own_name(
+                    n, layers=LAYERS | {"conv1": "3", "conv2": "0"}
+                )
+            ),
+            "They cannot be the same layer",
+        ),
+        (
+            named(lambda n: None if "downsample" in n else own_name(n)),
+            "gives nothing",
+        ),
+        (named(lambda n: own_name(n.replace(".bn1", ".bn2"))), "both become"),
+        (named(own_name, other_net(_2=nn.Identity())), "computes something"),
+        (
+            named(own_name, other_net(_3=nn.AvgPool2d(3, 2, 1))),
+            "computes something",
+        ),
+    ],
+    malformed=[
+        (named(lambda n: n.split(".")), "not a name"),
+        (named(lambda n: int(n)), "raised"),
+        (named(own_name, "net"), "not a network"),
+        (named("name"), "not a function"),
+    ],
+    unrelated=[
+        *(named(x) for x in (3, [], nn.ReLU)),
+        named(lambda n: "0.weight"),
+        named(own_name, 3),
+        named(own_name, models.resnet(18)),
+    ],
+)
+
+# --- A head ----------------------------------------------------------------
+
+OLD = resnet34(ResidualBlock, 1000, 4)
+
+
+def headed(function, net=OLD):
+    return answer(function, net)
+
+
+def freeze(net):
+    for parameter in net.parameters():
+        parameter.requires_grad_(False)
+    return net
+
+
+def new_head(net, classes):
+    freeze(net)[-1] = nn.Linear(net[-1].in_features, classes)
+    return net
+
+
+def around(net, classes):
+    body = freeze(net[:-1])
+    return nn.Sequential(body, nn.Linear(net[-1].in_features, classes))
+
+
+def on_a_copy(net, classes):
+    return new_head(copy.deepcopy(net), classes)
+
+
+def opened(net, classes):
+    net = new_head(net, classes)
+    freeze(net)[-1].requires_grad_(True)
+    return net
+
+
+def unfrozen(net, classes):
+    net[-1] = nn.Linear(net[-1].in_features, classes)
+    return net
+
+
+def frozen_after(net, classes):
+    return freeze(unfrozen(net, classes))
+
+
+def only_convolutions(net, classes):
+    new_head(net, classes)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.requires_grad_(True)
+    return net
+
+
+def behind(net, classes):
+    return nn.Sequential(freeze(net), nn.Linear(1000, classes))
+
+
+def without_head_bias(net, classes):
+    freeze(net)[-1] = nn.Linear(net[-1].in_features, classes, bias=False)
+    return net
+
+
+def with_softmax(net, classes):
+    return nn.Sequential(new_head(net, classes), nn.Softmax(dim=1))
+
+
+def fresh_body(net, classes):
+    return new_head(resnet34(ResidualBlock, 1000, 4), classes)
+
+
+def always_ten(net, classes):
+    return new_head(net, 10)
+
+
+def attribute(net, classes):
+    freeze(net).fc = nn.Linear(net[-1].in_features, classes)
+    return net
+
+
+def forgetting(net, classes):
+    new_head(net, classes)
+
+
+def last_block_open(net, classes):
+    new_head(net, classes)[-4].requires_grad_(True)
+    return net
+
+
+def no_average(net, classes):
+    body = freeze(net[:-3])
+    return nn.Sequential(body, nn.Flatten(), nn.LazyLinear(classes))
+
+
+HEAD = Examples(
+    right=[
+        headed(new_head),
+        headed(around),
+        headed(on_a_copy),
+        headed(opened),
+    ],
+    blank=[headed(...), headed(lambda net, classes: ...)],
+    mutants=[
+        (headed(unfrozen), "whole body would train"),
+        (headed(frozen_after), "frozen as well"),
+        (headed(only_convolutions), "parameters of the body would still"),
+        (headed(last_block_open), "parameters of the body would still"),
+        (headed(behind), "the old head's place"),
+        (headed(no_average), "the old head's place"),
+        (headed(without_head_bias), "no biases"),
+        (headed(with_softmax), "behind the new head"),
+        (headed(fresh_body), "no longer those of the old network"),
+        (headed(always_ten), "a score for each image and class"),
+        (headed(lambda net, classes: freeze(net)), "still gives 1,000"),
+        (headed(attribute), ""),
+    ],
+    malformed=[
+        (headed(forgetting), "Return the network"),
+        (headed(lambda net: net), "raised"),
+        (headed(new_head, "net"), "not a network"),
+        (headed(new_head, nn.ReLU()), "no linear layer"),
+    ],
+    unrelated=[*map(headed, (3, "net", [], nn.ReLU)), headed(new_head, 3)],
+)
+
+# --- A compact version -----------------------------------------------------
+
+
+def small(*layers, stem=(8, 2), end=()):
+    width, stride = stem
+    net = [
+        nn.Conv2d(1, width, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+    ]
+    pool = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*net, *layers, *pool, nn.LazyLinear(10), *end)
+
+
+def blocks(*channels):
+    return [
+        ResidualBlock(a, b, 2 if b > a else 1)
+        for a, b in zip(channels, channels[1:])
+    ]
+
+
+def made(*channels, **how):
+    """Return a builder of a network with these channels in its blocks."""
+
+    def build():
+        stem = (channels[0], how.get("stride", 2))
+        net = small(*blocks(*channels), stem=stem, end=how.get("end", ()))
+        with torch.no_grad():
+            net.eval()(torch.zeros(1, 1, 14, 14))
+        return net
+
+    return to_check(build)
+
+
+def to_check(build):
+    return answer(build, *IMAGES)
+
+
+def plain_layers():
+    layers = []
+    for _ in range(6):
+        layers += [nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU()]
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3, 2, 1),
+        *layers,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(8, 10),
+    )
+
+
+class Reused(nn.Module):
+    """One block used three times, and the head a 1×1 convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 16, 3, 2, 1)
+        self.block = ResidualBlock(16, 16)
+        self.block2 = ResidualBlock(16, 16)
+        self.head = nn.Conv2d(16, 10, 1)
+
+    def forward(self, X):
+        X = self.block(self.stem(X).relu())
+        X = self.block2(self.block2(X))
+        return self.head(X).mean(dim=(2, 3))
+
+
+def stuck():
+    return freeze(made(8, 8, 8, 8).positional[0]())
+
+
+def half_frozen():
+    net = made(8, 8, 8, 8).positional[0]()
+    for parameter in net.parameters():
+        parameter.data.mul_(0)
+    return net
+
+
+COMPACT = Examples(
+    right=[
+        made(8, 8, 16, 16),
+        made(16, 16, 32, 32),
+        made(8, 8, 8, 8, 8),
+        to_check(lambda: Reused()),
+    ],
+    blank=[to_check(...), to_check(lambda: ...)],
+    mutants=[
+        (made(32, 64, 64, 64), "which blocks are the widest"),
+        (made(16, 16, 16, 32, 64), "which blocks are the widest"),
+        (made(32, 32, 32, stride=1), "how soon are these halved"),
+        (made(24, 24, 24, 24, stride=1), "how soon are these halved"),
+        (made(8, 8, 16), "3 residual blocks or more"),
+        (to_check(plain_layers), "0 sums of two maps"),
+        (made(8, 8, 8, 8, end=[nn.Softmax(dim=1)]), "ends with a softmax"),
+        (made(4, 4, 4, 4, end=[nn.ReLU()]), "There is a ReLU after"),
+        (to_check(stuck), "In training, your network raised"),
+        (to_check(half_frozen), "hardly more than guessing"),
+        (
+            to_check(lambda: made(8, 8, 8, 8).positional[0]()[:-1]),
+            "a score for each image and class",
+        ),
+        (to_check(lambda: nn.Linear(3, 3)), "raised"),
+    ],
+    malformed=[
+        (to_check(lambda: print()), "Return the network"),
+        (to_check(lambda: 0.7), "Return the network"),
+        (to_check(lambda net: net), "raised"),
+        (to_check(plain_layers()), "Pass the function"),
+        (answer(plain_layers), "Call the check with the images too"),
+    ],
+    unrelated=[*map(to_check, (3, "net", [], nn.ReLU)), lambda: 1],
+)
+
+# --- Class maps ------------------------------------------------------------
+
+
+def with_statistics(net):
+    """Return a network whose batch norms have seen something."""
+    net.train()
+    with torch.no_grad():
+        for seed in range(3):
+            torch.manual_seed(seed)
+            net(2 * torch.randn(16, 1, 14, 14) + 0.3)
+    return net.eval()
+
+
+def for_maps():
+    state = torch.random.get_rng_state()
+    torch.manual_seed(0)
+    net = with_statistics(made(8, 8, 16, 16).positional[0]())
+    X = torch.randn(3, 1, 14, 14)
+    torch.random.set_rng_state(state)
+    return net, X
+
+
+CONTEXTS = {"maps": for_maps()}
+X = CONTEXTS["maps"][1]
+MAPS = capstone.right_maps(*CONTEXTS["maps"])
+CHOSEN = MAPS[0].mean(dim=(1, 2)).argmax()
+
+
+def drawn(*arrays, low=None, high=None):
+    """Return the figure with these arrays side by side, as an answer."""
+    figure, axes = plt.subplots(1, max(2, len(arrays)))
+    plt.close(figure)
+    for axis, array in zip(axes, arrays):
+        end = float(array.abs().max())
+        axis.imshow(
+            array,
+            vmin=-end if low is None else low,
+            vmax=end if high is None else high,
+        )
+    return answer(figure, X, MAPS)
+
+
+IMAGE, MAP = X[0, 0], MAPS[0, CHOSEN]
+DRAWING = Examples(
+    right=[
+        drawn(IMAGE, MAP),
+        drawn(MAP, IMAGE),
+        drawn(IMAGE, MAP, low=-50, high=50),
+        drawn(IMAGE, MAP, IMAGE),
+    ],
+    blank=[answer(..., X, MAPS)],
+    mutants=[
+        (drawn(), "no picture yet"),
+        (drawn(MAP), "image itself is missing"),
+        (drawn(IMAGE), "no class map"),
+        (drawn(X[1, 0], MAP), "another image"),
+        (drawn(IMAGE, MAPS[0, CHOSEN - 1]), "did not choose"),
+        (drawn(IMAGE, MAP.T), "swapped"),
+        (drawn(IMAGE, MAP, low=0, high=1), "Your colours"),
+        (drawn(IMAGE, MAPS[1, CHOSEN] + 1), "none of the class maps"),
+    ],
+    malformed=[
+        (answer(plt, X, MAPS), "Give the figure"),
+        (answer(drawn(IMAGE, MAP).positional[0], X, ...), "make them first"),
+    ],
+    unrelated=[answer(x, X, MAPS) for x in (3, "figure", [], {}, IMAGE)],
+)
+
+EXAMPLES = {
+    "network": NETWORK,
+    "renamed": NAMES,
+    "head": HEAD,
+    "compact": COMPACT,
+    "drawing": DRAWING,
+}
