@@ -12,6 +12,7 @@ Every function returns a figure that pyplot knows: end the cell with
 from onebyone.plots.architectures import architecture
 from onebyone.plots.charts import confusion, curves, feature_maps, images
 from onebyone.plots.comparisons import forest, front
+from onebyone.plots.stages import stages
 from onebyone.plots.style import COLORS, SMALL, WIDTH, narrow, use_style
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "front",
     "images",
     "narrow",
+    "stages",
     "use_style",
 ]

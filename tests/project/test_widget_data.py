@@ -41,11 +41,29 @@ def test_the_folded_network_gives_the_same_class_maps():
 def test_the_script_holds_every_weight_and_ten_garments():
     text = widget_data.script()
     data = json.loads(text.removeprefix("OneByOne.ninData = ")[:-2])
-    values = array("f")
-    values.frombytes(base64.b64decode(data["weights"]))
-    assert len(values) == sum(o * i * k * k + o for o, i, k in data["layers"])
+    kinds = {"weights": "h", "units": "f", "biases": "f"}
+    read = {name: array(kind) for name, kind in kinds.items()}
+    for name, values in read.items():
+        values.frombytes(base64.b64decode(data[name]))
+    filters = sum(o for o, _, _ in data["layers"])
+    assert len(read["units"]) == len(read["biases"]) == filters
+    assert len(read["weights"]) == sum(
+        o * i * k * k for o, i, k in data["layers"]
+    )
     assert len(data["names"]) == len(data["images"]) == 10
     assert all(len(base64.b64decode(code)) == 784 for code in data["images"])
+
+
+def test_sixteen_bits_keep_a_weight_to_half_a_unit_of_its_filter():
+    torch.manual_seed(0)
+    filters = torch.randn(4, 25) * torch.tensor([[1e-3], [1.0], [50.0], [0]])
+    weight = array("f", filters.flatten().tolist())
+    whole, units = widget_data.in_sixteen_bits(weight, filters=4)
+    read = torch.tensor(whole).reshape(4, 25) * torch.tensor(units)[:, None]
+    assert whole[25:50].count(0) < 3
+    error = (read - filters).abs().amax(dim=1)
+    assert (error <= 0.51 * torch.tensor(units)).all()
+    assert (error <= filters.abs().amax(dim=1) / 60_000).all()
 
 
 RECORD = """\

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-MAX_WEIGHT = 1_000_000  # bytes, compressed, without pictures
+MAX_WEIGHT = 490_000  # bytes, compressed, without pictures
 PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".webp"}
 
 

@@ -98,6 +98,40 @@ def test_no_output_and_no_formula_stops_the_tab_key(visit):
     expect(page.locator(".cell_output .copybtn")).to_have_count(0)
 
 
+# a page of questions opens with the list of them
+OPENING = [
+    f"book/{name}.html"
+    for name in (
+        *("counting", "batch_norm", "one_by_one", "nin", "gap", "inception"),
+        *("residual", "memory_and_time", "bake_off", "keras", "decode"),
+        "speed",
+    )
+]
+
+
+@pytest.mark.parametrize("page", OPENING)
+def test_a_chapter_opens_with_a_picture_or_a_widget(page, visit):
+    shown = visit(page).page.locator(
+        ".bd-article :is(.cell_output img, [data-widget])"
+    )
+    assert shown.first.bounding_box()["y"] < 640
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_solutions_lie_in_boxes_of_one_kind(scheme, visit):
+    page = visit("exercises/solutions/counting.html", scheme=scheme).page
+    boxes = page.locator(
+        ".bd-article details:not(.tag_setup *, .tag_figure *, .tag_proof *)"
+    )
+    looks_of_all = boxes.evaluate_all(
+        "all => [...new Set(all.filter(e => e.checkVisibility()).map(e => {"
+        " const s = getComputedStyle(e);"
+        " return [s.backgroundColor, s.border, s.borderRadius, s.padding,"
+        " s.boxShadow].join(); }))]"
+    )
+    assert len(looks_of_all) == 1
+
+
 def soup(page: str) -> BeautifulSoup:
     return BeautifulSoup((SITE / page).read_text("utf-8"), "html.parser")
 

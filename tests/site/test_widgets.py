@@ -100,8 +100,9 @@ def test_the_page_computes_what_pytorch_computes(open_widget):
         maps, logits = net[:-2](X), net(X)
 
     assert len(inputs) == 64
-    assert (in_page[:, :10] - logits).abs().max() < 1e-4
-    assert (in_page[:, 10:] - maps.flatten(1)).abs().max() < 1e-3
+    # the page has its weights in 16 bits
+    assert (in_page[:, :10] - logits).abs().max() < 1e-3
+    assert (in_page[:, 10:] - maps.flatten(1)).abs().max() < 1e-2
 
 
 def test_the_network_is_loaded_on_demand_only(base, open_widget):

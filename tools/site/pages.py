@@ -51,6 +51,8 @@ NEEDED = {
 # or a colour that its caption names and that would not be seen as such
 PIXELS = re.compile(r"\bimshow\b|plots\.(images|feature_maps)\b")
 SHADES = re.compile(r"\b(black|white|dark|pale|red)\b", re.IGNORECASE)
+AIMS = "What you will be able to do"
+MATHJAX = "mathjax/startup.js"
 PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page
 
 
@@ -71,6 +73,7 @@ def complete_page(
     add_references(body, works_cited(app))
     add_sizes(body, Path(app.srcdir), Path(app.outdir))
     mark_drawings(body)
+    open_with_figure(body)
     if "repository_url" in app.config.html_theme_options:
         add_reports(body, app, pagename)
     for cell in body.find_all("th"):
@@ -102,6 +105,18 @@ def complete_page(
     context["part"] = parts(app).get(pagename, "")
     widgets = body.select("[data-widget]")
     add_widgets(app, {str(tag["data-widget"]) for tag in widgets})
+
+
+def open_with_figure(body: BeautifulSoup) -> None:
+    """Show a figure that stands before the first section before the aims.
+
+    A notebook has to run code before it can draw. Its page begins with what
+    it has drawn.
+    """
+    figure = body.select_one("div.cell.tag_figure")
+    aims = body.find("strong", string=AIMS)
+    if figure and aims and aims.parent and not figure.find_previous("h2"):
+        aims.parent.insert_before(figure)
 
 
 def gather_proofs(body: BeautifulSoup) -> None:
@@ -343,6 +358,8 @@ def configure(app: Sphinx, config) -> None:
         "primary_sidebar_end": [],
     }
     config.templates_path.insert(0, "book/_templates")
+    # the part that loads the others, in place of all in one
+    config.mathjax_path = MATHJAX
 
 
 def without_titles(app: Sphinx, docname: str, source: list[str]) -> None:

@@ -136,7 +136,7 @@ def document(chapters: list[Chapter]) -> str:
         f'<link rel="stylesheet" href="{(static / style).as_uri()}">'
         for style in STYLES
     )
-    mathjax = (static / "mathjax" / "tex-chtml.js").as_uri()
+    mathjax = (static / "mathjax" / "startup.js").as_uri()
     body = "\n".join(
         f'<div class="chapter" id="{name(c.page)}">{c.article}</div>'
         for c in chapters
@@ -147,7 +147,8 @@ def document(chapters: list[Chapter]) -> str:
 <html lang="en" data-theme="light"><head><meta charset="utf-8">
 <title>{html.escape(title)}</title>{links}
 <style>{LOOK}</style>
-<script>window.MathJax = {{chtml: {{scale: 0.94}}, options: {{
+<script>window.MathJax = {{chtml: {{scale: 0.94}}, loader: {{
+  load: ["input/tex", "output/chtml", "a11y/assistive-mml"]}}, options: {{
   ignoreHtmlClass: "tex2jax_ignore|mathjax_ignore|document",
   processHtmlClass: "tex2jax_process|mathjax_process|math|output_area"}}}};
 </script>

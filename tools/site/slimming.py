@@ -52,12 +52,16 @@ UNUSED_FILES = [
     "togglebutton.*",
     "design-tabs.js",
     "sphinx-design.*",
+    # MathJax in one piece, and the parts that the settings do not name
+    "mathjax/*-chtml*.js",
     "mathjax/*-svg*.js",
-    "mathjax/*-full*.js",
-    "mathjax/*mml-chtml.js",
     "mathjax/node-main.js",
     "mathjax/latest.js",
     "mathjax/adaptors",
+    "mathjax/sre",
+    "mathjax/ui",
+    "mathjax/a11y/[!a]*.js",
+    "mathjax/input/[!t]*",
     "mathjax/output/svg*",
 ]
 

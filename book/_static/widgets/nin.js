@@ -10,14 +10,19 @@
 
   class Nin {
     constructor(data) {
-      const all = new Float32Array(bytes(data.weights).buffer);
-      let at = 0;
-      const take = (count) => all.subarray(at, (at += count));
-      this.layers = data.layers.map(([out, into, kernel]) => ({
-        out, into, kernel,
-        weight: take(out * into * kernel * kernel),
-        bias: take(out),
-      }));
+      const whole = new Int16Array(bytes(data.weights).buffer);
+      const units = new Float32Array(bytes(data.units).buffer); // a filter each
+      const biases = new Float32Array(bytes(data.biases).buffer);
+      let w = 0, f = 0;
+      this.layers = data.layers.map(([out, into, kernel]) => {
+        const size = into * kernel * kernel;
+        const weight = Float32Array.from(
+          whole.subarray(w, (w += out * size)),
+          (value, i) => value * units[f + Math.floor(i / size)]
+        );
+        const bias = biases.subarray(f, (f += out));
+        return { out, into, kernel, weight, bias };
+      });
       this.mean = 255 * data.mean;
       this.std = 255 * data.std;
     }
@@ -146,7 +151,7 @@
       }
     });
     place.append(
-      make("p", {}, `${promise} It takes half a megabyte.`),
+      make("p", {}, `${promise} It takes a fifth of a megabyte.`),
       make("p", {}, button, status)
     );
     if (!opening) return;
