@@ -56,7 +56,6 @@ STUDIES = {
         lesions.SEARCH,
         lesions.STUDY,
         deletion.STUDY,
-        localisation.SEARCH,
         localisation.STUDY,
     )
 }
