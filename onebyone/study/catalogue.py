@@ -53,7 +53,6 @@ STUDIES = {
         lesions.SEARCH,
         lesions.STUDY,
         deletion.STUDY,
-        localisation.SEARCH,
         localisation.STUDY,
     )
 }

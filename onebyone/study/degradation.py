@@ -18,7 +18,7 @@ networks have the same weights to learn, for shortcuts have no parameters.
 - *degradation-long*: 56 layers, 30 epochs, three seeds, at the same rates.
 
 Every arm of the first three has a search of its own, over six rates with two
-seeds. Since the question is how well a network trains, its rate is the one
+seeds, and over lower ones where the lowest is the best. Since the question is how well a network trains, its rate is the one
 with the lowest loss on the training images; by the error on 3,000 held-out
 ones the residual networks would get larger rates. Each run also measures the
 gradient at the start: its norm in every convolution, and how far its
@@ -29,6 +29,7 @@ schedule.
 """
 
 import copy
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -235,6 +236,17 @@ def normed(network: list[str], layers: list[int]) -> list[Row]:
     )
 
 
+def bare(network: list[str], start: list[str], layers: list[int]) -> list[Row]:
+    """Return arms of *degradation-starts*, which have no batch norm."""
+    return arms(
+        network=network,
+        start=start,
+        batch_norm=[False],
+        layers=layers,
+        update=["SGD"],
+    )
+
+
 SEARCH, STUDY = comparison.tuned(
     name="degradation",
     question="Does a deeper network train worse, with and without shortcuts?",
@@ -256,16 +268,34 @@ STARTS_SEARCH, STARTS = comparison.tuned(
     name="degradation-starts",
     question="What does a shortcut change where there is no batch norm?",
     rates={
-        0.03: arms(
-            network=["plain", "residual", "zero start"],
-            start=["default", "Kaiming"],
-            batch_norm=[False],
-            layers=[20, 38],
-            update=["SGD"],
-        ),
+        0.001: bare(["plain"], ["Kaiming"], [38]),
+        0.003: bare(["residual"], ["Kaiming"], [38]),
+        0.01: [
+            *bare(["plain"], ["default"], [20, 38]),
+            *bare(["plain", "residual"], ["Kaiming"], [20]),
+        ],
+        0.03: [
+            *bare(["residual"], ["default"], [20, 38]),
+            *bare(["zero start"], ["Kaiming"], [20, 38]),
+            *bare(["zero start"], ["default"], [20]),
+        ],
+        0.1: bare(["zero start"], ["default"], [38]),
     },
     seeds=5,
     **TUNED,
+)
+# two did best at the lowest rate of the grid, and were tried at lower ones
+LOWER = {0.001: ["plain", "residual"], 0.0003: ["plain"]}
+STARTS_SEARCH = replace(
+    STARTS_SEARCH,
+    configurations=[
+        *STARTS_SEARCH.configurations,
+        *(
+            {**arm, "lr": lr}
+            for lr, networks in LOWER.items()
+            for arm in bare(networks, ["Kaiming"], [38])
+        ),
+    ],
 )
 UPDATES_SEARCH, UPDATES = comparison.tuned(
     name="degradation-updates",

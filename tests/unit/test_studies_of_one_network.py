@@ -19,7 +19,6 @@ STUDIES = [
     lesions.SEARCH,
     lesions.STUDY,
     deletion.STUDY,
-    localisation.SEARCH,
     localisation.STUDY,
 ]
 
