@@ -166,7 +166,9 @@
 
   OneByOne.widget("depth", "Networks of several depths, compared", (place) => {
     const record = OneByOne.depthData;
-    let setting = Object.keys(SETTINGS)[0];
+    const offered = Object.keys(SETTINGS).filter((name) =>
+      record.groups.some(SETTINGS[name]));
+    let setting = offered[0];
     const select = make(
       "select", { id: "depth-measure", onchange: () => update() },
       ...Object.entries({ ...MEASURES, ...CURVES }).map(([value, [name]]) =>
@@ -175,7 +177,7 @@
     const depth = make(
       "select", { "aria-label": "Layers", onchange: () => update() }
     );
-    const switches = Object.keys(SETTINGS).map((name) =>
+    const switches = offered.map((name) =>
       make("button", { type: "button", onclick: () => {
         setting = name;
         update();
