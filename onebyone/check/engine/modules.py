@@ -202,7 +202,8 @@ def build(answer: Any, arguments: tuple, shape: tuple[int, ...]) -> Built:
             f"This is {what}. Pass the class or function that builds the"
             " module."
         )
-    if is_stub(answer) or is_stub(getattr(answer, "forward", None)):
+    forward = getattr(answer, "forward", None)
+    if is_stub(answer) or is_stub(forward) or forward is nn.Module.forward:
         raise NotAttempted("Its body is still to be written.")
     module = outcome(answer, *arguments)
     if isinstance(module, Raised):
