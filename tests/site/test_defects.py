@@ -35,7 +35,7 @@ CONTRAST = """element => {
 # one button of each kind, where a page has it
 KINDS = {
     "book/nin.html": [".widget-live .start", ".answer-box .check"],
-    "book/residual.html": [
+    "book/bake_off.html": [
         '.widget-live [aria-pressed="true"]',
         '.widget-live [aria-pressed="false"]',
     ],

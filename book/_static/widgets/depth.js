@@ -215,8 +215,9 @@
     place.append(
       make("div", { class: "examples" },
         make("label", { for: "depth-measure" }, "Show "), select, depth,
-        make("span", { role: "group", "aria-label": "Networks" },
-          ...switches)),
+        ...(switches.length > 1
+          ? [make("span", { role: "group", "aria-label": "Networks" },
+            ...switches)] : [])),
       stage,
       make("p", { class: "credit" },
         `From ${record.runs} recorded runs: a small dot or a thin line is one` +
