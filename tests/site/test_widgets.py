@@ -338,7 +338,7 @@ SETTINGS = {
 
 @pytest.fixture
 def depth_runs(tmp_path):  # an empty folder: the packaged runs alone
-    names = ("degradation", "degradation-starts")
+    names = [record.stem for record in widget_data.DEPTHS]
     return pd.concat([study.load(n, folder=tmp_path) for n in names])
 
 

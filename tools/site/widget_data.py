@@ -120,9 +120,7 @@ def script() -> str:
     return f"OneByOne.ninData = {json.dumps(data)};\n"
 
 
-DEPTHS = [
-    RECORDED / f"{name}.csv" for name in ("degradation", "degradation-starts")
-]
+DEPTHS = [RECORDED / "degradation.csv"]
 MEASURES = ("train_error", "error", "train_loss")
 CURVES = ("error_curve", "loss_curve", "gradients")  # many numbers in a cell
 
