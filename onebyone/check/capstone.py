@@ -195,8 +195,9 @@ def fault_of_network(function: Any) -> Fault:
     require_builder(function)
     made: list[Watched] = []
 
-    def block(in_channels, channels, stride=1):
-        return Watched(made, in_channels, channels, stride)
+    class block(Watched):  # a class, as the task says
+        def __init__(self, in_channels, channels, stride=1):
+            super().__init__(made, in_channels, channels, stride)
 
     torch.manual_seed(0)
     net: Any = guard.outcome(function, block, CLASSES, WIDTH)
@@ -434,6 +435,7 @@ network.seconds = 60.0
 # --- 3: torchvision's names ------------------------------------------------
 
 TOLERANCE = 1e-5
+STATISTICS = ("running_mean", "running_var", "weight", "bias")
 # exchanged layers of one shape: what is exchanged, and what to say of it
 SWAPS: list[tuple[list[tuple[str, str]], str]] = [
     (
@@ -458,7 +460,10 @@ SWAPS: list[tuple[list[tuple[str, str]], str]] = [
         " shape, and different meanings.",
     ),
     (
-        [("bn1.weight", "bn1.bias"), ("bn2.weight", "bn2.bias")],
+        [
+            (f"{norm}.weight", f"{norm}.bias")
+            for norm in ("bn1", "bn2", "downsample.1")
+        ],
         "Scales and shifts of the batch norms are exchanged. `weight` is the"
         " scale, `bias` the shift.",
     ),
@@ -480,10 +485,11 @@ def shared_weights() -> nn.Module:
     with torch.no_grad():
         for module in net.modules():
             if isinstance(module, nn.BatchNorm2d):
-                module.weight.uniform_(0.5, 1.0)
-                module.running_var.uniform_(0.5, 1.5)
-                module.bias.normal_(std=0.1)
-                module.running_mean.normal_(std=0.1)
+                tensors = module.state_dict()
+                tensors["weight"].uniform_(0.5, 1.0)
+                tensors["running_var"].uniform_(0.5, 1.5)
+                tensors["bias"].normal_(std=0.1)
+                tensors["running_mean"].normal_(std=0.1)
         scale = net(torch.randn(4, 3, 64, 64)).std()
         net.fc.weight /= scale
     return net
@@ -535,19 +541,22 @@ def fault_of_names(function: Any, net: Any = ...) -> Fault:
                 return message
     return (
         "All names and shapes fit, and yet the outputs differ. Either two"
-        " layers of one shape are exchanged, or your network computes"
+        " tensors of one shape are exchanged (of two layers, or a mean and a"
+        " variance, or a scale and a shift), or your network computes"
         " something else than ResNet-34: task 2 has a check of it."
     )
 
 
 def swapped(name: str, pairs: Sequence[tuple[str, str]]) -> str:
-    """Return a block's name with parts of it exchanged."""
+    """Return a name with parts of it exchanged: of a block, or a layer."""
     for one, other in pairs:
         for a, b in ((one, other), (other, one)):
-            if name.startswith("layer") and a in name:
+            inside = name.startswith("layer")
+            within_a_layer = a.rpartition(".")[2] in STATISTICS
+            if a in name and (inside or within_a_layer):
                 swap = name.replace(a, b)
                 # where shapes differ, the student cannot have exchanged them
-                return swap if can_swap(name) else name
+                return swap if within_a_layer or can_swap(name) else name
     return name
 
 
@@ -576,7 +585,9 @@ def fault_of_pairs(
                 f"For `{name}` your function gives {guard.show(own)}, not a"
                 " name."
             )
-    if all(name == own for name, own in found.items()):
+    if all(name == own for name, own in found.items()) and not (
+        found.keys() <= mine.keys()
+    ):
         return (
             "Your function gives every name back as it is. Print both lists of"
             " names: `net.state_dict()` has yours."
@@ -795,8 +806,8 @@ frozen = Choice(
         "a": "The weights stay, but a network keeps more than its parameters."
         " Compare the two lists: `net.parameters()` and `net.state_dict()`.",
         "b": "Weight decay shrinks what an optimiser steps on, and a frozen"
-        " parameter, which has no gradient, is passed over. What is kept in a"
-        " network without being a parameter?",
+        " parameter, whose `.grad` is `None`, is passed over. What is kept in"
+        " a network without being a parameter?",
         "d": "A ReLU has nothing that could change. Which layers of the body"
         " keep something from one batch to the next?",
     },
@@ -844,7 +855,8 @@ class Sums(TorchFunctionMode):
     def __torch_function__(self, function, types, arguments=(), named=None):
         if getattr(function, "__name__", "").strip("_") in ("add", "iadd"):
             maps = [a for a in arguments[:2] if getattr(a, "ndim", 0) == 4]
-            self.count += len(maps) == 2 and maps[0].shape == maps[1].shape
+            two = len(maps) == 2 and maps[0] is not maps[1]
+            self.count += two and maps[0].shape == maps[1].shape
         return function(*arguments, **(named or {}))
 
 
@@ -890,8 +902,9 @@ def fault_of_budget(
         )
     if sums < LEAST_SUMS:
         return (
-            f"In your network {sums} sums of two maps were found, and there"
-            f" should be {LEAST_SUMS} residual blocks or more."
+            f"In your network {sums} sums of two different maps were found,"
+            f" and there should be {LEAST_SUMS} residual blocks or more. Is"
+            " what a block reads kept until the sum?"
         )
     return None
 
@@ -915,8 +928,9 @@ def fault_of_scores(logits: Tensor, reached: float) -> Fault:
         )
     else:
         why = (
-            "It learns, but too little. Is there budget left for more"
-            " channels, or are its maps small too early?"
+            "It learns, but too little. Does each shortcut carry what the"
+            " block has read? Is the head an average and one linear layer? Is"
+            " there budget left for more channels?"
         )
     return f"{told} {why}"
 
@@ -981,9 +995,11 @@ def parts_of(net: nn.Module, X: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     ]
     if not fitting:
         raise guard.NotYet(
-            "In this network no maps were found whose average the last layer"
-            " reads. Class maps need global average pooling in front of a"
-            " single linear layer."
+            "No module of this network was found whose maps, averaged, are"
+            " what the last linear layer reads. If your last maps come from a"
+            " function such as `F.relu`, let an `nn.ReLU` make them. Without"
+            " global average pooling in front of a single linear layer there"
+            " are no class maps."
         )
     return max(fitting, key=lambda maps: maps[0].numel()), weight, bias
 

@@ -18,9 +18,10 @@ networks have the same weights to learn, for shortcuts have no parameters.
 - *degradation-long*: 56 layers, 30 epochs, three seeds, at the same rates.
 
 Every arm of the first three has a search of its own, over six rates with two
-seeds, and over lower ones where the lowest is the best. Since the question is how well a network trains, its rate is the one
-with the lowest loss on the training images; by the error on 3,000 held-out
-ones the residual networks would get larger rates. Each run also measures the
+seeds, and over lower ones where the lowest is the best. Since the question is
+how well a network trains, its rate is the one with the lowest loss on the
+training images; by the error on 3,000 held-out ones the residual networks
+would get larger rates. Each run also measures the
 gradient at the start: its norm in every convolution, and how far its
 direction agrees with that after a small step along it.
 

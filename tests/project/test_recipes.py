@@ -49,6 +49,14 @@ def recipe(title):
 # --- A chapter -----------------------------------------------------------
 
 
+PROOF = """\
+# @title Proof
+from onebyone.statements import says
+
+_tables = 64 * 64
+says("but {:,} tables", _tables)"""
+
+
 def chapter(copy):
     """A small chapter: a title, the setup cell, a number and its proof."""
     other = nbformat.read(copy / "book" / "nin.ipynb", as_version=4)
@@ -58,7 +66,7 @@ def chapter(copy):
             new_markdown_cell("# Shuffling channels\n\nIt is about order."),
             new_code_cell(setup.source, metadata={"tags": ["setup"]}),
             new_markdown_cell("A shuffle has no weights, but 4,096 tables."),
-            new_code_cell("64 * 64"),
+            new_code_cell(PROOF, metadata={"tags": ["hide-cell", "proof"]}),
         ]
     )
 

@@ -508,7 +508,7 @@ def test_moodle_asks_for_letters_with_each_wrong_one_a_mistake(task):
         assert near < 1e-3  # per cent
     assert round(sum(s for s in shares.values() if s > 0), 2) == 100
     # the options are no part of the question, nor is the typing of letters
-    assert "\n- " not in question["text"]
+    assert "\n- **" not in question["text"]
     assert not re.search(r"\*\*[a-z]\*\*|letters?\b.*`|\$", question["text"])
     assert question["text"].count("```") % 2 == 0
 

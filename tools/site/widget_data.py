@@ -15,6 +15,7 @@ import json
 import math
 import struct
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 
 from tools import ROOT
@@ -108,7 +109,11 @@ def script() -> str:
         units += unit
         biases += bias
     garments = json.loads(GARMENTS.read_text(encoding="utf-8"))
-    numbers = {"weights": weights, "units": units, "biases": biases}
+    numbers: dict[str, array] = {
+        "weights": weights,
+        "units": units,
+        "biases": biases,
+    }
     data = {
         "layers": layers,
         **{
@@ -171,7 +176,10 @@ def front_script(record: Path = RECORDED / "bake-off.csv") -> str | None:
 
 
 # widgets that show a record, and what makes their script of it
-RECORDS = {"depth": depth_script, "front": front_script}
+RECORDS: dict[str, Callable[[], str | None]] = {
+    "depth": depth_script,
+    "front": front_script,
+}
 
 
 def read_record(record: Path) -> list[dict[str, str]]:

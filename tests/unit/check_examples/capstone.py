@@ -498,7 +498,7 @@ COMPACT = Examples(
         (made(32, 32, 32, stride=1), "how soon are these halved"),
         (made(24, 24, 24, 24, stride=1), "how soon are these halved"),
         (made(8, 8, 16), "3 residual blocks or more"),
-        (to_check(plain_layers), "0 sums of two maps"),
+        (to_check(plain_layers), "0 sums of two different maps"),
         (made(8, 8, 8, 8, end=[nn.Softmax(dim=1)]), "ends with a softmax"),
         (made(4, 4, 4, 4, end=[nn.ReLU()]), "There is a ReLU after"),
         (to_check(stuck), "In training, your network raised"),
