@@ -270,7 +270,7 @@ def kaiming(net: nn.Module) -> nn.Module:
 
 
 def depth_net(network: str, batch_norm: bool, layers: int) -> nn.Module:
-    """Return a network for 28×28 images with Kaiming's weights.
+    """Return a plain or residual network with Kaiming's weights.
 
     Shortcuts have no parameters, so plain and residual have equally many.
 

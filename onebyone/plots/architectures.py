@@ -424,18 +424,21 @@ def _draw_row(
         _draw_arrow(ax, end_of_last, x, middle)
 
 
+ARROW = {
+    "arrowstyle": "-|>,head_width=0.15,head_length=0.3",
+    "color": "#777777",
+    "linewidth": 0.9,
+    "shrinkA": 0,
+    "shrinkB": 0,
+}
+
+
 def _draw_arrow(ax: Axes, start: float, end: float, y: float) -> None:
     ax.annotate(
         "",
         (end - 0.02, y),
         (start + 0.02, y),
-        arrowprops={
-            "arrowstyle": "-|>,head_width=0.15,head_length=0.3",
-            "color": "#777777",
-            "linewidth": 0.9,
-            "shrinkA": 0,
-            "shrinkB": 0,
-        },
+        arrowprops=ARROW,
     )
 
 

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from torch import nn
 
 from onebyone.cost import Shape, layer_table, shape_text
-from onebyone.plots.architectures import _pair, _type
+from onebyone.plots.architectures import ARROW, _pair, _type
 from onebyone.plots.style import COLORS, INK
 
 # in inches
@@ -131,18 +131,8 @@ def _draw_column(ax: Axes, name: str, column: list[_Stage], x: float) -> None:
         _draw_stage(ax, stage, x, top)
         top -= stage.height + _GAP
         if stage is not column[-1]:
-            ax.annotate(
-                "",
-                (middle, top),
-                (middle, top + _GAP),
-                arrowprops={
-                    "arrowstyle": "-|>,head_width=0.15,head_length=0.3",
-                    "color": "#777777",
-                    "linewidth": 0.9,
-                    "shrinkA": 0,
-                    "shrinkB": 0,
-                },
-            )
+            ends = (middle, top), (middle, top + _GAP)
+            ax.annotate("", *ends, arrowprops=ARROW)
 
 
 def _draw_stage(ax: Axes, stage: _Stage, x: float, top: float) -> None:
