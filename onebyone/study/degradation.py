@@ -31,7 +31,7 @@ schedule.
 
 import copy
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -226,26 +226,21 @@ TUNED: dict[str, Any] = {
 }
 
 
-def normed(network: list[str], layers: list[int]) -> list[Row]:
-    """Return the arms of *degradation*, which all have batch norm."""
+def by_sgd(
+    network: list[str], start: str, batch_norm: bool, layers: list[int]
+) -> list[Row]:
+    """Return arms whose updates are those of SGD, as they are."""
     return arms(
         network=network,
-        start=["Kaiming"],
-        batch_norm=[True],
+        start=[start],
+        batch_norm=[batch_norm],
         layers=layers,
         update=["SGD"],
     )
 
 
-def bare(network: list[str], start: list[str], layers: list[int]) -> list[Row]:
-    """Return arms of *degradation-starts*, which have no batch norm."""
-    return arms(
-        network=network,
-        start=start,
-        batch_norm=[False],
-        layers=layers,
-        update=["SGD"],
-    )
+normed = partial(by_sgd, start="Kaiming", batch_norm=True)
+bare = partial(by_sgd, batch_norm=False)
 
 
 SEARCH, STUDY = comparison.tuned(
@@ -269,18 +264,18 @@ STARTS_SEARCH, STARTS = comparison.tuned(
     name="degradation-starts",
     question="What does a shortcut change where there is no batch norm?",
     rates={
-        0.001: bare(["plain"], ["Kaiming"], [38]),
-        0.003: bare(["residual"], ["Kaiming"], [38]),
+        0.001: bare(["plain"], "Kaiming", layers=[38]),
+        0.003: bare(["residual"], "Kaiming", layers=[38]),
         0.01: [
-            *bare(["plain"], ["default"], [20, 38]),
-            *bare(["plain", "residual"], ["Kaiming"], [20]),
+            *bare(["plain"], "default", layers=[20, 38]),
+            *bare(["plain", "residual"], "Kaiming", layers=[20]),
         ],
         0.03: [
-            *bare(["residual"], ["default"], [20, 38]),
-            *bare(["zero start"], ["Kaiming"], [20, 38]),
-            *bare(["zero start"], ["default"], [20]),
+            *bare(["residual"], "default", layers=[20, 38]),
+            *bare(["zero start"], "Kaiming", layers=[20, 38]),
+            *bare(["zero start"], "default", layers=[20]),
         ],
-        0.1: bare(["zero start"], ["default"], [38]),
+        0.1: bare(["zero start"], "default", layers=[38]),
     },
     seeds=5,
     **TUNED,
@@ -294,7 +289,7 @@ STARTS_SEARCH = replace(
         *(
             {**arm, "lr": lr}
             for lr, networks in LOWER.items()
-            for arm in bare(networks, ["Kaiming"], [38])
+            for arm in bare(networks, "Kaiming", layers=[38])
         ),
     ],
 )
