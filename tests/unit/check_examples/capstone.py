@@ -10,6 +10,7 @@ from check_examples import Examples, answer
 from check_examples.clinic import IMAGES
 from onebyone import models
 from onebyone.check import capstone
+from onebyone.check.resnet34 import ALTERED, SWAPS, built, stem, swapped
 from onebyone.models import ResidualBlock
 
 ANY = [3, "net", nn.Linear(2, 2), [], {}]
@@ -18,7 +19,7 @@ ANY = [3, "net", nn.Linear(2, 2), [], {}]
 
 
 def resnet34(block, classes=1000, width=64):
-    return capstone.built(block, classes, width)
+    return built(block, classes, width)
 
 
 class ByName(nn.Module):
@@ -34,7 +35,7 @@ class ByName(nn.Module):
             first = block(before, channels, 2 if stage else 1)
             rest = [block(channels, channels) for _ in range(count - 1)]
             self.stages.append(nn.Sequential(first, *rest))
-        self.stem = nn.Sequential(*capstone.stem(width))
+        self.stem = nn.Sequential(*stem(width))
 
     def forward(self, X):
         X = self.stem(X)
@@ -48,7 +49,7 @@ def planned(counts=(3, 4, 6, 3), stride=None, widths=(1, 2, 4, 8)):
     stride = stride or (lambda stage, i: 2 if stage and i == 0 else 1)
 
     def build(block, classes, width):
-        layers, channels = capstone.stem(width), width
+        layers, channels = stem(width), width
         for stage, count in enumerate(counts):
             for i in range(count):
                 own = width * widths[stage]
@@ -61,14 +62,14 @@ def planned(counts=(3, 4, 6, 3), stride=None, widths=(1, 2, 4, 8)):
 
 
 def changed(**how):
-    return lambda *given: capstone.built(*given, **how)
+    return lambda *given: built(*given, **how)
 
 
 def then(change):
     """Return a builder of ResNet-34 that changes it in the end."""
 
     def build(*given):
-        net = capstone.built(*given)
+        net = built(*given)
         return change(net) or net
 
     return build
@@ -141,7 +142,7 @@ NETWORK = Examples(
         (planned(widths=(1, 2, 3, 4)), "with other channels"),
         (shared, "share their weights"),
         (Skipping, "made and never used"),
-        *((changed(**how), says) for how, says in capstone.ALTERED),
+        *((changed(**how), says) for how, says in ALTERED),
         (put(0, conv(7, 2, 3)), "has biases"),
         (put(0, conv(3, 2, 1, bias=False)), "How large is"),
         (put(0, conv(7, 2, bias=False)), "so that no row is lost"),
@@ -212,7 +213,7 @@ def in_order():
 
 
 def swapping(pairs):
-    return named(lambda name: own_name(capstone.swapped(name, pairs)))
+    return named(lambda name: own_name(swapped(name, pairs)))
 
 
 def named(function, net=NET):
@@ -236,7 +237,7 @@ NAMES = Examples(
     ],
     blank=[named(...), named(lambda name: ...), named(own_name, ...)],
     mutants=[
-        *((swapping(pairs), says) for pairs, says in capstone.SWAPS),
+        *((swapping(pairs), says) for pairs, says in SWAPS),
         (named(lambda name: name), "every name back as it is"),
         (
             named(lambda n: own_name(n, BEFORE | {"layer2": 8})),
