@@ -39,7 +39,7 @@ from onebyone.check.engine.networks import (
     result_of,
     scores_of,
 )
-from onebyone.check.resnet34 import (
+from onebyone.check.engine.resnet34 import (
     TOLERANCE,
     fault_of_names,
     fault_of_network,

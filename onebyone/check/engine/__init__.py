@@ -3,9 +3,10 @@
 `tasks`, `choices`, `code` and `modules` hold the kinds of task, `results` the
 one for experiments and `repairs` the one for runs that fail, `formulas` what
 answers follow from, `mistakes` the mistakes that recur, `questions` what a
-task asks, `networks` looks into whole networks, `guard` keeps what students write at arm's length, `verdicts` shows
+task asks, `guard` keeps what students write at arm's length, `verdicts` shows
 what came out, `kept` remembers what was solved, and `notebook` names the tasks
-of a module. An exercise module imports from here.
+of a module; `networks` looks into whole networks, and `resnet34` judges those
+of the capstone. An exercise module imports from here.
 """
 
 from onebyone.check.engine.choices import Choice, Custom

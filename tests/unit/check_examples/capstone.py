@@ -10,7 +10,7 @@ from check_examples import Examples, answer
 from check_examples.clinic import IMAGES
 from onebyone import models
 from onebyone.check import capstone
-from onebyone.check.resnet34 import ALTERED, SWAPS, built, stem, swapped
+from onebyone.check.engine.resnet34 import ALTERED, SWAPS, built, stem, swapped
 from onebyone.models import ResidualBlock
 
 ANY = [3, "net", nn.Linear(2, 2), [], {}]
