@@ -439,7 +439,7 @@ def asked_in(notebook: str, variants: int) -> list[tuple]:
     """The variants that a bank asks for: what asks, and the answer asked."""
     return [
         (twin, part, twin.parts[part] if part else twin)
-        for twins in moodle.drawn(notebook, variants, "0").values()
+        for twins in moodle.draw(notebook, variants, "0").values()
         if not moodle.ELSEWHERE.search(twins[0].question())
         for part in (twins[0].parts if isinstance(twins[0], Group) else [""])
         for twin in twins
@@ -590,7 +590,7 @@ def test_what_a_bank_leaves_out_is_said():
 def test_a_variant_has_the_article_of_its_numbers():
     asked = {
         twin.question()
-        for twin in moodle.drawn("counting", 8, "0")["output_size"]
+        for twin in moodle.draw("counting", 8, "0")["output_size"]
     }
     assert {text[:5] for text in asked} == {"A 9×9", "An 11"}
 

@@ -39,10 +39,10 @@ def stem(
     return [*layers, nn.MaxPool2d(3, 2, 1) if pool is None else pool]
 
 
-def built(
+def resnet34(
     block: Callable,
-    classes: int,
-    width: int,
+    classes: int = 1000,
+    width: int = 64,
     average: nn.Module | None = None,
     end: Sequence[nn.Module] = (),
     **changed: Any,
@@ -325,7 +325,7 @@ def ordered(
 
 def twin(net: nn.Module, used: list[Watched], **changed: Any) -> nn.Module:
     """Return ResNet-34, maybe altered, with the weights of a network."""
-    other = built(ResidualBlock, CLASSES, WIDTH, **changed).double()
+    other = resnet34(ResidualBlock, CLASSES, WIDTH, **changed).double()
     for own, theirs in zip(ordered(net, used), ordered(other)):
         theirs.load_state_dict(own.state_dict())
     return other.eval()

@@ -39,7 +39,7 @@ class Results(Task):
         networks: the keys of the networks, where they are not those of the
             table.
         foretold: what can be predicted, by name: takes the table and returns
-            what came of it, a key or a number.
+            the result, a key or a number.
         recorded: returns a sentence on what a study with several seeds says.
     """
 

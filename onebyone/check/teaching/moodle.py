@@ -49,7 +49,7 @@ def question_bank(
     """
     quiz = Element("quiz")
     remarks = []
-    for name, twins in drawn(notebook, variants, seed).items():
+    for name, twins in draw(notebook, variants, seed).items():
         if ELSEWHERE.search(twins[0].question()):
             remarks.append(f"{name} is left out: it asks about a cell.")
             continue
@@ -75,13 +75,13 @@ def question_bank(
     return Bank(f"{declaration}{text}\n", count, remarks)
 
 
-def drawn(
+def draw(
     notebook: str, count: int, seed: str
 ) -> dict[str, list[Value | Group]]:
     """Return so many different variants of each task, or all that came."""
     found: dict[str, list[Value | Group]] = {}
-    for draw in range(DRAWS * count):
-        variant = getattr(check, notebook).variant(f"{seed}-{draw}")
+    for number in range(DRAWS * count):
+        variant = getattr(check, notebook).variant(f"{seed}-{number}")
         for name, twin in variant.tasks.items():
             twins = found.setdefault(name, [])
             known = [other.given for other in twins]

@@ -64,7 +64,7 @@ def count(said: str, words: list[str], tally: Tally) -> None:
 
 
 def said_of(part: str, verdict: Verdict | None) -> str:
-    """Return what a verdict says of an answer, or what came of it."""
+    """Return what a verdict says of an answer, or the result."""
     if verdict is None:
         return UNREAD
     if verdict.state in (CORRECT, NOT_ATTEMPTED):

@@ -10,16 +10,18 @@ from check_examples import Examples, answer
 from check_examples.clinic import IMAGES
 from onebyone import models
 from onebyone.check import capstone
-from onebyone.check.engine.resnet34 import ALTERED, SWAPS, built, stem, swapped
+from onebyone.check.engine.resnet34 import (
+    ALTERED,
+    SWAPS,
+    resnet34,
+    stem,
+    swapped,
+)
 from onebyone.models import ResidualBlock
 
 ANY = [3, "net", nn.Linear(2, 2), [], {}]
 
 # --- The network -----------------------------------------------------------
-
-
-def resnet34(block, classes=1000, width=64):
-    return built(block, classes, width)
 
 
 class ByName(nn.Module):
@@ -62,14 +64,14 @@ def planned(counts=(3, 4, 6, 3), stride=None, widths=(1, 2, 4, 8)):
 
 
 def changed(**how):
-    return lambda *given: built(*given, **how)
+    return lambda *given: resnet34(*given, **how)
 
 
 def then(change):
     """Return a builder of ResNet-34 that changes it in the end."""
 
     def build(*given):
-        net = built(*given)
+        net = resnet34(*given)
         return change(net) or net
 
     return build
