@@ -125,7 +125,9 @@ def script() -> str:
     return f"OneByOne.ninData = {json.dumps(data)};\n"
 
 
-DEPTHS = [RECORDED / "degradation.csv"]
+DEPTHS = [
+    RECORDED / f"{name}.csv" for name in ("degradation", "degradation-starts")
+]
 MEASURES = ("train_error", "error", "train_loss")
 CURVES = ("error_curve", "loss_curve", "gradients")  # many numbers in a cell
 
