@@ -41,7 +41,6 @@ GROWING = {  # studies whose runs are still being made; none is read by a page
     *("degradation-updates-search", "degradation-updates"),
     *("blocks-search", "blocks"),
     *("reductions-search", "reductions"),
-    "localisation",
 }
 
 
