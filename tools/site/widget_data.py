@@ -129,7 +129,8 @@ DEPTHS = [
     RECORDED / f"{name}.csv" for name in ("degradation", "degradation-starts")
 ]
 MEASURES = ("train_error", "error", "train_loss")
-CURVES = ("error_curve", "loss_curve", "gradients")  # many numbers in a cell
+# many numbers in a cell, and the digits that a line of them needs
+CURVES = {"error_curve": 3, "loss_curve": 3, "gradients": 2}
 
 
 def depth_script(records: list[Path] = DEPTHS) -> str | None:
@@ -150,11 +151,13 @@ def depth_script(records: list[Path] = DEPTHS) -> str | None:
             setting | {name: [] for name in (*MEASURES, *CURVES)},
         )
         for name in MEASURES:
-            group[name].append(finite(run[name]))
-        for name in CURVES:
-            group[name].append([finite(word) for word in run[name].split()])
+            group[name].append(finite(run[name], digits=4))
+        for name, digits in CURVES.items():
+            words = run[name].split()
+            group[name].append([finite(word, digits) for word in words])
     data = {"runs": len(runs), "groups": list(groups.values())}
-    return f"OneByOne.depthData = {json.dumps(data)};\n"
+    short = json.dumps(data, separators=(",", ":"))
+    return f"OneByOne.depthData = {short};\n"
 
 
 def front_script(record: Path = RECORDED / "bake-off.csv") -> str | None:
@@ -192,8 +195,9 @@ def read_record(record: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def finite(text: str) -> float | None:
-    value = float(text)
+def finite(text: str, digits: int = 17) -> float | None:
+    """Return a number with so many digits; None if it is not finite."""
+    value = float(f"{float(text):.{digits}g}")
     return value if math.isfinite(value) else None
 
 
