@@ -41,13 +41,13 @@ from onebyone.check.engine.networks import (
 )
 from onebyone.check.engine.resnet34 import (
     TOLERANCE,
+    Fault,
     fault_of_names,
     fault_of_network,
 )
 from onebyone.models import ResidualBlock
 
 classes = symbols("classes")[0]
-Fault = str | None
 
 # --- 1: the block ----------------------------------------------------------
 
