@@ -176,7 +176,7 @@ def block(layer: Layer) -> str:
 
 
 def without_twins(layers: Layers, spared: str = "") -> Layers:
-    """Return one of like 1×1 layers in a block; the block `spared` whole."""
+    """Return one of equal 1×1 layers in a block; the block `spared` whole."""
     return tuple(
         layer
         for i, layer in enumerate(layers)
@@ -295,9 +295,10 @@ ON_LAYERS = [
         "The 1×1 layers are left out.",
         each(lambda x: None if x.is_1x1 else x),
     ),
-    Change("Of like 1×1 layers in a block, one counts.", without_twins),
+    Change("Equal 1×1 layers of a block are counted as one.", without_twins),
     Change(
-        "Behind the first block, of like 1×1 layers in a block one counts.",
+        "From the second block on, equal 1×1 layers of a block are counted"
+        " as one.",
         lambda layers: without_twins(layers, block(layers[0])),
     ),
     Change(
