@@ -32,6 +32,7 @@ NBVAL = [
 # A long file that starts late is done by one worker alone at the end. These
 # train, or start browsers, kernels or other processes; the others are short.
 LONGEST_FIRST = (
+    "tests/notebooks/test_claims",
     "book/nin",
     "book/gap",
     "book/bake_off",

@@ -7,6 +7,7 @@ the notebook, the cell and the text at fault.
 import ast
 import re
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,6 +81,15 @@ def solutions() -> list[Path]:
 
 def short_path(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
+
+
+def shown(seen: Counter) -> str:
+    """Return how many planted falsehoods of each kind were caught."""
+    return "\n".join(
+        f"{kind:24} {seen[kind, True]:4} of"
+        f" {seen[kind, True] + seen[kind, False]:4} caught"
+        for kind in dict.fromkeys(kind for kind, _ in sorted(seen))
+    )
 
 
 def tags(cell: NotebookNode) -> set[str]:

@@ -15,7 +15,7 @@ from nbformat.v4 import (
 )
 
 from tools import ROOT, claims, notebooks
-from tools.claims import bound, data, holds, pages
+from tools.claims import bound, holds, pages
 from tools.claims.__main__ import faults, main
 from tools.claims.arithmetic import equations
 from tools.claims.citations import citations
@@ -66,7 +66,7 @@ def test_a_falsehood_in_a_bound_section_is_caught(capsys):
             caught = mutation.caught(strict=True)
             seen[mutation.kind, caught] += 1
             missed += [] if caught else [str(mutation)]
-    table = shown(seen)
+    table = checks.shown(seen)
     with capsys.disabled():
         print("\n" + table)
     listed = "\n".join([table, *missed])
@@ -81,51 +81,6 @@ def test_a_falsehood_in_a_bound_section_is_caught(capsys):
 
 def share(caught: int, missed: int) -> float:
     return caught / (caught + missed)
-
-
-def shown(seen: Counter) -> str:
-    return "\n".join(
-        f"{kind:24} {seen[kind, True]:4} of"
-        f" {seen[kind, True] + seen[kind, False]:4} caught"
-        for kind in dict.fromkeys(kind for kind, _ in sorted(seen))
-    )
-
-
-def sections_with_a_proof():
-    for path in checks.chapters():
-        page = claims.read_page(path)
-        for number in holds.bound_sections(page):
-            section = data.Section(path, page.titles[number])
-            if section.proof:
-                yield path, page.titles[number]
-
-
-BOUND = list(sections_with_a_proof())
-
-
-@pytest.mark.parametrize(("path", "title"), BOUND, ids=lambda x: str(x)[-24:])
-def test_a_proof_run_anew_prints_what_the_notebook_holds(path, title):
-    section = data.Section(path, title)
-    page = claims.read_page(path)
-    (number,) = [n for n, known in page.titles.items() if known == title]
-    said = section.said(section.names())
-    assert said is not None
-    lines = "\n".join(said.values()).splitlines()
-    assert lines == [s for s in page.printed[number] if s in lines]
-
-
-@pytest.mark.parametrize(("path", "title"), BOUND, ids=lambda x: str(x)[-24:])
-def test_other_values_make_other_sentences(path, title, capsys):
-    section = data.Section(path, title)
-    seen, missed = Counter(), []
-    for mutation in data.data_mutations(section):
-        seen[mutation.kind, mutation.caught] += 1
-        missed += [] if mutation.caught else [str(mutation)]
-    with capsys.disabled():
-        print("\n" + shown(seen))
-    only_formulas = not any("says(" in ast.unparse(n) for n in section.proof)
-    assert seen or only_formulas
-    assert not missed, "\n" + "\n".join(missed)
 
 
 # --- Quoted figures --------------------------------------------------------

@@ -81,32 +81,61 @@ class Section:
                 kind = self.proof if bound.is_proof(cell) else self.teaching
                 kind += _statements(cell)
 
-    def names(self, anew: bool = False) -> Names:
-        """Return what stands when the proof begins.
-
-        Args:
-            anew: run all that stands before the section again, though it ran
-                for another one.
-        """
-        run = _at_starts.__wrapped__ if anew else _at_starts
-        names = dict(run(self.path)[self.title])
+    def names(self) -> Names:
+        """Return what stands when the proof begins."""
+        names = dict(_at_starts(self.path)[self.title])
         _run(self.teaching, names)
         return names
 
-    def said(self, names: Names, start: int = 0) -> dict[int, str] | None:
-        """Run the proof from a statement on; return what each prints.
+    def names_from_records(self) -> Names:
+        """Return the same, with every record that the page reads read again.
+
+        What stands before the first of them is not run a second time.
+        """
+        sections = _cells(self.path)
+        reading = (t for t, cells in sections.items() if _reads(cells))
+        first = next(reading, self.title)
+        names = dict(_at_starts(self.path)[first])
+        titles = list(sections)
+        for title in titles[titles.index(first) : titles.index(self.title)]:
+            _run_section(sections[title], names)
+        _run(self.teaching, names)
+        return names
+
+    def said(self, names: Names) -> dict[int, str] | None:
+        """Run the proof; return what each statement prints.
 
         None where it falls.
         """
-        printed = {}
+        try:
+            return dict(self.sentences(names))
+        except Exception:
+            return None
+
+    def says_otherwise(
+        self, names: Names, place: int, sentence: str, start: int = 0
+    ) -> bool:
+        """Run the proof from a statement on; return whether it is another.
+
+        It is where it falls, and where the statement ``place`` does not print
+        the sentence.
+        """
+        try:
+            printed = self.sentences(names, start)
+            return any(
+                at == place and text != sentence for at, text in printed
+            )
+        except Exception:
+            return True
+
+    def sentences(
+        self, names: Names, start: int = 0
+    ) -> Iterator[tuple[int, str]]:
+        """Run the proof from a statement on; yield place and text of each."""
         for place, node in enumerate(self.proof[start:], start):
-            try:
-                text = _prove(node, names)
-            except Exception:
-                return None
+            text = _prove(node, names)
             if text:
-                printed[place] = text.strip()
-        return printed
+                yield place, text.strip()
 
 
 @cache
@@ -137,12 +166,21 @@ def _at_starts(path: Path) -> dict[str, Names]:
     found = {}
     for title, cells in _cells(path).items():
         found[title] = dict(names)
-        for cell in cells:
-            fault = Exception if bound.is_proof(cell) else NameError
-            for node in _statements(cell):
-                with contextlib.suppress(fault):
-                    _run([node], names)
+        _run_section(cells, names)
     return found
+
+
+def _run_section(cells: list, names: Names) -> None:
+    for cell in cells:
+        fault = Exception if bound.is_proof(cell) else NameError
+        for node in _statements(cell):
+            with contextlib.suppress(fault):
+                _run([node], names)
+
+
+def _reads(cells: list) -> bool:
+    """Return whether a section reads the record of a study."""
+    return any("study.load(" in notebooks.python_of(cell) for cell in cells)
 
 
 def _statements(cell) -> list[ast.stmt]:
@@ -199,6 +237,8 @@ def data_mutations(section: Section) -> Iterator[DataMutation]:
     said = section.said(dict(states[0]))
     if said is None:
         raise ValueError("the proof falls as it is")
+    if recorded and section.said(section.names_from_records()) != said:
+        raise ValueError("the proof says another thing when run again")
     for place, sentence in said.items():
         node = section.proof[place]
         if not _states_something(node):
@@ -212,8 +252,7 @@ def data_mutations(section: Section) -> Iterator[DataMutation]:
             )
             names = dict(states[start])
             change(names)
-            after = section.said(names, start)
-            caught = after is None or after[place] != sentence
+            caught = section.says_otherwise(names, place, sentence, start)
             yield DataMutation(sentence, kind, what, caught)
         for value in values:
             for found, of, minus, column in recorded:
@@ -372,5 +411,5 @@ def _arms_seen(
         return runs
 
     with mock.patch.object(study, "load", exchanged):
-        found = section.said(section.names(anew=True))
-    return found is None or found[place] != sentence
+        names = section.names_from_records()
+        return section.says_otherwise(names, place, sentence)
