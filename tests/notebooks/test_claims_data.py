@@ -5,11 +5,19 @@ from collections import Counter
 from pathlib import Path
 
 import checks
+import matplotlib.pyplot as plt
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tools import claims, notebooks
 from tools.claims import data, holds
+
+
+@pytest.fixture(autouse=True)
+def no_style_left_behind():
+    """A page that runs here sets the book's style for its own test alone."""
+    with plt.rc_context():
+        yield
 
 
 def sections_with_a_proof():

@@ -62,7 +62,7 @@ def test_every_notebook_and_every_test_is_in_the_proof_once():
 
 def test_what_takes_longest_starts_first():
     assert verify.notebooks()[0] == "book/nin.ipynb"
-    assert verify.tests()[0].startswith("tests/site/")
+    assert verify.tests()[0].startswith("tests/notebooks/test_claims")
     for start in verify.LONGEST_FIRST + verify.SLOW:
         files = verify.notebooks() + verify.tests()
         assert any(file.startswith(start) for file in files), start
