@@ -60,18 +60,17 @@ def test_other_values_make_other_sentences(path, title, capsys):
 # --- The test of that test, on pages made for it ---------------------------
 
 
-def section_of(tmp_path: Path, *cells: str, **proofs: str) -> data.Section:
+def section_of(tmp_path: Path, *cells: str, proof: str) -> data.Section:
     """Write a page, a section a cell; return the one with the proof."""
     page = [new_markdown_cell("# Start"), new_code_cell(BEGIN)]
     for number, source in enumerate(cells):
         page += [new_markdown_cell(f"## {number}"), new_code_cell(source)]
-    (title, proof) = next(iter(proofs.items()))
-    page += [new_markdown_cell(f"## {title}"), new_code_cell(proof)]
+    page += [new_markdown_cell("## Proof"), new_code_cell(proof)]
     page[-1].metadata["tags"] = ["proof"]
     path = tmp_path / "page.ipynb"
     notebook = notebooks.normalise(new_notebook(cells=page))
     path.write_text(notebooks.dumps(notebook), encoding="utf-8")
-    return data.Section(path, title)
+    return data.Section(path, "Proof")
 
 
 BEGIN = """
