@@ -269,12 +269,14 @@ def start_as_identity(net: nn.Module) -> nn.Module:
     """Zero the last layer of every block's branch, in place.
 
     That layer is the last batch norm, whose scale becomes zero (Goyal et
-    al., arXiv 1706.02677), or else the last convolution (Zhang, Dauphin
-    and Ma, arXiv 1901.09321). A block whose shortcut is the identity then
-    computes ReLU(X), a :class:`PreActivationBlock` X itself.
+    al., arXiv 1706.02677), or else the last convolution, with its bias
+    (Zhang, Dauphin and Ma, arXiv 1901.09321). A block whose shortcut is the
+    identity then computes ReLU(X), a :class:`PreActivationBlock` X itself.
     """
     for block in net.modules():
         if hasattr(block, "branch"):
             # a Sequential, as in the blocks above
-            block.branch[-1].weight.zero_()  # type: ignore[index, union-attr]
+            last = block.branch[-1]  # type: ignore[index, union-attr]
+            for parameter in last.parameters():
+                parameter.zero_()
     return net

@@ -173,7 +173,7 @@ def test_without_batch_norm_each_convolution_has_a_bias(change):
 
 def test_without_batch_norm_a_block_can_start_as_the_identity():
     net = compact_resnet(blocks=2, shortcut=ZeroPadding)
-    start_as_identity(variants.kaiming(variants.without_batch_norm(net)))
+    start_as_identity(variants.without_batch_norm(net))
     X = torch.rand(2, 16, 6, 6)
     assert isinstance(net[2], ResidualBlock)
     torch.testing.assert_close(net[2](X), X, rtol=0, atol=0)
