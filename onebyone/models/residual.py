@@ -276,7 +276,7 @@ def start_as_identity(net: nn.Module) -> nn.Module:
     for block in net.modules():
         if hasattr(block, "branch"):
             # a Sequential, as in the blocks above
-            last = block.branch[-1]  # type: ignore[index, union-attr]
-            for parameter in last.parameters():
+            last = block.branch[-1]  # type: ignore[index]
+            for parameter in last.parameters():  # type: ignore[union-attr]
                 parameter.zero_()
     return net
