@@ -293,17 +293,19 @@ STARTS_SEARCH = replace(
         ),
     ],
 )
+tamed = partial(
+    arms,
+    network=["plain", "residual"],
+    start=["Kaiming"],
+    batch_norm=[True],
+    layers=[38],
+)
 UPDATES_SEARCH, UPDATES = comparison.tuned(
     name="degradation-updates",
     question="Is degradation cured where gradients cannot grow?",
     rates={
-        0.03: arms(
-            network=["plain", "residual"],
-            start=["Kaiming"],
-            batch_norm=[True],
-            layers=[38],
-            update=["clipped", "per layer"],
-        ),
+        0.01: tamed(update=["per layer"]),
+        0.1: tamed(update=["clipped"]),
     },
     seeds=5,
     **TUNED,

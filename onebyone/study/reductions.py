@@ -6,15 +6,18 @@ the channels from piling up. What does each save in weights and MACs, and what
 does it do to accuracy?
 
 Design: the compact Inception network with both, with one and with neither of
-them; as they are, and with all channels scaled so that the MACs are those of
-the network that has both. Each arm has its own search over four rates with
-two seeds, on 10,000 held-out images and two epochs; then five seeds.
+them; as they are, and, where the reductions are missing, also with all
+channels scaled so that the MACs are those of the network that has both. (The
+projections alone change these MACs by one per cent.) Each arm has its own
+search over four rates with two seeds, on 10,000 held-out images and one
+epoch; then five seeds of two epochs.
 
 Limits: three blocks, so there is little room for channels to pile up; one
 data set, two epochs.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -133,23 +136,33 @@ def measure(
     return {"width": width, **measured}
 
 
+HIGHEST = arms(reduce=[False], project=[True], equal=["as is"])
 SEARCH, STUDY = comparison.tuned(
     name="reductions",
     question="What do the two kinds of 1×1 in Inception save, and cost?",
     rates={
-        0.1: [
-            *arms(
-                reduce=[True, False], project=[True, False], equal=["as is"]
-            ),
-            *arms(reduce=[True], project=[False], equal=["MACs"]),
-            *arms(reduce=[False], project=[True, False], equal=["MACs"]),
-        ]
+        0.1: arms(reduce=[True], project=[False], equal=["as is"]),
+        0.3: [
+            *arms(reduce=[True], project=[True], equal=["as is"]),
+            *arms(reduce=[False], project=[False], equal=["as is", "MACs"]),
+            *arms(reduce=[False], project=[True], equal=["MACs"]),
+        ],
+        1.0: HIGHEST,
     },
     grid=(0.03, 0.1, 0.3, 1.0),
     measure=measure,
     recipe={"epochs": 2},
+    search_recipe={"epochs": 1},
     validation=10_000,
     measurements=["width", *comparison.MEASUREMENTS],
     shown=["width", "accuracy", "parameters", "macs", "cpu_seconds"],
     seeds=5,
+)
+# one did best at the highest rate of the grid, and was tried at a higher one
+SEARCH = replace(
+    SEARCH,
+    configurations=[
+        *SEARCH.configurations,
+        *({**arm, "lr": 3.0} for arm in HIGHEST),
+    ],
 )
