@@ -2,7 +2,6 @@
 
 from onebyone.study import (
     bake_off,
-    blocks,
     degradation,
     deletion,
     head,
@@ -44,8 +43,6 @@ STUDIES = {
         mlpconv.SEARCH,
         mlpconv.STUDY,
         mlpconv.EQUAL_RATE,
-        blocks.SEARCH,
-        blocks.STUDY,
         heads.SEARCH,
         heads.STUDY,
         reductions.SEARCH,

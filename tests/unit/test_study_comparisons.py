@@ -11,7 +11,7 @@ from few_images import few_images
 from onebyone import study
 from onebyone.cost import macs, parameters
 from onebyone.models import compact_inception
-from onebyone.study import blocks, degradation, mlpconv, reductions, starts
+from onebyone.study import degradation, mlpconv, reductions, starts
 from onebyone.study.catalogue import STUDIES
 from onebyone.study.engine import comparison, harness
 
@@ -21,7 +21,6 @@ TUNED = [
     "degradation-starts",
     "degradation-updates",
     "mlpconv",
-    "blocks",
     "heads",
     "reductions",
 ]
@@ -197,20 +196,6 @@ def test_a_network_without_reductions_is_narrowed_to_equal_cost(
 def test_channels_pile_up_where_nothing_projects_the_pooled():
     block = reductions.block(5, 2, (1, 3), (1, 4), 9, True, project=False)
     assert block(torch.zeros(2, 5, 6, 6)).shape == (2, 2 + 3 + 4 + 5, 6, 6)
-
-
-def test_all_widths_of_blocks_suit_the_machine_and_overlap_in_cost():
-    costs = {}
-    for name, widths in blocks.WIDTHS.items():
-        assert all(width % 16 == 0 for width in widths)
-        nets = [
-            blocks.skeleton(blocks.BLOCKS[name], width, blocks.HALF_MULTIPLE)
-            for width in (widths[0], widths[-1])
-        ]
-        costs[name] = [harness.image_macs(net) for net in nets]
-    cheapest = max(low for low, _ in costs.values())
-    dearest = min(high for _, high in costs.values())
-    assert dearest > 5 * cheapest
 
 
 def test_networks_at_one_rate_are_those_of_the_study():

@@ -38,8 +38,6 @@ def reached(study):
 
 
 GROWING = {  # studies whose runs are still being made; none is read by a page
-    *("degradation-updates-search", "degradation-updates"),
-    *("blocks-search", "blocks"),
     *("reductions-search", "reductions"),
 }
 
