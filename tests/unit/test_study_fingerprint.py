@@ -3,7 +3,6 @@
 import dis
 import importlib
 import itertools
-import re
 import sys
 import textwrap
 import types
@@ -19,7 +18,6 @@ from onebyone.study import StudyError, degradation, packaged_record
 from onebyone.study.catalogue import PAPER, STUDIES
 from onebyone.study.engine import fingerprint, harness, runner
 from onebyone.training import threads
-from tools import ROOT
 
 PACKAGE = str(Path(onebyone.__file__).parent)
 DECLARED = {
@@ -37,27 +35,12 @@ def reached(study):
     return walk.reached
 
 
-GROWING = {  # studies whose runs are still being made; none is read by a page
-    *("reductions-search", "reductions"),
-}
-
-
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
-def test_the_packaged_record_is_of_this_code_and_whole_or_growing(study):
+def test_the_packaged_record_is_whole_and_of_this_code(study):
     runs = packaged_record(study).rows()
     assert {run["code"] for run in runs} <= {version(study)}
     wanted = runner.declared(study, study.seeds)
-    whole = {*map(study.key, runs)} >= {*map(study.key, wanted)}
-    assert whole != (study.name in GROWING)
-
-
-def test_no_page_reads_a_record_that_is_growing():
-    pages = [*(ROOT / "book").glob("*"), *(ROOT / "exercises").rglob("*")]
-    for page in pages:
-        if page.suffix in (".ipynb", ".md"):
-            text = page.read_text(encoding="utf-8")
-            read = set(re.findall(r"study\.load\(\W*([a-z0-9-]+)", text))
-            assert not read & GROWING, page.name
+    assert {*map(study.key, runs)} >= {*map(study.key, wanted)}
 
 
 # --- Nothing that is read is forgotten -------------------------------------
