@@ -130,7 +130,7 @@ DEPTHS = [
 ]
 MEASURES = ("train_error", "error", "train_loss")
 # many numbers in a cell, and the digits that a line of them needs
-CURVES = {"error_curve": 3, "loss_curve": 2, "gradients": 2}
+CURVES = {"error_curve": 2, "loss_curve": 2, "gradients": 2}
 
 
 def depth_script(records: list[Path] = DEPTHS) -> str | None:
