@@ -18,6 +18,7 @@ from onebyone.study.__main__ import main
 from onebyone.study.engine import cluster as module
 from onebyone.study.engine import record, runner
 from onebyone.study.engine.runner import run
+from tools import ROOT
 
 
 def measure(number, seed, pause=0.1):
@@ -170,3 +171,16 @@ def test_without_dask_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "dask.distributed", None)
     with pytest.raises(StudyError, match="pip install"):
         run(tiny(), scheduler="tcp://127.0.0.1:9")
+
+
+def test_the_book_keeps_scheduler_and_workers_to_this_machine():
+    text = (ROOT / "book" / "using.md").read_text(encoding="utf-8")
+    commands = [
+        line
+        for line in text.replace("\\\n", " ").splitlines()
+        if line.startswith("dask ")
+    ]
+    assert len(commands) == 2  # a worker runs any code that reaches it
+    for command in commands:
+        assert "--host 127.0.0.1" in command
+        assert "--dashboard-address 127.0.0.1:" in command
