@@ -44,8 +44,8 @@ def run_on_cluster(
     except (OSError, ValueError) as error:
         raise StudyError(
             f"no Dask scheduler answers at {address} ({error}): start one "
-            "with `dask scheduler`, and workers with `dask worker ADDRESS "
-            "--nthreads 1`"
+            "and its workers with the commands in Using this book, *Several "
+            "runs at a time*, which keep them to this machine"
         ) from None
     with client:
         _check_workers(client)
@@ -75,7 +75,7 @@ def _check_workers(client: "Client") -> None:
     if not workers:
         raise StudyError(
             "the Dask scheduler has no workers: start some with "
-            "`dask worker ADDRESS --nthreads 1`"
+            "`dask worker ADDRESS --host 127.0.0.1 --nthreads 1`"
         )
     threads = max(worker["nthreads"] for worker in workers.values())
     if threads > 1:
