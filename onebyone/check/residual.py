@@ -453,18 +453,20 @@ def fault_of_start(start):
             "You changed convolutions. The batch norm after them then divides"
             " zero by nearly zero: change its scale instead."
         )
-    if any(name.endswith("branch.4.bias") for name in changed):
+    scales = {n: v for n, v in now.items() if n.endswith("branch.4.weight")}
+    shifts = {n: v for n, v in now.items() if n.endswith("branch.4.bias")}
+    moved = changed & shifts.keys()  # to zero it may be, beside the scale
+    if any(now[n].any() for n in moved) or moved and not changed - moved:
         return (
             "You changed the shift of the last batch norm. What multiplies"
             " the branch is its scale, `weight`."
         )
-    scales = {n: v for n, v in now.items() if n.endswith("branch.4.weight")}
     if any(scale.any() for scale in scales.values()):
         return (
             "Not every block's last scale is zero: go through all blocks, also"
             " those in a part of a part of the network."
         )
-    if changed - scales.keys():
+    if changed - scales.keys() - shifts.keys():
         return "Your function changes more than the last scale of each block."
     if not all(p.requires_grad for p in net.parameters()):
         return (

@@ -207,6 +207,7 @@ EXAMPLES = {
         right=[
             start_as_identity,
             zeroing("branch.4.weight"),
+            zeroing("branch.4.weight", "branch.4.bias"),
             filling,
             multiplying,
         ],
