@@ -14,7 +14,8 @@ networks have the same weights to learn, for shortcuts have no parameters.
   begin as zero, five seeds.
 - *degradation-updates*: 38 layers with batch norm, where all gradients are
   clipped to one norm, or scaled so that each layer moves by the same share of
-  its weights. If growing gradients were the reason, this would cure it.
+  its weights. If long steps along large gradients were the reason, this
+  would cure it.
 - *degradation-long*: 56 layers, 30 epochs, three seeds, at the same rates.
 
 Every arm of the first three has a search of its own, over six rates with two

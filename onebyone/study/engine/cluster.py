@@ -74,8 +74,9 @@ def _check_workers(client: "Client") -> None:
     workers = client.scheduler_info(n_workers=-1)["workers"]
     if not workers:
         raise StudyError(
-            "the Dask scheduler has no workers: start some with "
-            "`dask worker ADDRESS --host 127.0.0.1 --nthreads 1`"
+            "the Dask scheduler has no workers: start some, on "
+            "one machine with the command in Using this book, *Several runs "
+            "at a time*"
         )
     threads = max(worker["nthreads"] for worker in workers.values())
     if threads > 1:
