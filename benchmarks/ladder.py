@@ -26,6 +26,7 @@ from onebyone.study.engine.harness import RATES, VALIDATION, TrainingPart
 from onebyone.training import MOMENTUM, WEIGHT_DECAY, best_precision
 
 EPOCHS = 2  # of the runs that take the accuracy
+NOT_TIMED = ("one-cycle schedule",)  # `train` takes the steps of the one above
 IMAGES, WARM_UP_IMAGES = 128 * 40, 128 * 10  # of a measurement of speed
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "compact NiN": compact_nin,

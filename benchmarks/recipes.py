@@ -12,14 +12,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import results
-from onebyone import Trainer, evaluate, load_data, macs, parameters
-from onebyone.data import ImageData, random_shift
+from benchmarks.tricks import (
+    ALTERNATING,
+    AlternatingFlips,
+    BothWays,
+    RecipeTrainer,
+    augmentation,
+)
+from onebyone import evaluate, load_data, macs, parameters
+from onebyone.data import ImageData
 from onebyone.models.residual import ResidualBlock
 from onebyone.study import bake_off
 from onebyone.study.engine.harness import VALIDATION, TrainingPart
@@ -56,17 +64,42 @@ def large_net(width: int, blocks: int) -> nn.Module:
     return nn.Sequential(*layers, *head)
 
 
-def random_flip(X: Tensor) -> Tensor:
-    """Mirror about half of the images (B, C, H, W), left to right."""
-    chosen = torch.rand(len(X), 1, 1, 1) < 0.5
-    return torch.where(chosen.to(X.device), X.flip(3), X)
+def pooled_net(width: int) -> nn.Module:
+    """Return four plain 3×3 convolutions, each pooled but the first.
+
+    Shapes: (B, 1, 28, 28) -> (B, 10) logits. They have width, 2·width,
+    4·width and 8·width channels, and end on maps of 3 pixels a side.
+    """
+    layers = [
+        nn.Conv2d(1, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+    ]
+    for channels in (width, 2 * width, 4 * width):
+        layers += [
+            nn.Conv2d(channels, 2 * channels, 3, padding=1, bias=False),
+            nn.MaxPool2d(2),  # before what costs less on fewer pixels
+            nn.BatchNorm2d(2 * channels),
+            nn.ReLU(),
+        ]
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8 * width, 10)]
+    return nn.Sequential(*layers, *head)
 
 
-AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor] | None] = {
-    "none": None,
-    "flip": random_flip,
-    "flip and shift": lambda X: random_shift(2)(random_flip(X)),
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "small": small_net,
+    "large": large_net,
+    "pooled": pooled_net,
 }
+
+
+class Trained(NamedTuple):
+    """What a training leaves: the last weights, their average, the time."""
+
+    last: nn.Module
+    average: nn.Module | None
+    seconds: float
+    outcome: str
 
 
 @dataclass(frozen=True)
@@ -74,12 +107,17 @@ class Recipe:
     """A network, and how to train it; the rest is as in `Trainer`.
 
     Attributes:
-        net: "small" for :func:`small_net`, "large" for :func:`large_net`.
+        net: one of ``NETWORKS``.
         arguments: of that function.
         epochs: passes over the training images.
         lr: peak of the one-cycle schedule.
         batch_size: images a step.
-        augmentation: one of ``AUGMENTATIONS``.
+        augmentation: see :func:`.tricks.augmentation`.
+        smoothing: what each target gives away, to all classes alike.
+        averaging: share that the moving average of the weights keeps in a
+            step; 0 takes the last weights.
+        flipped_test: whether the test takes the mean of the logits of an
+            image and its mirror image.
     """
 
     net: str
@@ -88,11 +126,17 @@ class Recipe:
     lr: float
     batch_size: int = 128
     augmentation: str = "none"
+    smoothing: float = 0.0
+    averaging: float = 0.0
+    flipped_test: bool = False
+
+    @classmethod
+    def saved(cls, values: dict[str, Any]) -> "Recipe":
+        """Return the recipe that a file of results holds."""
+        return cls(**{**values, "arguments": tuple(values["arguments"])})
 
     def build(self) -> nn.Module:
-        return {"small": small_net, "large": large_net}[self.net](
-            *self.arguments
-        )
+        return NETWORKS[self.net](*self.arguments)
 
     def data(self, validation: int = 0) -> ImageData:
         """Return the images; held-out ones take the place of the test set."""
@@ -109,32 +153,50 @@ class Recipe:
             "images_seen": self.epochs * len(self.data().train_labels),
         }
 
+    def train(self, seed: int, data: ImageData) -> Trained:
+        """Train on the images of `data`, which are in memory already."""
+        torch.manual_seed(seed)
+        net = self.build()
+        trainer = RecipeTrainer(
+            self.epochs,
+            smoothing=self.smoothing,
+            averaging=self.averaging,
+            lr=self.lr,
+            seed=seed,
+            progress=False,
+        )
+        alternating = ALTERNATING in self.augmentation
+        part = AlternatingFlips(data) if alternating else TrainingPart(data)
+        start = time.perf_counter()
+        history = trainer.fit(net, part)
+        seconds = time.perf_counter() - start
+        outcome = history.stopped or "ok"
+        return Trained(net, trainer.average, seconds, outcome)
+
+    def accuracy(self, trained: Trained, data: ImageData) -> float:
+        """Test on what `data` holds back, as the recipe says."""
+        net = trained.average if self.averaging else trained.last
+        return evaluate(BothWays(net) if self.flipped_test else net, data)[1]
+
     def run(self, seed: int, validation: int = 0) -> dict[str, float]:
         """Train; return the accuracy after the last epoch, and the seconds.
 
-        The images are in memory already; testing is not in the seconds.
+        Testing is not in the seconds.
         """
         data = self.data(validation)
-        torch.manual_seed(seed)
-        net = self.build()
-        trainer = Trainer(self.epochs, lr=self.lr, seed=seed, progress=False)
-        start = time.perf_counter()
-        history = trainer.fit(net, TrainingPart(data))
-        seconds = time.perf_counter() - start
+        trained = self.train(seed, data)
         return {
             "seed": seed,
-            "seconds": seconds,
-            "accuracy": evaluate(net, data)[1],
-            "outcome": history.stopped or "ok",
+            "seconds": trained.seconds,
+            "accuracy": self.accuracy(trained, data),
+            "outcome": trained.outcome,
         }
 
 
 @cache
-def _data(batch_size: int, augmentation: str, validation: int) -> ImageData:
+def _data(batch_size: int, names: str, validation: int) -> ImageData:
     return load_data(
-        batch_size,
-        augment=AUGMENTATIONS[augmentation],
-        validation=validation,
+        batch_size, augment=augmentation(names), validation=validation
     )
 
 
@@ -153,6 +215,8 @@ def training_flops(net: nn.Module, shape: Sequence[int]) -> int:
 
 SHORT = Recipe("small", ("VGG-like", 32), 5, 0.1)
 LONG = Recipe("small", ("residual", 128), 30, 0.1, augmentation="flip")
+# in the same time, without instructions for bfloat16
+LONG_FLOAT32 = Recipe("small", ("residual", 96), 15, 0.1, augmentation="flip")
 CANDIDATES: dict[str, list[Recipe]] = {
     "short": [
         Recipe("small", ("VGG-like", width), epochs, lr)

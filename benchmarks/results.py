@@ -80,6 +80,23 @@ def options(about: str, **defaults: int) -> argparse.Namespace:
     return parser.parse_args()
 
 
+def of_this_machine(name: str) -> dict[str, object] | None:
+    """Return the saved results if they were measured here, else None.
+
+    The commit may be another.
+    """
+    path = file(name)
+    if not path.exists():
+        return None
+    before = load(path)
+    here = plain(machine())
+    return (
+        before
+        if {**before["machine"], "commit": here["commit"]} == here
+        else None
+    )
+
+
 def plain(values: object) -> object:
     """Return the values as a file gives them back: tuples become lists."""
     return json.loads(json.dumps(values))

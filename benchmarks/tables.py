@@ -11,7 +11,7 @@ import re
 import statistics
 from collections.abc import Iterable
 
-from benchmarks import ladder, results, throughput
+from benchmarks import board, ladder, results, screening, throughput
 from benchmarks.time_to_accuracy import effects
 from onebyone.study.reading import interval
 from tools import ROOT
@@ -41,14 +41,23 @@ def machine_text(measured: dict) -> str:
         f"{of['processor']}, {of['threads']} threads on {of['cores']} cores "
         f"({', '.join(of['flags'])}), {of['memory_gib']} GiB"
     )
-    runs = measured.get("runs", [])  # each may be of a commit of its own
-    commits = {run.get("commit", of["commit"]) for run in runs}
-    code = " and ".join(sorted(commits or {of["commit"]}))
+    commits = commits_in(measured) or {of["commit"]}
+    code = " and ".join(sorted(commits))
     return (
         f"Measured on: {place}; PyTorch {of['torch']}, d2l {of['d2l']}, "
         f"Python {of['python']}, {of['system']}; our number format: "
         f"{of['precision']}; code: {code}.\n"
     )
+
+
+def commits_in(value: object) -> set[str]:
+    """Return the commits of all runs in the results, however they nest."""
+    if isinstance(value, list):
+        return set().union(*map(commits_in, value))
+    if not isinstance(value, dict) or "processor" in value:
+        return set()  # the machine's own commit is that of the last run
+    own = {value["commit"]} if "commit" in value else set()
+    return own.union(*map(commits_in, value.values()))
 
 
 def throughput_tables(measured: dict) -> str:
@@ -112,6 +121,8 @@ def ladder_table(measured: dict) -> str:
             lr, best = ladder.best_rate(rung["accuracies"])
             accuracy = f"{100 * best:.2f} %"
         speed = f"{statistics.median(rates):,.0f}"
+        if rung["step"] in ladder.NOT_TIMED:
+            speed = gain = ""
         rows.append([rung["step"], speed, gain, accuracy, lr])
         before = rates
     head = ["step", "images/s", "gain", "accuracy", "learning rate"]
@@ -204,11 +215,56 @@ def long_table(measured: dict) -> str:
     return table(head, rows) + "\n" + machine_text(measured)
 
 
+def screening_table(measured: dict) -> str:
+    """Return a row a candidate: accuracy, gain, and seconds."""
+    runs = measured["runs"]
+    rows = []
+    for name in sorted(
+        runs, key=lambda name: -statistics.mean(screening.gains(runs, name))
+    ):
+        accuracy, _ = interval([100 * run["accuracy"] for run in runs[name]])
+        gain, half = interval([100 * g for g in screening.gains(runs, name)])
+        seconds = statistics.mean(run["seconds"] for run in runs[name])
+        ahead = "" if name == "none" else f"{gain:+.2f} ± {half:.2f}"
+        rows.append(
+            [
+                name,
+                f"{accuracy:.2f} %",
+                unbroken(ahead.replace("-", "\N{MINUS SIGN}")),
+                f"{seconds:.0f}",
+            ]
+        )
+    head = ["change", "accuracy", "gain in points", "seconds"]
+    return table(head, rows) + "\n" + machine_text(measured)
+
+
+def board_table(measured: dict) -> str:
+    """Return a row a recipe, the best first."""
+    rows = []
+    for name, entry in board.ranked(measured["entries"]):
+        accuracies = [100 * run["accuracy"] for run in entry["runs"]]
+        mean, half = interval(accuracies)
+        seconds = [run["seconds"] for run in entry["runs"]]
+        rows.append(
+            [
+                f"`{name}`",
+                unbroken(f"{mean:.2f} ± {half:.2f} %"),
+                unbroken(f"{min(seconds):.0f} to {max(seconds):.0f}"),
+                f"{entry['runs'][0]['parameters']:,}",
+            ]
+        )
+    head = ["recipe", "test accuracy", "seconds", "parameters"]
+    return table(head, rows) + "\n" + machine_text(measured)
+
+
 KINDS = {
     "throughput": throughput_tables,
     "ladder": ladder_table,
     "time-to-accuracy": accuracy_table,
     "long-run": long_table,
+    "long-run-float32": long_table,
+    "screening": screening_table,
+    "board": board_table,
 }
 
 

@@ -111,11 +111,13 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
 def notebook_metadata(notebook: NotebookNode) -> NotebookNode:
     """Return the metadata of the whole notebook.
 
-    One that loads the images on to the training device asks Colab for a GPU.
+    One that loads images on to the training device asks Colab for a GPU.
     """
-    code = [c.source for c in notebook.cells if c.cell_type == "code"]
-    on_device = any("load_data(" in c for c in code) and not any(
-        'device="cpu"' in c for c in code
+    on_device = any(
+        "load_data(" in line and 'device="cpu"' not in line
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for line in cell.source.splitlines()
     )
     wish = COLAB_GPU if on_device else {}
     return nbformat.from_dict(NOTEBOOK_METADATA | wish)
