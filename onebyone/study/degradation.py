@@ -31,7 +31,6 @@ schedule.
 """
 
 import copy
-from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -278,21 +277,12 @@ STARTS_SEARCH, STARTS = comparison.tuned(
         ],
         0.1: bare(["zero start"], "default", layers=[38]),
     },
+    beyond={
+        0.001: bare(["plain", "residual"], "Kaiming", layers=[38]),
+        0.0003: bare(["plain"], "Kaiming", layers=[38]),
+    },
     seeds=5,
     **TUNED,
-)
-# two did best at the lowest rate of the grid, and were tried at lower ones
-LOWER = {0.001: ["plain", "residual"], 0.0003: ["plain"]}
-STARTS_SEARCH = replace(
-    STARTS_SEARCH,
-    configurations=[
-        *STARTS_SEARCH.configurations,
-        *(
-            {**arm, "lr": lr}
-            for lr, networks in LOWER.items()
-            for arm in bare(networks, "Kaiming", layers=[38])
-        ),
-    ],
 )
 tamed = partial(
     arms,

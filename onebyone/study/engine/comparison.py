@@ -48,6 +48,7 @@ def tuned(
     shown: list[str],
     seeds: int,
     search_recipe: Row | None = None,
+    beyond: dict[float, list[Row]] | None = None,
 ) -> tuple[Study, Study]:
     """Declare a study, and the search that gave each arm its learning rate.
 
@@ -63,15 +64,18 @@ def tuned(
         grid: the learning rates that are tried, in rising order.
         validation: how many images the search holds out.
         search_recipe: what the search changes of the recipe.
+        beyond: rates outside the grid, each with the arms that are tried at
+            it because they did best at an end of the grid.
 
     Returns:
         The search, whose name ends in "-search", and the study.
     """
     every = [arm for found in rates.values() for arm in found]
+    tried = [*((lr, every) for lr in grid), *(beyond or {}).items()]
     search = Study(
         name=f"{name}-search",
         question=f"Which learning rate serves each arm of {name} best?",
-        configurations=[{**arm, "lr": lr} for lr in grid for arm in every],
+        configurations=_at_rates(tried),
         recipe={**recipe, **(search_recipe or {}), "validation": validation},
         seeds=2,
         measure=measure,
@@ -81,9 +85,7 @@ def tuned(
     study = Study(
         name=name,
         question=question,
-        configurations=[
-            {**arm, "lr": lr} for lr, found in rates.items() for arm in found
-        ],
+        configurations=_at_rates(rates.items()),
         recipe=recipe,
         seeds=seeds,
         measure=measure,
@@ -91,6 +93,10 @@ def tuned(
         shown=shown,
     )
     return search, study
+
+
+def _at_rates(rates: Iterable[tuple[float, list[Row]]]) -> list[Row]:
+    return [{**arm, "lr": lr} for lr, arms in rates for arm in arms]
 
 
 def best_rates(runs: pd.DataFrame, arms: list[str]) -> dict[tuple, float]:
