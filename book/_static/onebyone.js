@@ -41,7 +41,8 @@ var OneByOne = OneByOne || {};
   function markScrollers() {
     const boxes = document.querySelectorAll(
       ".bd-article pre, .bd-article .cell_output, .bd-article .output," +
-        " .pst-scrollable-table-container, .bd-article mjx-container"
+        " .pst-scrollable-table-container, " +
+        ' .bd-article mjx-container[display="true"], .bd-article .budget'
     );
     for (const box of boxes) {
       const scrolls = box.scrollWidth > box.clientWidth + 1;

@@ -150,11 +150,8 @@ def fault_of_numerical(numerical: Callable) -> str | None:
         right = gradient(function, X, torch.ones((), dtype=X.dtype))
         if fault := fault_of_quotients(result.detach().double(), right, X):
             return fault
-        if function is cube and uses_autograd(numerical, X):
-            return (
-                "The result is right, but your function uses autograd. The"
-                " point of this check is that it knows nothing of it."
-            )
+        if fault := fault_of_points(numerical, X):
+            return fault
     return None
 
 
@@ -178,16 +175,29 @@ def fault_of_quotients(result: Tensor, right: Tensor, X: Tensor) -> str | None:
     return f"Your function gives {value:.4g} in one place, which is not right."
 
 
-def uses_autograd(numerical: Callable, X: Tensor) -> bool:
-    """Return whether it asks for gradients while it runs."""
-    seen = []
+def fault_of_points(numerical: Callable, X: Tensor) -> str | None:
+    """Say if it asks for gradients, or moves X to one side only."""
+    points, asks = [], []
 
     def watched(moved: Tensor) -> Tensor:
-        seen.append(moved.requires_grad)
+        points.append(moved.detach().clone())
+        asks.append(moved.requires_grad)
         return cube(moved)
 
     guard.outcome(numerical, watched, X.clone())
-    return any(seen)
+    if any(asks):
+        return (
+            "The result is right, but your function uses autograd. The point"
+            " of this check is that it knows nothing of it."
+        )
+    steps = [point - X for point in points if point.shape == X.shape]
+    longest = max((step.abs().max().item() for step in steps), default=0)
+    if steps and sum(steps).abs().max().item() > longest / 2:
+        return (
+            "The result is right here, but your difference is one-sided. The"
+            " central one takes the loss on both sides of X, as far from it."
+        )
+    return None
 
 
 numerical = Custom(

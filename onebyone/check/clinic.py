@@ -327,6 +327,18 @@ def fault_of_accuracy(function: Callable, *images: Tensor) -> str | None:
                 )
             if net.training != mode:
                 return left_in_other_mode(mode)
+            if not all(p.requires_grad for p in net.parameters()):
+                return (
+                    "The accuracy is right, but your function freezes the"
+                    " network, which then trains no more."
+                )
+            if not torch.is_grad_enabled():
+                torch.set_grad_enabled(True)
+                return (
+                    "The accuracy is right, but your function leaves gradients"
+                    " switched off for all that follows. `with"
+                    " torch.no_grad():` puts them back."
+                )
     return None
 
 
@@ -464,6 +476,15 @@ def rate_too_large(run: Run) -> str | None:
     )
 
 
+def too_many_steps(run: Run) -> str | None:
+    if run.steps <= STEPS:
+        return None
+    return (
+        f"Your run takes {run.steps} steps, and the task has {STEPS}: it is"
+        " the rate that shall be mended."
+    )
+
+
 def rate_too_small(run: Run) -> str | None:
     if run.accuracy >= GOOD_RATE or run.rate > 2e-3:
         return None
@@ -479,7 +500,7 @@ rate = Repair(
     least=GOOD_RATE,  # 0.07 to 0.13; 0.72 to 0.81 with a rate of 0.05
     steps=STEPS,
     rate=1.0,
-    faults=[rate_too_large, rate_too_small],
+    faults=[rate_too_large, rate_too_small, too_many_steps],
     useless={
         "longer": "Each step is as long as before, so more of them do not lead"
         " back.",

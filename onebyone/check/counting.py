@@ -730,9 +730,26 @@ wider = Number(
     ],
 )
 
+
+def same_width(nets):
+    """Say if the network named after its channels does not have more."""
+    large_maps, many_channels = (
+        sum(p.numel() for p in nets[key].parameters())
+        for key in ("large maps", "many channels")
+    )
+    if many_channels <= large_maps:
+        return (
+            "The network under the key 'many channels' has no more parameters"
+            " than the other. Which `width` does each have, and which is"
+            " which?"
+        )
+    return None
+
+
 runs = Results(
     "Two networks, one budget",
     ("large maps", "many channels"),
+    mixed_up=same_width,
     measure=each_on_held_out,
     foretold={"best": best_of, "by": lead_of_best},
     hints=[

@@ -1,5 +1,6 @@
 """Checks of the exercises *Global average pooling*."""
 
+import copy
 import math
 import operator
 
@@ -130,7 +131,7 @@ global_average = Function(
     "Write global average pooling",
     lambda X: X.mean(dim=(2, 3)),
     maps_of_any_size,
-    banned=["*pool*"],
+    banned=["*pool*", "interpolate"],
     mistakes={
         lambda X: X.amax(dim=(2, 3)): mistakes.took_maximum,
         lambda X: X.sum(dim=(2, 3)): mistakes.took_sum,
@@ -413,8 +414,9 @@ cam = Function(
 
 
 def until(net, X, count):
+    """Return what the first layers give, in evaluation mode."""
     with torch.no_grad():
-        return net[:count](X)
+        return copy.deepcopy(net).eval()[:count](X)
 
 
 def without_bias(net, X):
@@ -467,7 +469,7 @@ def fault_of_drawing(figure, X, maps):
     if guard.is_blank(maps):
         return "The class maps themselves are still missing: make them first."
     others, image = X[1:, 0].detach().cpu(), X[0, 0].detach().cpu()
-    maps = maps[0].detach().cpu()
+    maps = torch.as_tensor(maps)[0].detach().cpu()
     found = pictures(figure)
     if not found:
         return "The figure has no picture yet. `imshow` draws an array."
@@ -765,6 +767,19 @@ def fault_of_heads(results):
             )
 
 
+def other_heads(nets):
+    """Say if the head with GAP is not the one with fewer parameters."""
+    gap, fc = (
+        sum(p.numel() for p in nets[kind].parameters()) for kind in KINDS
+    )
+    if gap >= fc:
+        return (
+            "The network under the key 'GAP' has no fewer parameters than the"
+            " one under 'FC'. Which head does each have?"
+        )
+    return None
+
+
 def measured_heads(nets, training, held_out):
     """Take the images of both kinds, each as a pair (X, y)."""
     return {
@@ -776,6 +791,7 @@ def measured_heads(nets, training, held_out):
 heads = Results(
     "GAP against FC",
     KINDS,
+    mixed_up=other_heads,
     measure=measured_heads,
     foretold={
         "training": lambda t: max(t, key=lambda kind: t[kind][0]),
@@ -867,6 +883,7 @@ def measured_shifts(nets, X, y):
 shifts = Results(
     "Tolerance to shifts",
     KINDS,
+    mixed_up=other_heads,
     measure=measured_shifts,
     foretold={
         "lost_with_gap": lambda t: t["GAP"][0] - t["GAP"][3],

@@ -30,6 +30,8 @@ from onebyone.check.engine import (
     symbols,
 )
 from onebyone.check.engine.guard import Raised, outcome, show
+from onebyone.check.engine.networks import close, read_by_last_linear
+from onebyone.check.engine.results import as_list
 from onebyone.check.engine.tasks import number
 from onebyone.models.inception import InceptionBlock, conv_relu
 
@@ -614,9 +616,7 @@ def fault_of_costs(costs):
     if missing := [name for name in right if name not in costs]:
         return f"{missing[0]} is missing."
     for name, (parameters, macs) in right.items():
-        pair = costs[name]
-        if isinstance(pair, torch.Tensor):
-            pair = pair.tolist()
+        pair = as_list(costs[name])
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             return f"{name}: give a pair, parameters and MACs."
         own = tuple(number(x) for x in pair)
@@ -725,6 +725,41 @@ smallest_image = Number(
 )
 
 
+def fault_of_head(net, blocks, X):
+    """Say if the scores are not one linear layer's of the maps' averages."""
+    linears = [m for m in net.modules() if isinstance(m, nn.Linear)]
+    if len(linears) != 1:
+        return (
+            f"Your network has {len(linears)} linear layers, and the task asks"
+            " for one."
+        )
+    maps = []
+    hooks = [
+        block.register_forward_hook(lambda *call: maps.append(call[2]))
+        for block in blocks
+    ]
+    with torch.no_grad():
+        read = read_by_last_linear(net, X)
+        averages = maps[-1].mean(dim=(2, 3))
+        scores = net(X)
+        if read is None or not close(read.flatten(1), averages, 1e-4):
+            fault = (
+                "Your linear layer does not read the averages of the last"
+                " block's maps, one for each channel. Which layer takes the"
+                " average of a whole map?"
+            )
+        elif not close(scores, linears[0](read).flatten(1), 1e-4):
+            fault = (
+                "Something follows your linear layer and changes its scores."
+                " `nn.CrossEntropyLoss` takes them as they are."
+            )
+        else:
+            fault = None
+    for hook in hooks:
+        hook.remove()
+    return fault
+
+
 def fault_of_small(net):
     if isinstance(net, type) or not isinstance(net, nn.Module):
         return f"This is {show(net)}, not a network."
@@ -790,6 +825,7 @@ def fault_of_small(net):
             " than 20. Fewer channels, or smaller maps where the channels"
             " are many?"
         )
+    return fault_of_head(net, blocks, X)
 
 
 def fault_of_training(net, X):
@@ -942,6 +978,33 @@ def measured_lesions(nets, data):
     }
 
 
+def without_silence(nets):
+    """Say if no branch of the network under "retrained" is silent."""
+    net, speaks = nets["retrained"], set(NAMES)
+    hooks = []
+    for block in net.modules():
+        if isinstance(block, InceptionBlock):
+            for name in NAMES:
+                hooks.append(
+                    block.branches[name].register_forward_hook(
+                        lambda _, X, Y, name=name: (
+                            None if Y.any() else speaks.discard(name)
+                        )
+                    )
+                )
+    channels = next(iter(net.parameters())).shape[1]
+    with torch.no_grad():
+        outcome(net, Draw(1).tensor(8, channels, 28, 28).float())
+    for hook in hooks:
+        hook.remove()
+    if len(speaks) == len(NAMES):
+        return (
+            "In the network under the key 'retrained' no branch is silent."
+            " Silence one with `silent` before you train it."
+        )
+    return None
+
+
 lesions = Results(
     "Without a branch",
     ("none", *NAMES, "retrained"),
@@ -952,6 +1015,7 @@ lesions = Results(
         "won_back": lambda t: t["retrained"] - min(t[name] for name in NAMES),
     },
     measure=measured_lesions,
+    mixed_up=without_silence,
     trained=["none", "retrained"],
     least=0.25,
     fault=fault_of_lesions,

@@ -6,7 +6,7 @@ import numbers
 
 import numpy
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from onebyone import cost, models
 from onebyone.check.engine import (
@@ -20,11 +20,13 @@ from onebyone.check.engine import (
     apply,
     best_of,
     each_on_held_out,
+    guard,
     lead_of_best,
     mistakes,
     notebook,
     symbols,
 )
+from onebyone.check.engine.networks import close
 
 c_in, c, k, n, classes = symbols("c_in c k n classes")
 
@@ -411,6 +413,13 @@ IMAGE, SIDE = 224, 56
 def fault_of_first_layer(answer):
     if isinstance(answer, nn.Conv2d):
         sizes = (answer.kernel_size, answer.stride, answer.padding)
+        if answer.dilation != (1, 1) or any(
+            len({*size}) != 1 or isinstance(size, str) for size in sizes
+        ):
+            return (
+                "Your layer is dilated, or has one size in height and another"
+                " in width. Three whole numbers are asked for."
+            )
         answer = [size[0] for size in sizes]
     if isinstance(answer, torch.Tensor | numpy.ndarray):
         answer = answer.tolist()
@@ -518,10 +527,30 @@ def record_of_removal():
     )
 
 
+def other_depths(nets):
+    """Say if the networks do not have 0, 1, 2 and 3 1×1 layers a block."""
+    found = {
+        n: sum(
+            isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1)
+            for m in net.modules()
+        )
+        for n, net in nets.items()
+    }
+    for n, count in found.items():
+        if count != n * max(1, found[1]):
+            return (
+                f"Under the key {n} is a network with {count} 1×1"
+                f" convolutions, and under the key 1 one with {found[1]}."
+                " Each key is the number of 1×1 layers in a block."
+            )
+    return None
+
+
 runs = Results(
     "Take out, put in, run",
     (0, 1, 2, 3),
     least=0.2,
+    mixed_up=other_depths,
     measure=each_on_held_out,
     foretold={"best": best_of, "by": lead_of_best},
     recorded=record_of_removal,
@@ -571,7 +600,7 @@ def fault_of_family(family):
         if not isinstance(net, nn.Module):
             return f"There is no network under the key {name}."
         count = cost.parameters(net)
-        if not 0.8 * aim <= count <= 1.25 * aim:
+        if not 0.8 * aim <= count <= 1.2 * aim:
             ratio = count / aim
             more = (
                 " Parameters grow with the square of the widths."
@@ -582,7 +611,12 @@ def fault_of_family(family):
                 f"The {name} network has {count:,} parameters, {ratio:.2f}"
                 f" times what it should have.{more}"
             )
-        table = cost.layer_table(net, (1, 28, 28))
+        table = guard.outcome(cost.layer_table, net, (1, 28, 28))
+        if isinstance(table, guard.Raised):
+            return (
+                f"The {name} network does not take grey images of 28×28: it"
+                f" {table}"
+            )
         shapes[name] = table.output_shape
         if shapes[name] != (10,):
             return f"The {name} network does not give ten scores."
@@ -608,22 +642,38 @@ def fault_of_nin(net):
             " convolutions after it."
         )
     net = copy.deepcopy(net).cpu().float().eval()
-    last = [m for m in net.modules() if isinstance(m, nn.Conv2d)][-1]
-    seen = []
-    last.register_forward_hook(lambda _, X, Y: seen.append(Y))
+    seen: list[Tensor] = []
+    for module in net.modules():
+        module.register_forward_hook(lambda _, X, Y: seen.append(Y))
+    X, Z = torch.randn(2, 2, 1, 28, 28)
     with torch.no_grad():
-        scores = net(torch.randn(2, 1, 28, 28))
-    maps = seen[-1]
-    if maps.shape[1] != 10 or maps[0, 0].numel() == 1:
+        scores = net(X)
+        maps = [
+            Y
+            for Y in seen
+            if Y.ndim == 4 and Y.shape[1] == 10 and Y[0, 0].numel() > 1
+        ]
+        at_x, at_z, at_sum, at_zero = net.double()(
+            torch.cat([X, Z, X + Z, 0 * X]).double()
+        ).chunk(4)
+    if not maps:
         return "does not make ten class maps before it averages."
     if not any(
-        torch.allclose(scores, Y.mean(dim=(2, 3)), atol=1e-4)
-        for Y in (maps, maps.relu())
+        close(scores, found.mean(dim=(2, 3)), 1e-4)
+        for Y in maps
+        for found in (Y, Y.relu())
     ):
         return (
             "does not end with the average of its last maps, as logits. Is"
             " there a maximum, or a softmax?"
         )
+    bend = (at_x + at_z - at_sum - at_zero).abs().max()
+    if bend < 1e-3 * (at_x - at_zero).abs().max():
+        return (
+            "has no nonlinearity, so that it is no more than one convolution."
+            " Which layer follows each convolution of a NiN block?"
+        )
+    return None
 
 
 family = Custom(
@@ -671,6 +721,7 @@ mean_loss = Number(
         "batch": (64, 112, 224, 256),
     },
     tolerance=2e-4,
+    decimals=3,
     mistakes={
         summed: "This is still the sum. How many batches have been added up?",
         summed / images: "You divided by the number of images. Each term of"

@@ -182,6 +182,8 @@ def fault_of_copy(as_conv):
             return f"It returns {guard.show(conv)}, not an `nn.Conv2d`."
         if any(map(differ, before, linear.parameters())):
             return "Your function changes the linear layer that it is given."
+        if not all(p.requires_grad for p in linear.parameters()):
+            return "Your function freezes the linear layer that it is given."
         if (conv.in_channels, conv.out_channels) != (c_in, c_out):
             return (
                 f"For {c_in} inputs and {c_out} outputs your convolution has"
@@ -189,6 +191,11 @@ def fault_of_copy(as_conv):
             )
         if conv.kernel_size != (1, 1):
             return f"Its kernel has the size {conv.kernel_size}."
+        if conv.weight.dtype not in (torch.float32, torch.float64):
+            return (
+                f"Its weights are of {conv.weight.dtype}, with fewer digits"
+                " than those of the linear layer."
+            )
         if fault := fault_of_values(conv.double(), linear):
             return fault
 
@@ -650,9 +657,22 @@ def measured_runs(nets, data, shuffled):
     }
 
 
+def other_kernels(nets):
+    """Say if a first kernel is not the one that its key names."""
+    for key, net in nets.items():
+        first = next(m for m in net.modules() if isinstance(m, nn.Conv2d))
+        if (first.kernel_size == (1, 1)) != key.startswith("1"):
+            return (
+                f"The network under the key {key!r} begins with a kernel of"
+                f" the size {first.kernel_size}."
+            )
+    return None
+
+
 runs = Results(
     "Shuffled pixels",
     ("1×1", "1×1 shuffled", "5×5", "5×5 shuffled"),
+    mixed_up=other_kernels,
     trained=["5×5"],
     fault=fault_of_runs,
     measure=measured_runs,

@@ -17,6 +17,7 @@ def same_scores(classes: int, question: str) -> Number:
         question,
         math.log(classes),
         tolerance=1e-3,
+        decimals=2,
         mistakes={
             math.log10(classes): "You took the logarithm to the base 10."
             " Cross-entropy takes the natural one.",

@@ -135,6 +135,7 @@ residual_block = Module(
         ((5, 5, 1), (2, 5, 6, 7)),
         ((3, 5, 1), (2, 3, 6, 7)),
         ((4, 4, 2), (2, 4, 6, 6)),
+        ((3, 4, 3), (2, 3, 10, 7)),
     ],
     mistakes={
         block_like(join=lambda Y, X: F.relu(Y) + X): mistakes.relu_before_sum,
@@ -362,6 +363,9 @@ SUMS = [  # shapes of Y and X, and what is wrong
     ((4, 4, 4), CUBE, "the batch axis is missing"),
     ((2, 1, 4, 5), MAPS, "one channel is stretched to all"),
     ((3, 4, 5), MAPS, "the batch axis is missing"),
+    ((1, 3, 4, 5), (3, 4, 5), "the batch axis is missing"),
+    ((3, 4, 5), (1, 3, 4, 5), "the batch axis is missing"),
+    ((2, 1, 4, 5), (1, 2, 4, 5), "one channel and one image are stretched"),
 ]
 
 
@@ -383,6 +387,12 @@ def fault_of_add(add):
             "Your function changes one of its inputs, which its caller may"
             " still need: `+=` works in place."
         )
+    leaves = first.requires_grad_(), second.requires_grad_()
+    total = guard.outcome(add, *leaves)
+    if total.dtype != Y.dtype:
+        return f"The sum of two tensors of {Y.dtype} is one of {total.dtype}."
+    if not total.requires_grad:
+        return "No gradient passes through your sum: it is cut off."
     for one, other, what in SUMS:
         result = guard.outcome(add, torch.ones(one), torch.ones(other))
         about = f"{one} and {other}"
@@ -423,7 +433,14 @@ def fault_of_start(start):
     inner = nn.Sequential(
         filled_block(5, 5), nn.Sequential(filled_block(5, 5))
     )
-    net = nn.Sequential(filled_block(3, 3), filled_block(3, 5, 2), inner)
+    head = nn.Sequential(  # no block, though as long as a branch
+        nn.Conv2d(5, 5, 3),
+        nn.BatchNorm2d(5),
+        nn.ReLU(),
+        nn.Conv2d(5, 5, 3),
+        nn.BatchNorm2d(5),
+    )
+    net = nn.Sequential(filled_block(3, 3), filled_block(3, 5, 2), inner, head)
     before = {name: v.detach().clone() for name, v in net.state_dict().items()}
     result = guard.outcome(start, net)
     if isinstance(result, guard.Raised):
@@ -480,6 +497,13 @@ def fault_of_start(start):
         )
     if result is not net:
         return "The branches begin as zero. Return the network as well."
+    alone = filled_block(4, 4)
+    guard.outcome(start, alone)
+    if alone.branch[-1].weight.any():
+        return (
+            "Your function misses a block that is the whole network:"
+            " `net.modules()` begins with the network itself."
+        )
 
 
 start = Custom(
@@ -920,6 +944,20 @@ def measured_lesions(nets, X, y):
     }
 
 
+def other_networks(nets):
+    """Say if shortcuts are not where, and only where, the keys name them."""
+    for key, net in nets.items():
+        shortcuts = any(hasattr(m, "shortcut") for m in net.modules())
+        if shortcuts != (key == "residual"):
+            with_or_without = "with" if shortcuts else "without"
+            return (
+                f"Under the key {key!r} is a network {with_or_without}"
+                f" shortcuts. `train({key!r})` makes the one that belongs"
+                " there."
+            )
+    return None
+
+
 def worse_damage(table):
     """Return by which damage the network that loses more loses more."""
     _, deleted, exchanged = max(table.values(), key=lambda row: max(row[1:]))
@@ -929,6 +967,7 @@ def worse_damage(table):
 lesions = Results(
     "Delete and exchange",
     ("plain", "residual"),
+    mixed_up=other_networks,
     measure=measured_lesions,
     columns=["whole", "deleted", "exchanged"],
     named=True,

@@ -90,8 +90,11 @@ def test_a_page_fits_the_narrowest_screen(page, visit):
 
 
 def test_no_output_and_no_formula_stops_the_tab_key(visit):
-    page = visit("book/counting.html").page
+    page = visit("book/gap.html").page
     expect(page.locator("mjx-container").first).to_be_attached()
+    expect(
+        page.locator('mjx-container:not([display="true"])[tabindex]')
+    ).to_have_count(0)
     expect(
         page.locator('mjx-container:not(.scrolls)[tabindex="0"]')
     ).to_have_count(0)
@@ -207,6 +210,45 @@ def test_a_wide_table_keeps_its_first_column_and_shows_that_it_goes_on(visit):
         "e => e.getBoundingClientRect().x"
     )
     assert abs(before - after) < 2
+
+
+def test_rows_with_several_names_all_scroll(visit):
+    page = visit("book/nin.html", 390).page
+    table = page.locator("table:has(tbody th + th)").first
+    styles = table.locator("tbody tr > :first-child").evaluate_all(
+        "all => all.map(e => getComputedStyle(e).position)"
+    )
+    assert "sticky" not in styles
+
+
+@pytest.mark.parametrize("page", ["nin", "counting", "residual", "gap"])
+def test_code_of_79_columns_fits(page, visit):
+    seen = visit(f"book/{page}.html", 1440).page
+    expect(seen.locator(".cell_input pre").first).to_be_attached()
+    expect(seen.locator(".cell_input pre.scrolls")).to_have_count(0)
+
+
+def test_answer_boxes_are_not_printed(visit):
+    page = visit("book/nin.html").page
+    expect(page.locator(".answer-box").first).to_be_attached()
+    page.emulate_media(media="print")
+    expect(page.locator(".answer-box:visible")).to_have_count(0)
+
+
+def test_the_button_of_the_sidebar_shows_its_focus(visit):
+    button = visit("book/nin.html").page.locator("button.sidebar-toggle").first
+    button.page.keyboard.press("Tab")
+    button.focus()
+    assert button.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+
+
+def test_previous_and_next_stand_apart_on_a_phone(visit):
+    page = visit("book/nin.html", 390).page
+    before, after = (
+        page.locator(f".prev-next-area a.{side}-{name}").bounding_box()
+        for side, name in (("left", "prev"), ("right", "next"))
+    )
+    assert after["y"] - before["y"] - before["height"] > 8
 
 
 def test_a_widget_is_a_group_with_a_name(visit):

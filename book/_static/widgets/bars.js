@@ -30,7 +30,7 @@
         make("span", {},
           make("span", {
             class: "bar ours",
-            style: `width:${(80 * values[i]) / most}%;--colour:var(--pst-color-primary)`,
+            style: `width:calc((100% - 4.5rem) * ${values[i] / most});--colour:var(--pst-color-primary)`,
           }),
           make("span", { class: "amount" }, row[chosen])),
       ]));

@@ -34,10 +34,10 @@
     return group;
   }
   function draw(frame) {
-    const svg = OneByOne.picture(480, 240, lane(frame, 0, 28, "plain"),
+    const svg = OneByOne.picture(480, 248, lane(frame, 0, 28, "plain"),
       lane(frame, 1, 142, "residual"),
-      make("text", { x: 472, y: 236, class: "end" }, "loss"),
-      make("text", { x: 8, y: 236, class: "start" }, "first layer"));
+      make("text", { x: 472, y: 243, class: "end" }, "loss"),
+      make("text", { x: 8, y: 243, class: "start" }, "first layer"));
     if (!frame)
       return [svg, "At the loss both gradients are 1. They go back to the left."];
     const slope = SLOPES[frame - 1];

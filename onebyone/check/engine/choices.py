@@ -36,7 +36,8 @@ class Choice(Task):
     def read(self, answer: object) -> set[str]:
         letters = answer
         if isinstance(answer, tuple | list | set | frozenset):
-            letters = "".join(x for x in answer if isinstance(x, str))
+            is_text = all(isinstance(x, str) for x in answer)
+            letters = "".join(answer) if is_text else answer
         if isinstance(letters, str):
             named = [x for x in letters.lower() if x not in " ,;()."]
             chosen, known = set(named), {*self.right, *self.wrong}

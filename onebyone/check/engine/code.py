@@ -11,9 +11,12 @@ import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import KW_ONLY, dataclass
 from fnmatch import fnmatch
+from functools import partial
+from types import CodeType
 from typing import Any
 
 import numpy
+import pandas
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
@@ -216,31 +219,76 @@ class Function(Compared):
                     f"The result is right, but your function uses `{name}`,"
                     f" which the task does not allow. {self.pointer()}"
                 )
+        self.require_float32(answer)
         return remark or self.remark_on_gradient(answer)
 
     def used(self, answer: Any) -> list[str]:
-        """Return the names of PyTorch's functions that an answer uses."""
-        code = getattr(answer, "__code__", None)
+        """Return the names of PyTorch's functions that an answer uses.
+
+        What the student wrote may have any name.
+        """
         with Used() as used:
             outcome(answer, *copies(self.inputs(Draw(1))))
-        return sorted(used.names | set(getattr(code, "co_names", ())))
+        return sorted(used.names | names_in(answer))
+
+    def require_float32(self, answer: Any) -> None:
+        """Raise NotYet if it fails for float32, as images and weights are."""
+        case = as_float32(self.inputs(Draw(1)))
+        result = outcome(answer, *copies(case))
+        if isinstance(result, Raised) and not isinstance(
+            outcome(self.right, *copies(case)), Raised
+        ):
+            raise NotYet(
+                "The numbers are right for tensors of float64; for float32,"
+                f" as images and weights are, your function {result}"
+            )
 
     def remark_on_gradient(self, answer: Any) -> str | None:
-        def passes(function: Callable) -> bool:
-            given = [
-                x.requires_grad_() if isinstance(x, Tensor) else x
-                for x in copies(self.inputs(Draw(1)))
-            ]
-            with torch.enable_grad():
-                result = outcome(function, *given)
-            return getattr(result, "requires_grad", False)
-
-        if not passes(self.right) or passes(answer):
+        expected, actual = self.gradients(self.right), self.gradients(answer)
+        if not any(gradient is not None for gradient in expected):
             return None
-        return (
-            "The numbers are right, but no gradient passes through your"
-            " function: `.item()`, `.numpy()` and `.detach()` cut it off."
-        )
+        if not any(gradient is not None for gradient in actual):
+            return (
+                "The numbers are right, but no gradient passes through your"
+                " function: `.item()`, `.numpy()` and `.detach()` cut it off."
+            )
+        tolerance = max(self.tolerance, FLOAT32_TOLERANCE)
+        for one, other in zip(actual, expected):
+            if other is not None and (
+                one is None or difference(one, other, tolerance)
+            ):
+                return (
+                    "The numbers are right, but not the gradient that passes"
+                    " through your function: `.item()`, `.detach()` or"
+                    " `no_grad` cuts a part of it off."
+                )
+        return None
+
+    def gradients(self, function: Callable) -> list[Tensor | None]:
+        """Return the gradient of each tensor that the function is given."""
+        case = self.inputs(Draw(1))
+        if isinstance(outcome(function, *copies(case)), Raised):
+            case = as_float32(case)  # which it may work with alone
+        given = [
+            x.requires_grad_()
+            if isinstance(x, Tensor) and x.is_floating_point()
+            else x
+            for x in copies(case)
+        ]
+        leaves = [x for x in given if getattr(x, "requires_grad", False)]
+        with torch.enable_grad():
+            result = outcome(function, *given)
+            results = result if isinstance(result, tuple | list) else [result]
+            # as if those that are cut off were constant
+            results = [
+                r for r in results if getattr(r, "requires_grad", False)
+            ]
+            if not results:
+                return [None] * len(leaves)
+            G = [Draw(2).tensor(*r.shape).to(r.dtype) for r in results]
+            differentiate = partial(torch.autograd.grad, allow_unused=True)
+            found: Any = outcome(differentiate, results, leaves, G)
+        return [None] * len(leaves) if isinstance(found, Raised) else found
 
     def read(self, answer: Any) -> list[tuple]:
         """Return each case's arguments, those given away and the result.
@@ -293,6 +341,30 @@ class Function(Compared):
         return None
 
 
+def names_in(function: Any, seen: frozenset = frozenset()) -> set[str]:
+    """Return the names in a function's code and in what it calls of its own.
+
+    The names of the functions that stand beside it are not among them.
+    """
+    own = getattr(function, "__globals__", {})
+    codes, names = [getattr(function, "__code__", None)], set()
+    for code in codes:
+        codes += [c for c in getattr(code, "co_consts", ()) if is_code(c)]
+        names |= set(getattr(code, "co_names", ()))
+    beside = {
+        name
+        for name in names
+        if getattr(own.get(name), "__globals__", None) is own
+    }
+    for name in beside - seen:
+        names |= names_in(own[name], seen | beside)
+    return names - beside
+
+
+def is_code(value: object) -> bool:
+    return isinstance(value, CodeType)
+
+
 def is_float32(result: object) -> bool:
     results = result if isinstance(result, tuple | list) else [result]
     return any(getattr(r, "dtype", None) == torch.float32 for r in results)
@@ -323,10 +395,15 @@ def call(function: Callable, case: Mapping) -> tuple[list, object]:
     given = copies(case)
     result = outcome(function, *given)
     for (name, value), after in zip(case.items(), given):
-        if isinstance(value, Tensor) and not is_unchanged(value, after):
+        same = (
+            is_unchanged(value, after)
+            if isinstance(value, Tensor)
+            else repr(value) == repr(after)
+        )
+        if not same:
             raise NotYet(
                 f"Your function changes its input `{name}`, which its caller"
-                " may still need. Work on a new tensor."
+                " may still need. Work on a new one."
             )
     return given, result
 
@@ -373,12 +450,18 @@ class Array(Compared):
     _: KW_ONLY
     tolerance: float = 1e-4
 
-    def read(self, answer: object) -> Tensor:
+    def read(self, answer: Any) -> Tensor:
+        if isinstance(answer, pandas.Series | pandas.DataFrame):
+            answer = answer.to_numpy()
         if not isinstance(answer, Tensor | numpy.ndarray | list | tuple):
             raise NotYet(f"This is {show(answer)}, not a tensor.")
         if isinstance(answer, Tensor) and answer.is_meta:
             raise NotYet("A tensor on the device `meta` has no values.")
         try:
+            if isinstance(answer, list | tuple) and all(
+                isinstance(row, Tensor) for row in answer
+            ):
+                answer = torch.stack([*answer])
             return plain(torch.as_tensor(answer))
         except (TypeError, ValueError, RuntimeError):
             raise NotYet(f"{show(answer)} is not a tensor.") from None

@@ -128,8 +128,14 @@ class Module(Compared):
                     X[:1],
                     "is right for several images and not for a single one",
                 ),
+                (
+                    X[..., 1:, 1:],
+                    "is right for maps of one size and not of another",
+                ),
             ):
-                expected = reference(images.clone())
+                expected: Any = outcome(reference, images.clone())
+                if isinstance(expected, Raised):
+                    continue  # of a size that cannot be
                 result = outcome(module, images.clone())
                 if found := self.differ(result, expected):
                     raise NotYet(f"{what}: there it {found}")
@@ -149,6 +155,11 @@ class Module(Compared):
                 net.train().zero_grad()
             expected = reference(inputs[1])
             result: Any = outcome(module, inputs[0])
+            if not module.training:
+                raise NotYet(
+                    "leaves `train()` mode when it is called. A module does"
+                    " not choose its mode; who trains or tests it does."
+                )
         finally:
             module.eval(), reference.eval()
         if found := self.differ(result, expected):
@@ -156,6 +167,14 @@ class Module(Compared):
                 "is right when it is used, but not while it trains, in"
                 f" `train()` mode: there it {found}"
             )
+        for own, other in matched:
+            for name in own.keys() & {"running_mean", "running_var"}:
+                if self.differ(own[name], other[name].view_as(own[name])):
+                    raise NotYet(
+                        "is right, but training moves the running statistics"
+                        " of a batch norm otherwise than PyTorch's layer does"
+                        " from its own settings, and evaluation uses them."
+                    )
         G = Draw(2).tensor(*expected.shape).to(X.dtype)
         expected.backward(G)
         kind = result.dtype  # in which gradients are compared
@@ -218,12 +237,20 @@ def build(answer: Any, arguments: tuple, shape: tuple[int, ...]) -> Built:
     with torch.no_grad():
         if any(map(is_lazy, module.parameters())):
             outcome(module.eval(), X)  # it gets its sizes, and can be copied
-        module = copy.deepcopy(module).float().eval()
+        copied = outcome(copy.deepcopy, module)
+        if isinstance(copied, Raised):
+            raise NotYet(f"Your module cannot be copied: copying it {copied}")
+        module = copied.float().eval()
         alone = outcome(module, X)
         double = copy.deepcopy(module).double()
         works = outcome(double, X.double())
     if isinstance(works, Raised) and not isinstance(alone, Raised):
         return Built(module, torch.float32)
+    if isinstance(alone, Raised) and not isinstance(works, Raised):
+        raise NotYet(
+            "Your module works with float64 alone; for images of float32 it"
+            f" {alone}"
+        )
     return Built(double, torch.float64)
 
 
@@ -253,7 +280,8 @@ def compare_layers(module: nn.Module, reference: nn.Module) -> None:
         raise NotYet(f"has {count:,} parameters, which is too {many}.")
     if count_each(layers(module)) != count_each(layers(reference)):
         raise NotYet(
-            "has the right number of parameters, but in other layers."
+            "has the right number of parameters, but in other layers. Build"
+            " it from layers as PyTorch's, each with its own weight and bias."
         )
 
 
@@ -262,19 +290,24 @@ def count_each(found: dict[tuple, list]) -> dict[tuple, int]:
 
 
 def layers(net: nn.Module) -> dict[tuple, list]:
-    """Return the submodules with own parameters, by the shapes of these.
+    """Return the submodules with own tensors, by the shapes of these.
 
     A linear layer counts as the 1×1 convolution that does the same at every
-    pixel.
+    pixel. What the tensors are called counts only where two of a layer have
+    one shape, as in batch norm.
     """
     found: dict[tuple, list] = {}
     for module in net.modules():
-        own = {
+        own: dict[Any, Tensor] = {
             **dict(module.named_parameters(recurse=False)),
             **dict(module.named_buffers(recurse=False)),
         }
+        own = {n: t for n, t in own.items() if t.is_floating_point()}
+        by_shape = {without_ones(t): t for t in own.values()}
+        if len(by_shape) == len(own):
+            own = by_shape
         if own:
-            key = tuple((n, without_ones(t)) for n, t in sorted(own.items()))
+            key = tuple(sorted((n, without_ones(t)) for n, t in own.items()))
             found.setdefault(key, []).append(own)
     return found
 

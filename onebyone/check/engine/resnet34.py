@@ -282,7 +282,7 @@ def compared(net: nn.Module, used: list[Watched], X: Tensor) -> Fault:
         for images, what in (
             (30 * X, "for small values and not for large ones"),
             (X[:1], "for several images and not for a single one"),
-            (X[..., :48], "for square images and not for others"),
+            (X[..., :32], "for square images and not for others"),
         ):
             Y = guard.outcome(net, images.clone())
             if not isinstance(Y, Tensor) or not close(Y, right(images)):

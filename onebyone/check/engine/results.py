@@ -6,10 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
+import numpy
 import torch
 from torch import nn
 
-from onebyone.check.engine.guard import NotYet, is_blank, show
+from onebyone.check.engine.guard import (
+    NotYet,
+    Raised,
+    is_blank,
+    outcome,
+    show,
+)
 from onebyone.check.engine.tasks import Task, require_attempt
 from onebyone.check.engine.verdicts import Note
 
@@ -38,6 +45,8 @@ class Results(Task):
             called with, and returns the table as it must be.
         networks: the keys of the networks, where they are not those of the
             table.
+        mixed_up: takes the networks and says if they are not of the kinds
+            that the keys name.
         foretold: what can be predicted, by name: takes the table and returns
             the result, a key or a number.
         recorded: returns a sentence on what a study with several seeds says.
@@ -54,6 +63,7 @@ class Results(Task):
     fault: Callable[[dict], str | None] | None = None
     measure: Callable[..., dict]
     networks: Sequence | None = None
+    mixed_up: Callable[[dict], str | None] | None = None
     foretold: Mapping[str, Callable[[dict], object]] = field(
         default_factory=dict
     )
@@ -99,8 +109,15 @@ class Results(Task):
         if not fault and all(entry == first for entry in table.values()):
             fault = "All results are the same. Does each have its own network?"
         if not fault:
-            measured = self.measure(self.read_networks(nets), *data)
-            fault = self.difference(table, measured)
+            kept = self.read_networks(nets)
+            measured = outcome(self.measure, kept, *data)
+            if isinstance(measured, Raised):
+                fault = (
+                    "Your networks, on the images that the check was given,"
+                    f" cannot be evaluated as the task does it: it {measured}"
+                )
+            else:
+                fault = self.difference(table, measured)
         if fault:
             raise self.not_yet(fault)
         return self.compared(table)
@@ -139,7 +156,10 @@ class Results(Task):
                     f"Under the keys {one!r} and {other!r} is the same"
                     " network. Build and train each of them anew."
                 )
-        return {key: copy.deepcopy(nets[key]).eval() for key in keys}
+        kept = {key: copy.deepcopy(nets[key]).eval() for key in keys}
+        if fault := self.mixed_up and self.mixed_up(kept):
+            raise self.not_yet(fault)
+        return kept
 
     def difference(self, table: dict, measured: dict) -> str | None:
         """Return where a table is not what its networks give, if so."""
@@ -220,9 +240,9 @@ class Results(Task):
                     f" {columns}."
                 )
             entry = [entry.get(column) for column in self.columns]
-        elif not isinstance(entry, tuple | list) or len(entry) != len(
-            self.columns
-        ):
+        elif not isinstance(entry := as_list(entry), tuple | list) or len(
+            entry
+        ) != len(self.columns):
             raise self.not_yet(
                 f"Under the key {key!r}, give {len(self.columns)} numbers:"
                 f" {columns}."
@@ -281,6 +301,13 @@ class Results(Task):
 
     def not_yet(self, reason: str) -> NotYet:
         return NotYet(f"{reason} {self.pointer()}")
+
+
+def as_list(values: object) -> object:
+    """Return a tensor or an array as a list, and anything else as it is."""
+    if isinstance(values, torch.Tensor | numpy.ndarray):
+        return values.tolist()
+    return values
 
 
 def as_words(values: Mapping[str, object]) -> str:

@@ -485,6 +485,11 @@ class Group(Task):
             value.title = name
 
     def judge(self, *answers: object, **named: object) -> None:
+        if len(answers) > len(self.parts):
+            raise NotYet(
+                f"You gave {len(answers)} answers; asked for are"
+                f" {len(self.parts)}: {', '.join(self.parts)}."
+            )
         named = dict(zip(self.parts, answers)) | named
         if unknown := set(named) - set(self.parts):
             raise NotYet(f"Unknown names: {show(sorted(unknown))}.")

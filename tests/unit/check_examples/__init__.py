@@ -286,9 +286,9 @@ def of_module(task: Module) -> Examples:
         mutants=list(task.known),
         malformed=broken(forms.WRONG_MODULES, task.right)
         + [
-            (form(task.right), "")
-            for form in [forms.replaced(nn.ReLU, lambda old: nn.ReLU6())]
-            if nn.ReLU in map(type, task.right(*task.cases[0][0]).modules())
+            (form(task.right), phrase)
+            for kind, form, phrase in forms.OTHER_LAYERS
+            if kind in map(type, task.right(*task.cases[0][0]).modules())
         ],
         unrelated=[
             *(lambda *_: nn.Flatten(), lambda *_: nn.Linear(7, 5)),
@@ -385,6 +385,14 @@ def of_results(task: Results) -> Examples:
             answer(x, nets, *data) for x in (0.7, [0.7] * 4, {}, "0.7", {9: 1})
         ],
     )
+    if task.mixed_up and [*nets] == [*table]:
+        *_, last = nets
+        keys = {one: last, last: one}
+        there, then = (
+            of | {key: of[other] for key, other in keys.items()}
+            for of in (nets, table)
+        )
+        examples.mutants.append((told(nets=there, table=then), "the key"))
     if task.columns:
         turned = {key: entry[::-1] for key, entry in table.items()}
         examples.mutants.append((told(table=turned), "order"))

@@ -152,6 +152,7 @@ EXAMPLES = {
             (lambda f, X: one_sided(f, X, over=2), "half the gradient"),
             (central(change=lambda q: -q), "sign is turned"),
             (one_sided, "A one-sided difference is off"),
+            (lambda f, X: one_sided(f, X, step=1e-7), "is one-sided"),
             (all_at_once, "Move one entry at a time"),
             (in_place, "changes X"),
             (with_autograd, "uses autograd"),

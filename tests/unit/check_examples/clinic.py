@@ -183,6 +183,19 @@ def evaluated(net, X, y):
     return share(net.eval(), X, y)
 
 
+def freezing(net, X, y):
+    net.requires_grad_(False)
+    return careful(net, X, y)
+
+
+def switching_off(net, X, y):
+    torch.set_grad_enabled(False)
+    was_training = net.training
+    right = (net.eval()(X).argmax(dim=1) == y).float().mean().item()
+    net.train(was_training)
+    return right
+
+
 def without_gradients(net, X, y):
     with torch.no_grad():
         return share(net, X, y)
@@ -317,6 +330,8 @@ EXAMPLES = {
             (answer(without_gradients, *IMAGES), "`no_grad` saves memory"),
             (answer(evaluated, *IMAGES), "stays in `eval()` mode"),
             (answer(always_back, *IMAGES), "into training mode"),
+            (answer(freezing, *IMAGES), "freezes the network"),
+            (answer(switching_off, *IMAGES), "leaves gradients switched off"),
             (answer(too_late, *IMAGES), "must come before"),
             (answer(without_dropout_only, *IMAGES), "must come before"),
             (answer(only_norms, *IMAGES), "dropout still drops"),
@@ -358,6 +373,7 @@ EXAMPLES = {
         [
             (run(rate=3.0), "lead out of the valley"),
             (run(rate=3.0, epochs=10), "do not lead back"),
+            (run(rate=0.05, epochs=10), "and the task has 150"),
             (run(rate=1e-5), "the loss falls, but in so few steps not far"),
             (run(rate=1e-4, momentum=0), "there is room"),
         ],

@@ -238,6 +238,17 @@ OTHER_MODULES = [
     wrapped(lambda self, X: -inner(self, X)),
     wrapped(lambda self, X: 1.01 * inner(self, X)),
 ]
+OTHER_LAYERS = [  # of what kind, how, and what is said of it
+    (nn.ReLU, replaced(nn.ReLU, lambda old: nn.ReLU6()), ""),
+    (
+        nn.BatchNorm2d,
+        replaced(
+            nn.BatchNorm2d,
+            lambda old: nn.BatchNorm2d(old.num_features, momentum=0.9),
+        ),
+        "moves the running statistics",
+    ),
+]
 WRONG_MODULES = {
     "not while it trains": [
         wrapped(when_training(torch.zeros_like)),
@@ -252,6 +263,9 @@ WRONG_MODULES = {
     ],
     "would not train": [changed(freeze), changed(freeze_first)],
     "changes its input": [wrapped(overwriting)],
+    "leaves `train()` mode": [
+        wrapped(lambda self, X: (inner(self, X), self.eval())[0])
+    ],
     "a single one": [wrapped(squeezed)],
     "the shape": [wrapped(lambda self, X: inner(self, X)[None])],
     "Is there a `return`": [wrapped(forgetful)],

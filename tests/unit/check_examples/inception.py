@@ -35,6 +35,11 @@ def small(channels=1, stride=2, pools=(2, 1), head=None, wide=1, blocks=3):
     return nn.Sequential(*layers[: 2 * blocks + 1], *head)
 
 
+def headed(pooling=None):
+    pooling = pooling or nn.AdaptiveAvgPool2d(1)
+    return [pooling, nn.Flatten(), nn.Linear(80, 10)]
+
+
 def count_of(**changed):
     return COSTS | changed
 
@@ -230,6 +235,10 @@ EXAMPLES = {
             (small(blocks=2), "2 Inception blocks"),
             (small(head=[nn.Flatten(), nn.Linear(80 * 49, 10)]), "flattened"),
             (small(head=[nn.Linear(3, 10)]), "RuntimeError"),
+            (small(head=headed(nn.AdaptiveMaxPool2d(1))), "the averages of"),
+            (small(head=[*headed(), nn.ReLU(), nn.Linear(10, 10)]), "2 lin"),
+            (nn.Sequential(small(), nn.Tanh()), "changes its scores"),
+            (nn.Sequential(small(), nn.LogSoftmax(1)), "changes its scores"),
             (nn.Sequential(*small()[:-1]), "not ten scores"),
             (nn.Sequential(small(), nn.Softmax(dim=1)), "is negative"),
             (nn.Sequential(small(), nn.ReLU()), "is negative"),

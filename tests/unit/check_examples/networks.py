@@ -53,11 +53,17 @@ def fitted(trunk):
 
 
 @quietly
-def plain(seed, width=6):
-    """Return a network with a convolution; few channels make it worse."""
+def plain(seed, width=6, kernel=3, ones=0):
+    """Return a network with a convolution; few channels make it worse.
+
+    Behind it are `ones` convolutions of 1×1, which change nothing.
+    """
     torch.manual_seed(seed)
-    conv = nn.Conv2d(1, width, 3, stride=2, padding=1)
-    return fitted(nn.Sequential(conv, nn.ReLU()))
+    conv = nn.Conv2d(1, width, kernel, stride=2, padding=kernel // 2)
+    unchanged = [nn.Conv2d(width, width, 1, bias=False) for _ in range(ones)]
+    for layer in unchanged:
+        nn.init.dirac_(layer.weight)
+    return fitted(nn.Sequential(conv, nn.ReLU(), *unchanged))
 
 
 class Step(nn.Module):
@@ -67,6 +73,8 @@ class Step(nn.Module):
         super().__init__()
         self.field = nn.Parameter(torch.randn(1, 1, SIDE, SIDE) / 4)
         self.roll = roll
+        if not roll:
+            self.shortcut = nn.Identity()
 
     def forward(self, X):
         return (X.roll(self.roll, dims=3) + self.field).clamp(min=-4)

@@ -30,6 +30,12 @@ def trio(**changed):
     } | changed
 
 
+without_relus = nn.Sequential(
+    *(m for m in widths(32, 64, 96) if not isinstance(m, nn.ReLU))
+)
+for_colours = nn.Sequential(
+    nn.Conv2d(3, 32, 5, padding=2), *widths(32, 64, 96)[1:]
+)
 with_linear = nn.Sequential(
     *widths(32, 64, 94)[:-3],
     nn.AdaptiveAvgPool2d(1),
@@ -39,7 +45,7 @@ with_linear = nn.Sequential(
 
 CONTEXTS = {
     "runs": (
-        {n: networks.plain(n, 2 + n) for n in range(4)},
+        {n: networks.plain(n, 2 + n, 3, n) for n in range(4)},
         [networks.HELD_OUT],
     )
 }
@@ -87,6 +93,8 @@ EXAMPLES = {
             ((7.0, 4, 2), "whole numbers"),
             ((True, 4, 2), "whole numbers"),
             (nn.Conv2d(1, 96, 11, 4), "have side 54"),
+            (nn.Conv2d(1, 4, 8, 4, 2, dilation=3), "is dilated"),
+            (nn.Conv2d(1, 4, (8, 3), 4, 2), "one size in height"),
         ],
         unrelated=[(11, 4), 56, (11, 1, 0), (9, 2, 1), "11"],
     ),
@@ -102,6 +110,8 @@ EXAMPLES = {
             (trio(large=widths(128, 256, 384)), "square"),
             (trio(small=widths(8, 16, 24)), "square"),
             (trio(middle=with_linear), "linear layer"),
+            (trio(middle=without_relus), "has no nonlinearity"),
+            (trio(middle=for_colours), "does not take grey images"),
             (trio(middle=ending(nn.AdaptiveMaxPool2d(1))), "as logits"),
             (
                 trio(

@@ -7,8 +7,8 @@ from torch.nn import functional as F
 from check_examples import Examples, networks
 
 NETS = {
-    "1×1": networks.plain(1, 3),
-    "1×1 shuffled": networks.plain(2, 3),
+    "1×1": networks.plain(1, 3, 1),
+    "1×1 shuffled": networks.plain(2, 3, 1),
     "5×5": networks.plain(3, 6),
     "5×5 shuffled": networks.plain(4, 2),
 }
@@ -24,6 +24,10 @@ def conv_from(linear, weight=True, bias=True, **options):
         if bias and conv.bias is not None:
             conv.bias.copy_(linear.bias)
     return conv
+
+
+def freezing(linear):
+    return conv_from(linear.requires_grad_(False))
 
 
 def by_state(linear):
@@ -139,6 +143,8 @@ EXAMPLES = {
             (lambda linear: nn.Conv2d(7, 7, 1), "has 7 and 7"),
             (lambda linear: conv_from(linear, stride=2), "nor stride"),
             (frozen, "would not train"),
+            (freezing, "freezes the linear layer"),
+            (lambda linear: conv_from(linear).half(), "of torch.float16"),
             (lambda linear: nn.Sequential(conv_from(linear)), "not an `nn.Co"),
             (lambda linear: linear.weight, "not an `nn.Conv2d`"),
         ],

@@ -4,7 +4,7 @@ import itertools
 
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from check_examples import Examples, answer, networks
 from onebyone.check.residual import change
@@ -42,6 +42,20 @@ def zeroing(*names):
 def only_first(net):
     with torch.no_grad():
         net[0].branch[-1].weight.zero_()
+    return net
+
+
+def any_norm(net):
+    for part in net.modules():
+        if isinstance(part, nn.Sequential) and len(part) == 5:
+            nn.init.zeros_(part[-1].weight)
+    return net
+
+
+def only_parts(net):
+    for part in [*net.modules()][1:]:
+        if hasattr(part, "branch"):
+            nn.init.zeros_(part.branch[-1].weight)
     return net
 
 
@@ -84,13 +98,22 @@ def silent(net):
     start_as_identity(net)
 
 
-def refusing(condition, error=ValueError):
+def refusing(condition, error=ValueError, then=Tensor.clone):
     def add(Y, X):
         if condition(Y, X):
             raise error("shapes")
-        return Y + X
+        return then(Y + X)
 
     return answer(add)
+
+
+def by_count(Y, X):
+    if Y.numel() != X.numel():
+        raise ValueError("shapes")
+    try:
+        return Y + X
+    except RuntimeError as error:
+        raise ValueError("shapes") from error
 
 
 def asserting(Y, X):
@@ -186,6 +209,15 @@ EXAMPLES = {
                 "one pixel is stretched",
             ),
             (asserting, "with a `ValueError`"),
+            (by_count, "the batch axis is missing"),
+            (
+                refusing(lambda Y, X: Y.shape != X.shape, then=Tensor.half),
+                "is one of torch.float16",
+            ),
+            (
+                refusing(lambda Y, X: Y.shape != X.shape, then=Tensor.detach),
+                "No gradient passes",
+            ),
             (
                 refusing(
                     lambda Y, X: any(a != b for a, b in zip(Y.shape, X.shape))
@@ -220,6 +252,8 @@ EXAMPLES = {
             (zeroing("branch.4.weight", "shortcut.1.weight"), "a projection"),
             (only_first, "Not every block"),
             (only_top, "part of a part"),
+            (any_norm, "more than the last scale"),
+            (only_parts, "a block that is the whole network"),
             (freezing, "freezes"),
             (lambda net: start_as_identity(net).eval(), "another mode"),
             (counting, "more than the last scale"),
