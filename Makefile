@@ -36,8 +36,8 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf zip test quick test-long shake bench bench-long tables execute \
-	exercises lint serve weights plain test-plain links constraints \
+.PHONY: help book pdf zip test quick test-long shake bench bench-long board tables \
+	execute exercises lint serve weights plain test-plain links constraints \
 	repository clean
 
 help:  ## show this list
@@ -76,6 +76,9 @@ bench: $(VENV)/.test  ## measure the course against d2l, side by side
 bench-long: $(VENV)/.test  ## the recipe of fifteen minutes, with five seeds
 	$(PY) -m benchmarks.long_run
 	$(PY) -m benchmarks.tables
+
+board: $(VENV)/.test  ## a minute's training: RECIPE=mine.py enters yours
+	$(PY) -m benchmarks.board $(RECIPE)
 
 tables: $(VENV)/.test  ## write the recorded results into the book's pages
 	$(PY) -m benchmarks.tables
