@@ -309,7 +309,7 @@ QUESTIONS: dict[str, list[Task]] = {
             },
         ),
         Number(
-            "A map of 96×54×54 numbers in `float32`: how many bytes?",
+            "A map of 96×54×54 numbers in single precision: how many bytes?",
             4 * 96 * 54 * 54,
             mistakes={
                 96 * 54 * 54: mistakes.numbers_for_bytes,
