@@ -191,8 +191,10 @@ def fault_of_points(numerical: Callable, X: Tensor) -> str | None:
             " of this check is that it knows nothing of it."
         )
     steps = [point - X for point in points if point.shape == X.shape]
-    longest = max((step.abs().max().item() for step in steps), default=0)
-    if steps and sum(steps).abs().max().item() > longest / 2:
+    if not steps:
+        return None
+    moves = torch.stack(steps)
+    if moves.sum(0).abs().max() > moves.abs().max() / 2:
         return (
             "The result is right here, but your difference is one-sided. The"
             " central one takes the loss on both sides of X, as far from it."

@@ -642,7 +642,7 @@ def fault_of_nin(net):
             " convolutions after it."
         )
     net = copy.deepcopy(net).cpu().float().eval()
-    seen: list[Tensor] = []
+    seen = []
     for module in net.modules():
         module.register_forward_hook(lambda _, X, Y: seen.append(Y))
     X, Z = torch.randn(2, 2, 1, 28, 28)

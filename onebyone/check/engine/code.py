@@ -277,7 +277,7 @@ class Function(Compared):
         ]
         leaves = [x for x in given if getattr(x, "requires_grad", False)]
         with torch.enable_grad():
-            result = outcome(function, *given)
+            result: Any = outcome(function, *given)
             results = result if isinstance(result, tuple | list) else [result]
             # as if those that are cut off were constant
             results = [

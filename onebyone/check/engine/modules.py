@@ -237,7 +237,7 @@ def build(answer: Any, arguments: tuple, shape: tuple[int, ...]) -> Built:
     with torch.no_grad():
         if any(map(is_lazy, module.parameters())):
             outcome(module.eval(), X)  # it gets its sizes, and can be copied
-        copied = outcome(copy.deepcopy, module)
+        copied: Any = outcome(copy.deepcopy, module)
         if isinstance(copied, Raised):
             raise NotYet(f"Your module cannot be copied: copying it {copied}")
         module = copied.float().eval()

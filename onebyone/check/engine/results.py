@@ -110,7 +110,7 @@ class Results(Task):
             fault = "All results are the same. Does each have its own network?"
         if not fault:
             kept = self.read_networks(nets)
-            measured = outcome(self.measure, kept, *data)
+            measured: Any = outcome(self.measure, kept, *data)
             if isinstance(measured, Raised):
                 fault = (
                     "Your networks, on the images that the check was given,"
