@@ -6,7 +6,7 @@ import numbers
 
 import numpy
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from onebyone import cost, models
 from onebyone.check.engine import (
