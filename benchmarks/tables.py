@@ -114,17 +114,17 @@ def ladder_table(measured: dict) -> str:
     """Return a row a rung: speed, gain, and accuracy where it can change."""
     rows, before = [], None
     for rung in measured["rungs"]:
-        rates = rung["images_per_second"]
-        gain = "" if before is None else f"{_median_ratio(rates, before):.2f}×"
-        accuracy = lr = ""
+        speed = gain = accuracy = lr = ""
+        if rung["step"] not in ladder.NOT_TIMED:
+            rates = rung["images_per_second"]
+            speed = f"{statistics.median(rates):,.0f}"
+            if before is not None:
+                gain = f"{_median_ratio(rates, before):.2f}×"
+            before = rates
         if "accuracies" in rung:
             lr, best = ladder.best_rate(rung["accuracies"])
             accuracy = f"{100 * best:.2f} %"
-        speed = f"{statistics.median(rates):,.0f}"
-        if rung["step"] in ladder.NOT_TIMED:
-            speed = gain = ""
         rows.append([rung["step"], speed, gain, accuracy, lr])
-        before = rates
     head = ["step", "images/s", "gain", "accuracy", "learning rate"]
     return table(head, rows) + "\n" + machine_text(measured)
 
