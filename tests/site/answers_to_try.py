@@ -135,6 +135,8 @@ def of_choice(task: Choice) -> Iterator[Try]:
             yield "".join(chosen), "".join(chosen)
     for text in (task.right.upper(), ", ".join(reversed(task.right))):
         yield text, text
+    for between in (" and ", "/", "+"):
+        yield between.join(task.right), between.join(task.right)
     for text in ("?", "zz", "the first", "a'b", "b" * 200):
         yield text, text
     yield from ((text, ...) for text in BLANK)

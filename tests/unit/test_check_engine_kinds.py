@@ -186,6 +186,7 @@ def test_what_is_said_of_a_wrong_answer(task, answer, phrase):
 def test_right_answers_may_come_in_other_forms():
     assert shape(torch.Size([2, 3, 5, 7])) and shape([2, 3, 5, 7])
     assert choice("A, C") and choice(["c", "a"]) and choice({"a", "c"})
+    assert choice("a and c") and choice("A/C") and choice("a\nc")
     nets = {"a": nn.Linear(1, 2), "b": nn.Linear(1, 3)}
     assert results({"a": 0.7, "b": torch.tensor(0.8)}, nets)
     assert results({"a": ..., "b": ...}).state == NOT_ATTEMPTED

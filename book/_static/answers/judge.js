@@ -135,7 +135,8 @@ var OneByOne = OneByOne || {};
 
   function typedLetters(answer, task, say) {
     const known = [...task.right, ...Object.keys(task.wrong)];
-    const letters = [...answer.toLowerCase()];
+    const listed = answer.toLowerCase().replace(/\band\b|[/&+\n]/g, " ");
+    const letters = [...listed];
     const chosen = letters.filter((x) => !" ,;().".includes(x));
     const once = new Set(chosen).size === chosen.length;
     const enough = task.right.length > 1 ? chosen.length : chosen.length === 1;

@@ -1,5 +1,6 @@
 """Tasks that are answered by letters, and those that judge for themselves."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 
@@ -39,7 +40,8 @@ class Choice(Task):
             is_text = all(isinstance(x, str) for x in answer)
             letters = "".join(answer) if is_text else answer
         if isinstance(letters, str):
-            named = [x for x in letters.lower() if x not in " ,;()."]
+            listed = re.sub(r"\band\b|[/&+\n]", " ", letters.lower())
+            named = [x for x in listed if x not in " ,;()."]
             chosen, known = set(named), {*self.right, *self.wrong}
             once = len(named) == len(chosen)
             few = len(self.right) > 1 or len(chosen) == 1

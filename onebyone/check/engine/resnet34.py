@@ -298,7 +298,18 @@ def compared(net: nn.Module, used: list[Watched], X: Tensor) -> Fault:
         model.train().zero_grad()
         torch.manual_seed(0)
         model(X).square().sum().backward()
-    pairs = zip(ordered(net, used), ordered(right))
+    pairs = [*zip(ordered(net, used), ordered(right))]
+    for x, z in pairs:
+        gathered, wanted = x.state_dict(), z.state_dict()
+        if not all(
+            close(value, wanted[name], 1e-6)
+            for name, value in gathered.items()
+            if "running" in name
+        ):
+            return (
+                "Its batch norms gather other statistics than PyTorch's do"
+                " from their own settings. Evaluation uses them."
+            )
     for own, other in ((a, b) for x, z in pairs for a, b in both(x, z)):
         if own.grad is None or not close(own.grad, other.grad, 1e-6):
             return (

@@ -150,6 +150,14 @@ NETWORK = Examples(
         (put(0, conv(7, 2, bias=False)), "so that no row is lost"),
         (put(3, lambda net: nn.Identity()), "so that no row is lost"),
         (put(1, lambda net: nn.Identity()), "a batch norm"),
+        (
+            put(
+                1,
+                lambda net: nn.BatchNorm2d(net[1].num_features, momentum=0.9),
+            ),
+            "gather other statistics",
+        ),
+        (put(-3, lambda net: nn.AvgPool2d(2)), "not for others"),
         (put(2, lambda net: nn.ReLU6()), "small values"),
         (put(-2, lambda net: nn.Sequential(nn.Flatten(), nn.Dropout())), ""),
         (then(frozen), "not while it trains"),
