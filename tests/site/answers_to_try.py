@@ -120,12 +120,23 @@ def of_group(task: Group) -> Iterator[Try]:
         for n in range(longest)
     ]
     exchanged = [
-        right | {one: right[other], other: right[one]}
+        right
+        | {
+            one: in_box_of(task.parts[one], right[other]),
+            other: in_box_of(task.parts[other], right[one]),
+        }
         for one, other in itertools.combinations(right, 2)
     ]
     for chosen in (*rights, *spoilt, *mixed, *exchanged):
         typed = {name: text for name, (text, _) in chosen.items()}
         yield typed, {name: value for name, (_, value) in chosen.items()}
+
+
+def in_box_of(part: Task, tried: Try) -> Try:
+    """Return the same, typed into the box of another part."""
+    text, value = tried
+    a_shape = isinstance(part, Number) and isinstance(value, tuple)
+    return (text, Unread(text)) if a_shape else tried
 
 
 def of_choice(task: Choice) -> Iterator[Try]:
