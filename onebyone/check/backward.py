@@ -25,7 +25,15 @@ from onebyone.check.engine import (
 
 b, c_in, c_out, h, w = symbols("b c_in c_out h w")
 
-AUTOGRAD = ("grad", "backward", "requires_grad*", "jac*", "vjp", "jvp")
+AUTOGRAD = (
+    "grad",
+    "backward",
+    "requires_grad*",
+    "jac*",
+    "vjp",
+    "jvp",
+    "*dual*",
+)
 READY_MADE = ("*conv*", "linear", "bilinear")
 
 

@@ -30,7 +30,7 @@ from onebyone.check.engine import (
     symbols,
 )
 from onebyone.check.engine.guard import Raised, outcome, show
-from onebyone.check.engine.networks import close, read_by_last_linear
+from onebyone.check.engine.networks import fault_of_head
 from onebyone.check.engine.results import as_list
 from onebyone.check.engine.tasks import number
 from onebyone.models.inception import InceptionBlock, conv_relu
@@ -725,41 +725,6 @@ smallest_image = Number(
 )
 
 
-def fault_of_head(net, blocks, X):
-    """Say if the scores are not one linear layer's of the maps' averages."""
-    linears = [m for m in net.modules() if isinstance(m, nn.Linear)]
-    if len(linears) != 1:
-        return (
-            f"Your network has {len(linears)} linear layers, and the task asks"
-            " for one."
-        )
-    maps = []
-    hooks = [
-        block.register_forward_hook(lambda *call: maps.append(call[2]))
-        for block in blocks
-    ]
-    with torch.no_grad():
-        read = read_by_last_linear(net, X)
-        averages = maps[-1].mean(dim=(2, 3))
-        scores = net(X)
-        if read is None or not close(read.flatten(1), averages, 1e-4):
-            fault = (
-                "Your linear layer does not read the averages of the last"
-                " block's maps, one for each channel. Which layer takes the"
-                " average of a whole map?"
-            )
-        elif not close(scores, linears[0](read).flatten(1), 1e-4):
-            fault = (
-                "Something follows your linear layer and changes its scores."
-                " `nn.CrossEntropyLoss` takes them as they are."
-            )
-        else:
-            fault = None
-    for hook in hooks:
-        hook.remove()
-    return fault
-
-
 def fault_of_small(net):
     if isinstance(net, type) or not isinstance(net, nn.Module):
         return f"This is {show(net)}, not a network."
@@ -825,7 +790,7 @@ def fault_of_small(net):
             " than 20. Fewer channels, or smaller maps where the channels"
             " are many?"
         )
-    return fault_of_head(net, blocks, X)
+    return fault_of_head(net, X)
 
 
 def fault_of_training(net, X):

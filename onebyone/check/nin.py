@@ -537,11 +537,12 @@ def other_depths(nets):
         for n, net in nets.items()
     }
     for n, count in found.items():
-        if count != n * max(1, found[1]):
+        if count - found[0] != n * max(1, found[1] - found[0]):
             return (
                 f"Under the key {n} is a network with {count} 1×1"
-                f" convolutions, and under the key 1 one with {found[1]}."
-                " Each key is the number of 1×1 layers in a block."
+                f" convolutions, under the keys 0 and 1 are some with"
+                f" {found[0]} and {found[1]}. Each key is the number of 1×1"
+                " layers in a block."
             )
     return None
 

@@ -250,7 +250,15 @@ block_jacobian = Function(
     "The Jacobian of a block",
     of_masks(lambda D, J_F, one: D @ (one + J_F)),
     small_block,
-    banned=["grad", "backward", "requires_grad_", "jac*", "vjp", "jvp"],
+    banned=[
+        "grad",
+        "backward",
+        "requires_grad_",
+        "jac*",
+        "vjp",
+        "jvp",
+        "*dual*",
+    ],
     mistakes={
         of_masks(lambda D, J_F, one: one + J_F): "You left out the mask of"
         " the last ReLU. Where it is closed, neither branch nor shortcut"

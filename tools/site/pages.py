@@ -50,7 +50,9 @@ NEEDED = {
 # what a picture shows that would be wrong with its lightness reversed: pixels,
 # type on filled bars, or a colour that its caption names and that would not be
 # seen as such
-PIXELS = re.compile(r"\b(imshow|overlay)\b|plots\.(images|feature_maps|stages)\b")
+PIXELS = re.compile(
+    r"\b(imshow|overlay)\b|plots\.(images|feature_maps|stages)\b"
+)
 SHADES = re.compile(r"\b(black|white|dark|pale|red)\b", re.IGNORECASE)
 AIMS = "What you will be able to do"
 MATHJAX = "mathjax/startup.js"

@@ -229,7 +229,8 @@ class Function(Compared):
         """
         with Used() as used:
             outcome(answer, *copies(self.inputs(Draw(1))))
-        return sorted(used.names | names_in(answer))
+        names = used.names | names_in(answer)
+        return sorted(names, key=lambda name: name.lstrip("_"))
 
     def require_float32(self, answer: Any) -> None:
         """Raise NotYet if it fails for float32, as images and weights are."""

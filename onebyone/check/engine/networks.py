@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from onebyone.check.engine import guard
+from onebyone.check.engine import guard, mistakes
 from onebyone.check.engine.code import require_function
 
 
@@ -80,3 +80,46 @@ def read_by_last_linear(net: nn.Module, X: Tensor) -> Tensor | None:
 def last_linear(net: nn.Module) -> nn.Linear | None:
     found = [m for m in net.modules() if isinstance(m, nn.Linear)]
     return found[-1] if found else None
+
+
+def fault_of_head(net: nn.Module, X: Tensor) -> str | None:
+    """Say if the scores are not one linear layer's of averages of maps."""
+    linears = [m for m in net.modules() if isinstance(m, nn.Linear)]
+    if len(linears) != 1:
+        return (
+            f"Your network has {len(linears)} linear layers, and the task asks"
+            " for one."
+        )
+    made: list[Any] = []
+    hooks = [
+        module.register_forward_hook(lambda *call: made.append(call[2]))
+        for module in net.modules()
+    ]
+    with torch.no_grad():
+        read, scores = read_by_last_linear(net, X), result_of(net, X)
+    for hook in hooks:
+        hook.remove()
+    averages = [
+        Y.mean(dim=(2, 3))
+        for Y in made
+        if getattr(Y, "ndim", 0) == 4 and Y[0, 0].numel() > 1
+    ]
+    if read is None or not any(
+        close(read.flatten(1), average, 1e-4) for average in averages
+    ):
+        return (
+            "Your linear layer does not read the averages of maps, one for"
+            " each channel. Which layer takes the average of a whole map?"
+        )
+    with torch.no_grad():
+        own = linears[0](read).flatten(1)
+    if not close(scores, own, 1e-4):
+        if close(scores, own.softmax(dim=1), 1e-4):
+            return "Your network ends with a softmax, which the loss has too."
+        if close(scores, own.relu(), 1e-4):
+            return str(mistakes.relu_on_scores)
+        return (
+            "Something follows your linear layer and changes its scores."
+            " `nn.CrossEntropyLoss` takes them as they are."
+        )
+    return None

@@ -421,6 +421,12 @@ def fault_of_names(function: Any, net: Any = ...) -> Fault:
         found[name] = own
     if fault := fault_of_pairs(found, shapes, net.state_dict()):
         return fault
+    for name in [n for n in shapes if "num_batches" in n]:
+        own = guard.outcome(function, name)
+        if isinstance(own, guard.Raised):
+            return f"For `{name}` your function {own}"
+        if own not in net.state_dict():
+            return f"For `{name}` your function gives no name of yours."
     theirs = shared_weights()
     state = theirs.state_dict()
     # two sizes, one of them odd, so that strides and padding show
