@@ -57,7 +57,7 @@ def let_store(page: Page) -> None:
     Chromium hands that to another process. Where the pages are on the disk
     and the machine is busy, the next page can be quicker than that is.
     """
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(3000)
 
 
 @dataclass
