@@ -33,6 +33,7 @@ from onebyone.check.engine import (
 from onebyone.check.engine.networks import (
     close,
     last_linear,
+    maps_of,
     plain_copy,
     read_by_last_linear,
     require_builder,
@@ -419,22 +420,9 @@ def read(net: Any, X: Any) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def parts_of(net: nn.Module, X: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    found: list[Tensor] = []
-    hooks = [
-        module.register_forward_hook(
-            lambda *call: (
-                found.append(call[-1].detach().clone())
-                if isinstance(call[-1], Tensor) and call[-1].ndim == 4
-                else None
-            )
-        )
-        for module in net.modules()
-    ]
     with torch.no_grad():
         features = read_by_last_linear(net, X)
         logits = result_of(net, X)
-    for hook in hooks:
-        hook.remove()
     linear = last_linear(net)
     if features is None or linear is None:  # the maps are there already
         features = logits
@@ -444,7 +432,7 @@ def parts_of(net: nn.Module, X: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         bias = torch.zeros(1) if linear.bias is None else linear.bias.detach()
     fitting = [
         maps
-        for maps in found
+        for maps in maps_of(net, X)
         if maps.shape[:2] == features.shape
         and close(maps.mean(dim=(2, 3)), features, 1e-4)
     ]

@@ -4,7 +4,6 @@ import copy
 import math
 import numbers
 
-import numpy
 import torch
 from torch import nn
 
@@ -26,7 +25,8 @@ from onebyone.check.engine import (
     notebook,
     symbols,
 )
-from onebyone.check.engine.networks import close
+from onebyone.check.engine.networks import close, maps_of
+from onebyone.check.engine.results import as_list
 
 c_in, c, k, n, classes = symbols("c_in c k n classes")
 
@@ -421,8 +421,7 @@ def fault_of_first_layer(answer):
                 " in width. Three whole numbers are asked for."
             )
         answer = [size[0] for size in sizes]
-    if isinstance(answer, torch.Tensor | numpy.ndarray):
-        answer = answer.tolist()
+    answer = as_list(answer)
     if not isinstance(answer, tuple | list) or len(answer) != 3:
         return "Give three whole numbers: kernel size, stride, padding."
     if not all(
@@ -643,16 +642,13 @@ def fault_of_nin(net):
             " convolutions after it."
         )
     net = copy.deepcopy(net).cpu().float().eval()
-    seen = []
-    for module in net.modules():
-        module.register_forward_hook(lambda _, X, Y: seen.append(Y))
     X, Z = torch.randn(2, 2, 1, 28, 28)
     with torch.no_grad():
         scores = net(X)
         maps = [
             Y
-            for Y in seen
-            if Y.ndim == 4 and Y.shape[1] == 10 and Y[0, 0].numel() > 1
+            for Y in maps_of(net, X)
+            if Y.shape[1] == 10 and Y[0, 0].numel() > 1
         ]
         at_x, at_z, at_sum, at_zero = net.double()(
             torch.cat([X, Z, X + Z, 0 * X]).double()

@@ -77,6 +77,26 @@ def read_by_last_linear(net: nn.Module, X: Tensor) -> Tensor | None:
     return read[-1] if read else None
 
 
+def maps_of(net: nn.Module, X: Tensor) -> list[Tensor]:
+    """Return the maps, (B, C, H, W), that modules give, as they are called."""
+    found: list[Tensor] = []
+    hooks = [
+        module.register_forward_hook(
+            lambda *call: (
+                found.append(call[-1].detach().clone())
+                if isinstance(call[-1], Tensor) and call[-1].ndim == 4
+                else None
+            )
+        )
+        for module in net.modules()
+    ]
+    with torch.no_grad():
+        result_of(net, X)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
 def last_linear(net: nn.Module) -> nn.Linear | None:
     found = [m for m in net.modules() if isinstance(m, nn.Linear)]
     return found[-1] if found else None
@@ -90,19 +110,10 @@ def fault_of_head(net: nn.Module, X: Tensor) -> str | None:
             f"Your network has {len(linears)} linear layers, and the task asks"
             " for one."
         )
-    made: list[Any] = []
-    hooks = [
-        module.register_forward_hook(lambda *call: made.append(call[2]))
-        for module in net.modules()
-    ]
     with torch.no_grad():
         read, scores = read_by_last_linear(net, X), result_of(net, X)
-    for hook in hooks:
-        hook.remove()
     averages = [
-        Y.mean(dim=(2, 3))
-        for Y in made
-        if getattr(Y, "ndim", 0) == 4 and Y[0, 0].numel() > 1
+        Y.mean(dim=(2, 3)) for Y in maps_of(net, X) if Y[0, 0].numel() > 1
     ]
     if read is None or not any(
         close(read.flatten(1), average, 1e-4) for average in averages
