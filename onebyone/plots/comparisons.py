@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-from scipy import stats
+from scipy import special
 
 from onebyone.plots.style import COLORS, INK, line_styles
 
@@ -117,7 +117,7 @@ def front(
     means = groups[[x, y]].mean()
     if not (means[x] > 0).all():
         raise ValueError(f"a logarithmic axis needs every {x} above zero")
-    quantile = stats.t.ppf(0.975, groups[y].count() - 1)
+    quantile = special.stdtrit(groups[y].count() - 1, 0.975)
     means["half"] = quantile * groups[y].sem()
 
     fig, ax = plt.subplots(figsize=(NARROW, 4.2), layout="constrained")

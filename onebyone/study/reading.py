@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from onebyone.study.catalogue import find
 from onebyone.study.engine.record import LOCAL, local_record, packaged_record
@@ -59,7 +59,7 @@ def interval(values: pd.Series, level: float = 0.95) -> tuple[float, float]:
     n = len(values)
     if n < 2:
         return values.mean() if n else np.nan, np.nan
-    quantile = stats.t.ppf((1 + level) / 2, df=n - 1)
+    quantile = special.stdtrit(n - 1, (1 + level) / 2)
     return values.mean(), quantile * values.std(ddof=1) / np.sqrt(n)
 
 
@@ -197,7 +197,7 @@ def _difference(
         p = float(mean == 0)
     else:
         t = mean / half * _t(freedom)
-        p = 2 * stats.t.sf(abs(t), freedom)
+        p = 2 * special.stdtr(freedom, -abs(t))
     return Difference(mean, half, seeds, p, paired, correlation, how)
 
 
@@ -205,7 +205,7 @@ WELCH = "Not paired (Welch's interval)"
 
 
 def _t(freedom: float) -> float:
-    return stats.t.ppf(0.975, freedom)
+    return special.stdtrit(freedom, 0.975)
 
 
 def _welch(first: pd.Series, second: pd.Series) -> tuple[float, float, float]:
