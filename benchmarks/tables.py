@@ -37,8 +37,9 @@ def unbroken(text: str) -> str:
 def machine_text(measured: dict) -> str:
     """Say in one sentence on what and with what it was measured."""
     of = measured["machine"]
+    threads = "1 thread" if of["threads"] == 1 else f"{of['threads']} threads"
     place = of.get("gpu") or (
-        f"{of['processor']}, {of['threads']} threads on {of['cores']} cores "
+        f"{of['processor']}, {threads} on {of['cores']} cores "
         f"({', '.join(of['flags'])}), {of['memory_gib']} GiB"
     )
     commits = commits_in(measured) or {of["commit"]}
