@@ -5,12 +5,12 @@ brings the course's own block, or takes whatever network it is given.
 """
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
 from onebyone import cost
 from onebyone.check import gap, residual
@@ -32,12 +32,10 @@ from onebyone.check.engine import (
 )
 from onebyone.check.engine.networks import (
     close,
-    last_linear,
-    maps_of,
+    look_into,
     plain_copy,
-    read_by_last_linear,
     require_builder,
-    result_of,
+    residual_blocks,
     scores_of,
 )
 from onebyone.check.engine.networks import (
@@ -152,9 +150,7 @@ def fault_of_head(function: Any, net: Any = ...) -> Fault:
     require_function(function)
     old = plain_copy(net).float()
     X = Draw(1).tensor(3, 3, 64, 64).float()
-    with torch.no_grad():
-        features = read_by_last_linear(old, X)
-    if features is None:
+    if look_into(old, X)[1].linear is None:
         return "The network that it gets has no linear layer at its end."
     for count in (37, 3):
         new: Any = guard.outcome(function, copy.deepcopy(old), count)
@@ -165,50 +161,64 @@ def fault_of_head(function: Any, net: Any = ...) -> Fault:
                 f"Your function gives {guard.show(new)}. Return the network."
             )
         new = copy.deepcopy(new)
-        with torch.no_grad():
-            fault = fault_of_new(new.eval(), X, features, count)
-        if fault := fault or fault_of_freezing(new):
+        fault = fault_of_new(new.eval(), old, X, count)
+        if fault := fault or fault_of_freezing(new, X):
             return fault
     return None
 
 
 def fault_of_new(
-    new: nn.Module, X: Tensor, features: Tensor, count: int
+    new: nn.Module, old: nn.Module, X: Tensor, count: int
 ) -> Fault:
-    Y = result_of(new, X)
+    _, was = look_into(old, X)
+    Y, now = look_into(new, X)
     if Y.shape == (len(X), OLD_CLASSES):
         return (
             f"For {count} classes the network still gives {OLD_CLASSES:,}"
             " scores. Did the new head get to where the old one is?"
         )
     Y = scores_of(new, X, count)
-    linear = last_linear(new)
-    if linear is None:
+    if now.linear is None:
         return "There is no linear layer in it any more."
-    read = read_by_last_linear(new, X)
-    if read is not None and read.shape != features.shape:
+    features, (read, weight, bias) = was.linear[0], now.linear
+    if read.shape != features.shape:
         return (
             f"Your head reads {read.shape[-1]:,} numbers, and the old one read"
             f" {features.shape[-1]:,}. It should read the features and stand"
             " in the old head's place."
         )
-    if read is None or not close(read, features):
+    if not close(read, features):
         return (
             "The features are no longer those of the old network. The body"
             " should stay as it is, weights and all."
         )
-    if linear.bias is None:
+    if bias is None:
         return "Your head has no biases. A linear layer has them by itself."
-    if not close(Y, linear(features)):
+    if not close(Y, F.linear(read, weight, bias)):
         return (
             "Something stands behind the new head. What the network gives"
             " should be its scores."
         )
+    trained = []
+    for net in (old, new):
+        torch.manual_seed(0)  # a dropout of the body drops the same
+        trained.append(look_into(copy.deepcopy(net).train(), X))
+    (_, was), (Y, now) = trained
+    read, weight, bias = now.linear
+    if not close(read, was.linear[0]) or not close(
+        Y, F.linear(read, weight, bias)
+    ):
+        return (
+            "It is right when it is used, but while it trains, in `train()`"
+            " mode, something else stands around the new head, such as a"
+            " dropout. Put one linear layer in the old one's place."
+        )
     return None
 
 
-def fault_of_freezing(new: nn.Module) -> Fault:
-    head = [*last_linear(new).parameters()]  # type: ignore[union-attr]
+def fault_of_freezing(new: nn.Module, X: Tensor) -> Fault:
+    _, weight, bias = look_into(new, X)[1].linear
+    head = [weight, bias]
     body = [p for p in new.parameters() if all(p is not h for h in head)]
     open_ = sum(p.requires_grad for p in body)
     if not all(p.requires_grad for p in head):
@@ -289,21 +299,6 @@ def trained(net: nn.Module, X: Tensor, y: Tensor) -> nn.Module:
     return net.eval()
 
 
-class Sums(TorchFunctionMode):
-    """Counts the sums of two batches of maps of one shape."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def __torch_function__(self, function, types, arguments=(), named=None):
-        if getattr(function, "__name__", "").strip("_") in ("add", "iadd"):
-            maps = [a for a in arguments[:2] if getattr(a, "ndim", 0) == 4]
-            two = len(maps) == 2 and maps[0] is not maps[1]
-            self.count += two and maps[0].shape == maps[1].shape
-        return function(*arguments, **(named or {}))
-
-
 def fault_of_compact(function: Any, *images: Tensor) -> Fault:
     require_builder(function)
     require_images(images)
@@ -315,9 +310,9 @@ def fault_of_compact(function: Any, *images: Tensor) -> Fault:
     if not isinstance(net, nn.Module):
         return f"Your function gives {guard.show(net)}. Return the network."
     net = net.eval()
-    with torch.no_grad(), Sums() as sums:
+    with torch.no_grad():
         scores_of(net, X[:2], int(y.max()) + 1)
-    if fault := fault_of_budget(net, (1, *X.shape[1:]), sums.count):
+    if fault := fault_of_budget(net, X[:2]):
         return fault
     with torch.enable_grad():
         result = guard.outcome(trained, net, X, y)
@@ -335,15 +330,18 @@ def fault_of_compact(function: Any, *images: Tensor) -> Fault:
             "Your function gives the same network each time. Build a new one"
             " within it."
         )
-    if last_linear(net) is None:
-        return None  # a convolution may do the same
+    sums = residual_blocks(net, X_val[:20], live=True)
+    if sums < LEAST_SUMS:
+        return (
+            "In some of your residual blocks one of the two maps that are"
+            " added stays zero, or the same for all images. Is it multiplied"
+            " by zero?"
+        )
     return fault_of_averages(net, X_val[:2])
 
 
-def fault_of_budget(
-    net: nn.Module, shape: tuple[int, ...], sums: int
-) -> Fault:
-    parameters, macs = cost.parameters(net), cost.macs(net, shape)
+def fault_of_budget(net: nn.Module, X: Tensor) -> Fault:
+    parameters, macs = cost.parameters(net), cost.macs(net, X[:1].shape)
     if parameters > MOST_PARAMETERS:
         return (
             f"Your network has {parameters:,} parameters, and the budget is"
@@ -356,11 +354,14 @@ def fault_of_budget(
             f" {MOST_MACS:,}. They grow with the size of the maps: how soon"
             " are these halved?"
         )
+    sums = residual_blocks(net, X)
     if sums < LEAST_SUMS:
         return (
-            f"In your network {sums} sums of two different maps were found,"
-            f" and there should be {LEAST_SUMS} residual blocks or more. Is"
-            " what a block reads kept until the sum?"
+            f"In your network {sums} sums of two different maps were found in"
+            " which one is what a block reads, or a 1×1 convolution of it,"
+            " and the other what its layers make of it; there should be"
+            f" {LEAST_SUMS} residual blocks or more. Is what a block reads"
+            " kept until the sum?"
         )
     return None
 
@@ -407,44 +408,48 @@ compact.seconds = 120.0
 # --- 6: class maps ---------------------------------------------------------
 
 
-def read(net: Any, X: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the features of a network's last maps, and its head.
+Sides = tuple[int, ...]
 
-    Raises NotYet where no maps have an average that the head reads.
-    """
+
+def read(net: Any, X: Any, sides: Sides = ()) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the features of a network's last maps, and its head."""
     net = plain_copy(net)
     if not isinstance(X, Tensor):
         raise guard.NotYet("Call the check with the images too.")
-    X = X.detach().cpu()
-    return parts_of(net, X)
+    return parts_of(net, X.detach().cpu(), sides)
 
 
-def parts_of(net: nn.Module, X: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    with torch.no_grad():
-        features = read_by_last_linear(net, X)
-        logits = result_of(net, X)
-    linear = last_linear(net)
-    if features is None or linear is None:  # the maps are there already
-        features = logits
-        weight, bias = torch.eye(logits.shape[1]), torch.zeros(1)
-    else:
-        weight = linear.weight.detach()
-        bias = torch.zeros(1) if linear.bias is None else linear.bias.detach()
-    fitting = [
-        maps
-        for maps in maps_of(net, X)
-        if maps.shape[:2] == features.shape
-        and close(maps.mean(dim=(2, 3)), features, 1e-4)
-    ]
-    if not fitting:
-        raise guard.NotYet(
-            "No module of this network was found whose maps, averaged, are"
-            " what the last linear layer reads. If your last maps come from a"
-            " function such as `F.relu`, let an `nn.ReLU` make them. Without"
-            " global average pooling in front of a single linear layer there"
-            " are no class maps."
-        )
-    return max(fitting, key=lambda maps: maps[0].numel()), weight, bias
+def parts_of(
+    net: nn.Module, X: Tensor, sides: Sides
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return maps whose averages a network's head reads, and the head.
+
+    Maps of several sizes may have these averages: those of the given sides
+    come first. Raises NotYet where there are none.
+    """
+    scores, seen = look_into(net, X)
+    heads = [(scores, torch.eye(scores.shape[-1]), None)]  # it has averaged
+    if seen.linear:
+        heads.insert(0, seen.linear)
+    for features, weight, bias in heads:
+        fitting = [
+            Y
+            for Y in seen.maps
+            if Y[0, 0].numel() > 1
+            and close(Y.mean(dim=(2, 3)), features, 1e-4)
+        ]
+        if fitting:
+            bias = torch.zeros(1) if bias is None else bias.detach()
+            return (
+                max(fitting, key=lambda Y: (Y.shape[2:] == sides, Y.numel())),
+                weight.detach().flatten(1),
+                bias,
+            )
+    raise guard.NotYet(
+        "No maps were found in this network whose averages are what its last"
+        " linear layer reads. Without global average pooling in front of a"
+        " single linear layer there are no class maps."
+    )
 
 
 def weighed(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -452,47 +457,53 @@ def weighed(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return maps + bias[:, None, None]
 
 
-def right_maps(net: Any, X: Any) -> Tensor:
-    return weighed(*read(net, X))
+def right_maps(net: Any, X: Any, sides: Sides = ()) -> Tensor:
+    return weighed(*read(net, X, sides))
 
 
-def without_bias(net: Any, X: Any) -> Tensor:
-    features, weight, bias = read(net, X)
+def without_bias(net: Any, X: Any, sides: Sides = ()) -> Tensor:
+    features, weight, bias = read(net, X, sides)
     return weighed(features, weight, 0 * bias)
 
 
-def maps_in_training(net: Any, X: Any) -> Tensor:
+def maps_in_training(net: Any, X: Any, sides: Sides = ()) -> Tensor:
     """Return the maps of a network that was left in training mode."""
-    return weighed(*parts_of(plain_copy(net).train(), X.detach().cpu()))
+    return weighed(*parts_of(plain_copy(net).train(), X.detach().cpu(), sides))
 
 
-def shares(net: Any, X: Any) -> Tensor:
-    maps = right_maps(net, X)
-    return maps / maps[0, 0].numel()
+def changed(change: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """Return what makes something else of the right maps."""
+    return lambda *case: change(right_maps(*case))
 
 
-def of_winner(net: Any, X: Any) -> Tensor:
-    maps = right_maps(net, X)
+def of_winner(maps: Tensor) -> Tensor:
     return maps[range(len(maps)), maps.mean(dim=(2, 3)).argmax(dim=1)]
 
 
-maps = Array(
+class ClassMaps(Array):
+    """Class maps, of any size that a network's last maps have."""
+
+    def fault(self, mine: Tensor, other: Callable, *case: Any) -> Fault:
+        return super().fault(mine, other, *case, mine.shape[-2:])
+
+
+maps = ClassMaps(
     "Class maps of your network",
     right_maps,
     mistakes={
         without_bias: "The biases of the head are missing. Without them the"
         " average of a map is not the score.",
-        lambda net, X: read(net, X)[0]: "These are the features that the head"
+        lambda *case: read(*case)[0]: "These are the features that the head"
         " reads. Weigh them at each pixel, as the head weighs their average.",
-        lambda net, X: right_maps(net, X).relu(): mistakes.cut_negatives,
-        lambda net, X: right_maps(net, X).softmax(
-            dim=1
-        ): mistakes.applied_softmax,
-        shares: "You have divided by the number of pixels, so that a map adds"
-        " up to its score. Here its average should be the score.",
-        lambda net, X: right_maps(net, X).mean(dim=(2, 3)): "These are the"
-        " scores. Stop before the average.",
-        of_winner: "This is one map for each image. Give one for each class.",
+        changed(Tensor.relu): mistakes.cut_negatives,
+        changed(lambda maps: maps.softmax(dim=1)): mistakes.applied_softmax,
+        changed(lambda maps: maps / maps[0, 0].numel()): "You have divided by"
+        " the number of pixels, so that a map adds up to its score. Here its"
+        " average should be the score.",
+        changed(lambda maps: maps.mean(dim=(2, 3))): "These are the scores."
+        " Stop before the average.",
+        changed(of_winner): "This is one map for each image. Give one for each"
+        " class.",
         maps_in_training: "These maps come from a network in training mode, in"
         " which batch norm looks at the whole batch. `eval()` comes before"
         " the images.",

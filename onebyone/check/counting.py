@@ -731,7 +731,7 @@ wider = Number(
 )
 
 
-def same_width(nets):
+def same_width(nets, _):
     """Say if the network named after its channels does not have more."""
     large_maps, many_channels = (
         sum(p.numel() for p in nets[key].parameters())

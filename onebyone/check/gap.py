@@ -449,20 +449,82 @@ class_maps = Array(
 
 
 def pictures(figure):
-    """Return the images in a figure, each with its array."""
+    """Return the arrays in a figure as they lie there, each with its picture.
+
+    Those that another picture in the same axes covers come apart.
+    """
     if not isinstance(getattr(figure, "axes", None), list):
         raise guard.NotYet("Give the figure, as `plt.subplots` returns it.")
-    return [
-        (numpy.asarray(image.get_array(), dtype=float).squeeze(), image)
-        for axes in figure.axes
-        for image in axes.get_images()
-    ]
+    seen, covered = [], []
+    for axes in figure.axes:
+        images = sorted(axes.get_images(), key=lambda image: image.zorder)
+        images = [image for image in images if image.get_visible()]
+        for i, image in enumerate(images):
+            under = any(overlap(image, other) for other in images[i + 1 :])
+            (covered if under else seen).append((as_it_lies(image), image))
+    return seen, covered
+
+
+def overlap(*images):
+    left, right, bottom, top = numpy.transpose(
+        [i.get_extent() for i in images]
+    )
+    across, down = numpy.sort([left, right], 0), numpy.sort([bottom, top], 0)
+    return all(low.max() < high.min() for low, high in (across, down))
+
+
+def as_it_lies(image):
+    """Return the array of a picture, turned as it is on the page."""
+    array = numpy.asarray(image.get_array(), dtype=float)
+    left, right, bottom, top = image.get_extent()
+    rows = (top, bottom) if image.origin == "upper" else (bottom, top)
+    first, last = image.axes.transData.transform([*zip((left, right), rows)])
+    array = array if first[1] > last[1] else array[::-1]
+    return array if first[0] < last[0] else array[:, ::-1]
+
+
+def scaled(array, target):
+    """Return what an array has in the place of a target's zero.
+
+    That is None if the array is not the target, on whatever scale.
+    """
+    target = target.double().numpy()
+    if array.shape != target.shape:
+        return None
+    mean, middle = array.mean(), target.mean()
+    spread = ((target - middle) ** 2).mean()
+    together = ((array - mean) * (target - middle)).mean()
+    factor = together / spread if spread else 1.0
+    zero = mean - factor * middle
+    close = numpy.allclose(
+        array, factor * target + zero, rtol=0, atol=0.01 * array.std() + 1e-9
+    )
+    return zero if close and factor > 0 else None
 
 
 def alike(array, target):
-    return array.shape == tuple(target.shape) and numpy.allclose(
-        array, target.numpy(), atol=1e-3
-    )
+    return scaled(array, target) is not None
+
+
+TURNED = {
+    "stands on its head": lambda array: array[::-1],
+    "is mirrored": lambda array: array[:, ::-1],
+    "stands on its head, and is mirrored": lambda array: array[::-1, ::-1],
+    "has its rows and columns swapped": lambda array: array.swapaxes(0, 1),
+}
+
+
+def fault_of_place(what, target, seen, covered):
+    """Return why what is drawn is not seen as it is, if that is so."""
+    for how, turn in TURNED.items():
+        if any(a.ndim == 2 and alike(turn(a), target) for a, _ in seen):
+            return f"The {what} {how}. Draw it as it is, its first row on top."
+    if any(alike(a, target) for a, _ in covered):
+        return (
+            f"The {what} lies under another picture. Give each of them axes of"
+            " its own."
+        )
+    return None
 
 
 def fault_of_drawing(figure, X, maps):
@@ -471,40 +533,44 @@ def fault_of_drawing(figure, X, maps):
     others, image = X[1:, 0].detach().cpu(), X[0, 0].detach().cpu()
     maps = torch.as_tensor(maps)[0].detach().cpu()
     found = pictures(figure)
-    if not found:
+    seen, _ = found
+    if not any(found):
         return "The figure has no picture yet. `imshow` draws an array."
-    if not any(alike(a, image) for a, _ in found):
-        if any(alike(a, other) for a, _ in found for other in others):
+    if not any(alike(a, image) for a, _ in seen):
+        if fault := fault_of_place("image", image, *found):
+            return fault
+        if any(alike(a, other) for a, _ in seen for other in others):
             return "This is another image of the batch. Draw the first one."
         return (
             "The image itself is missing. How will anyone know what the map"
             " shows?"
         )
-    small = [(a, picture) for a, picture in found if a.shape == maps.shape[1:]]
-    if not small:
-        return (
-            "There is no class map in it. Draw"
-            f" an array of shape {tuple(maps.shape[1:])}."
-        )
-    winner = maps.mean(dim=(1, 2)).argmax()
-    own = [picture for a, picture in small if alike(a, maps[winner])]
+    winner = maps[maps.mean(dim=(1, 2)).argmax()]
+    own = [(a, picture) for a, picture in seen if alike(a, winner)]
     if not own:
-        if any(alike(a, maps[winner].T) for a, _ in small):
-            return "Rows and columns of the map are swapped. Draw it as is."
-        if any(alike(a, m) for a, _ in small for m in maps):
+        if fault := fault_of_place("map", winner, *found):
+            return fault
+        if any(alike(a, m) for a, _ in seen for m in maps):
             return (
                 "This is the map of a class that the network did not choose."
                 " Draw the one with the highest average."
             )
-        return "The map that is drawn is none of the class maps."
-    low, high = own[0].get_clim()
-    middle = float(own[0].norm(0.0))
+        if any(a.shape == winner.shape for a, _ in seen):
+            return "The map that is drawn is none of the class maps."
+        return (
+            "There is no class map in it. Draw"
+            f" an array of shape {tuple(winner.shape)}."
+        )
+    array, picture = own[0]
+    low, high = picture.get_clim()
+    middle = float(picture.norm(scaled(array, winner)))
     if not math.isclose(middle, 0.5, abs_tol=1e-3):
         return (
             f"Your colours run from {low:.2g} to {high:.2g}, so a place that"
             " says nothing does not get the colour in the middle. Choose the"
             " two ends, or a norm, so that zero does."
         )
+    return None
 
 
 drawing = Custom(
@@ -767,7 +833,7 @@ def fault_of_heads(results):
             )
 
 
-def other_heads(nets):
+def other_heads(nets, _):
     """Say if the head with GAP is not the one with fewer parameters."""
     gap, fc = (
         sum(p.numel() for p in nets[kind].parameters()) for kind in KINDS

@@ -943,29 +943,44 @@ def measured_lesions(nets, data):
     }
 
 
-def without_silence(nets):
-    """Say if no branch of the network under "retrained" is silent."""
-    net, speaks = nets["retrained"], set(NAMES)
-    hooks = []
-    for block in net.modules():
-        if isinstance(block, InceptionBlock):
-            for name in NAMES:
-                hooks.append(
-                    block.branches[name].register_forward_hook(
-                        lambda _, X, Y, name=name: (
-                            None if Y.any() else speaks.discard(name)
-                        )
-                    )
-                )
+def silent_branches(net):
+    """Return the branches that say nothing but zeros in every block."""
+    said = {name: [] for name in NAMES}
+    hooks = [
+        block.branches[name].register_forward_hook(
+            lambda _, X, Y, name=name: said[name].append(bool(Y.any()))
+        )
+        for block in net.modules()
+        if isinstance(block, InceptionBlock)
+        for name in NAMES
+    ]
     channels = next(iter(net.parameters())).shape[1]
     with torch.no_grad():
         outcome(net, Draw(1).tensor(8, channels, 28, 28).float())
     for hook in hooks:
         hook.remove()
-    if len(speaks) == len(NAMES):
+    return [name for name in NAMES if said[name] and not any(said[name])]
+
+
+def otherwise_silent(nets, table):
+    """Say if other branches are silent than the keys tell."""
+    if silent := silent_branches(nets["none"]):
         return (
-            "In the network under the key 'retrained' no branch is silent."
-            " Silence one with `silent` before you train it."
+            f"In the network under the key 'none' the {silent[0]} branch is"
+            " silent. Take a copy before you silence a branch, since `silent`"
+            " changes the network that it gets."
+        )
+    silent = silent_branches(nets["retrained"])
+    if not silent:
+        return (
+            "In the network under the key 'retrained' no branch is silent in"
+            " all its blocks. Silence one with `silent` before you train it."
+        )
+    least = min(table[name] for name in NAMES)
+    if len(silent) > 1 or table[silent[0]] > least:
+        return (
+            "In the network under the key 'retrained' other branches are"
+            f" silent ({', '.join(silent)}) than the one that was missed most."
         )
     return None
 
@@ -980,7 +995,7 @@ lesions = Results(
         "won_back": lambda t: t["retrained"] - min(t[name] for name in NAMES),
     },
     measure=measured_lesions,
-    mixed_up=without_silence,
+    mixed_up=otherwise_silent,
     trained=["none", "retrained"],
     least=0.25,
     fault=fault_of_lesions,

@@ -952,7 +952,7 @@ def measured_lesions(nets, X, y):
     }
 
 
-def other_networks(nets):
+def other_networks(nets, _):
     """Say if shortcuts are not where, and only where, the keys name them."""
     for key, net in nets.items():
         shortcuts = any(hasattr(m, "shortcut") for m in net.modules())

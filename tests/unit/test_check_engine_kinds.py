@@ -207,7 +207,7 @@ def test_networks_that_cannot_be_evaluated_or_are_mixed_up_are_named():
         "Nets",
         ("a", "b"),
         measure=lambda nets, X: {key: nets[key](X) for key in nets},
-        mixed_up=lambda nets: (
+        mixed_up=lambda nets, table: (
             "b is not b." if nets["b"].out_features != 3 else None
         ),
     )

@@ -1,13 +1,21 @@
 """Looking into a network that a student has built."""
 
 import copy
+import itertools
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import Node
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from onebyone.check.engine import guard, mistakes
 from onebyone.check.engine.code import require_function
+
+Ways = dict[Node, list[tuple[Node, int]]]
 
 
 def plain_copy(net: object) -> nn.Module:
@@ -61,69 +69,68 @@ def close(one: Tensor, other: Tensor, tolerance: float = 1e-5) -> bool:
     )
 
 
-def read_by_last_linear(net: nn.Module, X: Tensor) -> Tensor | None:
-    """Return what the last linear layer reads, in the order of calls."""
-    read: list[Tensor] = []
-    hooks = [
-        module.register_forward_pre_hook(
-            lambda _, given: read.append(given[0].detach().clone())
-        )
-        for module in net.modules()
-        if isinstance(module, nn.Linear)
-    ]
-    result_of(net, X)
-    for hook in hooks:
-        hook.remove()
-    return read[-1] if read else None
+class Seen(TorchFunctionMode):
+    """Notes what a network computes, by modules or by functions.
+
+    Attributes:
+        maps: what has the shape (B, C, H, W), in the order of the calls.
+        linear: input, weight and bias of the last linear layer, or of the
+            1×1 convolution that does the same to maps of one pixel.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maps: list[Tensor] = []
+        self.linear: Any = None
+
+    def __torch_function__(self, function, types, arguments=(), named=None):
+        named = named or {}
+        result = function(*arguments, **named)
+        name = getattr(function, "__name__", "")
+        if name in ("linear", "conv2d"):
+            self.note(name, *arguments, **named)
+        if isinstance(result, Tensor) and result.ndim == 4:
+            self.maps.append(result.detach().clone())
+        return result
+
+    def note(self, name, input, weight, bias=None, *_, **__) -> None:
+        if name == "linear" or input.shape[2:] == weight.shape[2:] == (1, 1):
+            read = input.detach().clone()
+            if name == "conv2d":
+                read = read.flatten(1)
+            self.linear = read, weight, bias
 
 
-def maps_of(net: nn.Module, X: Tensor) -> list[Tensor]:
-    """Return the maps, (B, C, H, W), that modules give, as they are called."""
-    found: list[Tensor] = []
-    hooks = [
-        module.register_forward_hook(
-            lambda *call: (
-                found.append(call[-1].detach().clone())
-                if isinstance(call[-1], Tensor) and call[-1].ndim == 4
-                else None
-            )
-        )
-        for module in net.modules()
-    ]
-    with torch.no_grad():
-        result_of(net, X)
-    for hook in hooks:
-        hook.remove()
-    return found
-
-
-def last_linear(net: nn.Module) -> nn.Linear | None:
-    found = [m for m in net.modules() if isinstance(m, nn.Linear)]
-    return found[-1] if found else None
+def look_into(net: nn.Module, X: Tensor) -> tuple[Tensor, Seen]:
+    """Return what a network gives for images, and what is seen in it."""
+    with torch.no_grad(), Seen() as seen:
+        return result_of(net, X), seen
 
 
 def fault_of_head(net: nn.Module, X: Tensor) -> str | None:
-    """Say if the scores are not one linear layer's of averages of maps."""
-    linears = [m for m in net.modules() if isinstance(m, nn.Linear)]
-    if len(linears) != 1:
-        return (
-            f"Your network has {len(linears)} linear layers, and the task asks"
-            " for one."
-        )
-    with torch.no_grad():
-        read, scores = read_by_last_linear(net, X), result_of(net, X)
-    averages = [
-        Y.mean(dim=(2, 3)) for Y in maps_of(net, X) if Y[0, 0].numel() > 1
-    ]
-    if read is None or not any(
-        close(read.flatten(1), average, 1e-4) for average in averages
+    """Say if the scores are not one linear layer's of averages of maps.
+
+    A 1×1 convolution in front of the average does the same.
+    """
+    scores, seen = look_into(net, X)
+    averages = [Y.mean(dim=(2, 3)) for Y in seen.maps if Y[0, 0].numel() > 1]
+    if any(close(scores, average, 1e-4) for average in averages):
+        return None
+    if seen.linear is None or not any(
+        close(seen.linear[0], average, 1e-4) for average in averages
     ):
+        linears = sum(isinstance(m, nn.Linear) for m in net.modules())
+        if linears != 1:
+            return (
+                f"Your network has {linears} linear layers, and the task asks"
+                " for one, behind an average."
+            )
         return (
             "Your linear layer does not read the averages of maps, one for"
             " each channel. Which layer takes the average of a whole map?"
         )
-    with torch.no_grad():
-        own = linears[0](read).flatten(1)
+    read, weight, bias = seen.linear
+    own = F.linear(read, weight.flatten(1), bias).detach()
     if not close(scores, own, 1e-4):
         if close(scores, own.softmax(dim=1), 1e-4):
             return "Your network ends with a softmax, which the loss has too."
@@ -134,3 +141,108 @@ def fault_of_head(net: nn.Module, X: Tensor) -> str | None:
             " `nn.CrossEntropyLoss` takes them as they are."
         )
     return None
+
+
+# --- Residual blocks -------------------------------------------------------
+
+
+def residual_blocks(net: nn.Module, X: Tensor, live: bool = False) -> int:
+    """Return how many residual blocks images pass on their way to the scores.
+
+    A block adds what it has read, or a 1×1 convolution of it, to what more
+    layers make of it. However it is written, it is found in the graph that
+    autograd keeps: in all of it, or where a gradient other than zero passes.
+    """
+    with torch.enable_grad():
+        images = X.detach().requires_grad_()
+        scores: Any = guard.outcome(net, images.clone())
+        if not getattr(scores, "requires_grad", False):
+            raise guard.NotYet(
+                "No gradient comes back through your network. Is there a"
+                " `no_grad` or a `detach`?"
+            )
+        ways = ways_back(scores.logsumexp(dim=1).sum(), images, live)
+    read = {
+        what_is_read(pair, ways)
+        for node in ways
+        for pair in itertools.combinations(terms_of(node, ways), 2)
+    }
+    return len(read - {None})
+
+
+def ways_back(loss: Tensor, images: Tensor, live: bool) -> Ways:
+    """Return from where to where gradients go, in the order of their going."""
+    ways: Ways = {}
+
+    def noting(node: Any) -> Callable:
+        def note(gradients: Sequence, _: object) -> None:
+            ways[node] = [
+                way
+                for way, G in zip(node.next_functions, gradients)
+                if G is not None and (G.any() or not live)
+            ]
+
+        return note
+
+    nodes: list[Any] = [loss.grad_fn]
+    known = {None, *nodes}
+    for node in nodes:
+        new = {one for one, _ in node.next_functions} - known
+        known |= new
+        nodes += new
+    handles = [node.register_hook(noting(node)) for node in nodes]
+    torch.autograd.grad(loss, images, retain_graph=True, allow_unused=True)
+    for handle in handles:
+        handle.remove()
+    return ways
+
+
+def what_is_read(terms: tuple[Node, ...], ways: Ways) -> Node | None:
+    """Return what a block has read, if two terms are those of a block."""
+    one, other = (lengths(term, ways) for term in terms)
+    for node in ways:  # the nearest is the first
+        if node in one and node in other:
+            short, long = sorted((one[node], other[node]))
+            if short <= 1 and short < long:
+                return node
+    return None
+
+
+def terms_of(node: Node, ways: Ways) -> list[Node]:
+    """Return the maps that a node adds up: by `+`, or stacked and summed."""
+    source, shape = node, shape_of(node)
+    if node.name().startswith(("Sum", "Mean")):
+        while len(ways.get(source, ())) == 1:
+            ((source, _),) = ways[source]
+    if not source.name().startswith(("AddBackward", "Stack", "Cat")):
+        return []
+    return [
+        one
+        for one, output in ways.get(source, ())
+        if len(shape) == 4
+        and math.prod(shape_of(one, output)) == math.prod(shape)
+    ]
+
+
+def lengths(start: Node, ways: Ways) -> dict[Node, int]:
+    """Return the fewest layers that lie between a node and those before it.
+
+    A convolution that looks around counts twice.
+    """
+    found = {start: 0}
+    for node in ways:
+        for one, _ in ways[node] if node in found else ():
+            length = found[node] + layers_of(node)
+            found[one] = min(length, found.get(one, length))
+    return found
+
+
+def layers_of(node: Node) -> int:
+    if "Convolution" in node.name():
+        weight: Any = node._saved_weight  # type: ignore[attr-defined]
+        return 1 if math.prod(weight.shape[2:]) == 1 else 2
+    return int(node.name().startswith(("Addmm", "Mm", "Bmm")))
+
+
+def shape_of(node: Node, output: int = 0) -> Sequence[int]:
+    return node._input_metadata[output].shape

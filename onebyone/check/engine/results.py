@@ -45,8 +45,8 @@ class Results(Task):
             called with, and returns the table as it must be.
         networks: the keys of the networks, where they are not those of the
             table.
-        mixed_up: takes the networks and says if they are not of the kinds
-            that the keys name.
+        mixed_up: takes the networks and the table, and says if they are not
+            of the kinds that the keys name.
         foretold: what can be predicted, by name: takes the table and returns
             the result, a key or a number.
         recorded: returns a sentence on what a study with several seeds says.
@@ -63,7 +63,7 @@ class Results(Task):
     fault: Callable[[dict], str | None] | None = None
     measure: Callable[..., dict]
     networks: Sequence | None = None
-    mixed_up: Callable[[dict], str | None] | None = None
+    mixed_up: Callable[[dict, dict], str | None] | None = None
     foretold: Mapping[str, Callable[[dict], object]] = field(
         default_factory=dict
     )
@@ -109,7 +109,7 @@ class Results(Task):
         if not fault and all(entry == first for entry in table.values()):
             fault = "All results are the same. Does each have its own network?"
         if not fault:
-            kept = self.read_networks(nets)
+            kept = self.read_networks(nets, table)
             measured: Any = outcome(self.measure, kept, *data)
             if isinstance(measured, Raised):
                 fault = (
@@ -137,7 +137,7 @@ class Results(Task):
             told.append(self.recorded())
         return " ".join(told)
 
-    def read_networks(self, nets: object) -> dict:
+    def read_networks(self, nets: object, table: dict) -> dict:
         """Return copies of the networks, in eval mode."""
         keys = self.networks or self.keys
         if not isinstance(nets, Mapping) or is_blank(nets):
@@ -157,7 +157,7 @@ class Results(Task):
                     " network. Build and train each of them anew."
                 )
         kept = {key: copy.deepcopy(nets[key]).eval() for key in keys}
-        if fault := self.mixed_up and self.mixed_up(kept):
+        if fault := self.mixed_up and self.mixed_up(kept, table):
             raise self.not_yet(fault)
         return kept
 

@@ -5,6 +5,7 @@ import copy
 import matplotlib.pyplot as plt
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from check_examples import Examples, answer
 from check_examples.clinic import IMAGES
@@ -381,6 +382,48 @@ def last_block_open(net, classes):
     return net
 
 
+def with_dropout(net, classes):
+    new_head(net, classes)[-1] = nn.Sequential(
+        nn.Dropout(0.2), nn.Linear(net[-1].in_features, classes)
+    )
+    return net
+
+
+def dropout_behind(net, classes):
+    return nn.Sequential(new_head(net, classes), nn.Dropout(0.2))
+
+
+class Gated(nn.Module):
+    """Weighs channels by a linear layer, which is not the head."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.gate = nn.Linear(channels, channels)
+
+    def forward(self, X):
+        Y = self.gate(X.mean(dim=(2, 3))).sigmoid()
+        return X * Y[:, :, None, None]
+
+
+class HeadFirst(nn.Module):
+    """Makes its head before the body, which has linear layers too."""
+
+    def __init__(self, classes=1000):
+        super().__init__()
+        self.fc = nn.Linear(8, classes)
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), Gated(8)
+        )
+
+    def forward(self, X):
+        return self.fc(self.body(X).mean(dim=(2, 3)))
+
+
+def new_fc(net, classes):
+    freeze(net).fc = nn.Linear(net.fc.in_features, classes)
+    return net
+
+
 def no_average(net, classes):
     body = freeze(net[:-3])
     return nn.Sequential(body, nn.Flatten(), nn.LazyLinear(classes))
@@ -392,6 +435,7 @@ HEAD = Examples(
         headed(around),
         headed(on_a_copy),
         headed(opened),
+        headed(new_fc, HeadFirst()),
     ],
     blank=[headed(...), headed(lambda net, classes: ...)],
     mutants=[
@@ -403,6 +447,8 @@ HEAD = Examples(
         (headed(no_average), "the old head's place"),
         (headed(without_head_bias), "no biases"),
         (headed(with_softmax), "behind the new head"),
+        (headed(with_dropout), "such as a dropout"),
+        (headed(dropout_behind), "such as a dropout"),
         (headed(fresh_body), "no longer those of the old network"),
         (headed(always_ten), "a score for each image and class"),
         (headed(lambda net, classes: freeze(net)), "still gives 1,000"),
@@ -484,6 +530,57 @@ class Reused(nn.Module):
         return self.head(X).mean(dim=(2, 3))
 
 
+class Joined(nn.Module):
+    """A block of eight channels, whose branch is joined in some way."""
+
+    def __init__(self, join):
+        super().__init__()
+        self.branch = nn.Sequential(*conv_norm(), nn.ReLU(), *conv_norm())
+        self.other = nn.Sequential(*conv_norm())
+        self.join = join
+        self.scale = nn.Parameter(torch.zeros(1))
+        self.field = nn.Parameter(torch.ones(1, 8, 1, 1))
+
+    def forward(self, X):
+        return self.join(self, X).relu()
+
+
+def conv_norm():
+    return [nn.Conv2d(8, 8, 3, 1, 1, bias=False), nn.BatchNorm2d(8)]
+
+
+def joined(join, last=None, between=nn.Identity, **how):
+    """Return a builder of a network with three such blocks."""
+
+    def build():
+        blocks = [Joined(join), Joined(join), Joined(last or join)]
+        net = small(*blocks, between(), **how)
+        with torch.no_grad():
+            net.eval()(torch.zeros(1, 1, 14, 14))
+        return net
+
+    return to_check(build)
+
+
+def in_place(self, X):
+    Y = self.branch(X)
+    Y += X
+    return Y
+
+
+class Averaged(nn.Module):
+    """Ends with a convolution of classes and a function's average."""
+
+    def __init__(self, block=joined, end=None):
+        super().__init__()
+        self.body = block(in_place).positional[0]()[:-3]
+        self.head = nn.Conv2d(8, 10, 1)
+        self.end = end or (lambda X: F.adaptive_avg_pool2d(X, 1).flatten(1))
+
+    def forward(self, X):
+        return self.end(self.head(self.body(X)))
+
+
 def stuck():
     return freeze(made(8, 8, 8, 8).positional[0]())
 
@@ -501,6 +598,12 @@ COMPACT = Examples(
         made(16, 16, 32, 32),
         made(8, 8, 8, 8, 8),
         to_check(lambda: Reused()),
+        joined(lambda self, X: torch.stack([X, self.branch(X)]).sum(0)),
+        joined(lambda self, X: sum([X, self.branch(X), self.other(X)])),
+        joined(lambda self, X: X + self.scale * self.branch(X)),
+        joined(lambda self, X: self.branch(X.relu()) + X),
+        joined(in_place, between=lambda: Gated(8)),
+        to_check(lambda: Averaged()),
     ],
     blank=[to_check(...), to_check(lambda: ...)],
     mutants=[
@@ -510,6 +613,30 @@ COMPACT = Examples(
         (made(24, 24, 24, 24, stride=1), "how soon are these halved"),
         (made(8, 8, 16), "3 residual blocks or more"),
         (to_check(plain_layers), "0 sums of two different maps"),
+        *(
+            (joined(join), "0 sums of two different maps")
+            for join in (
+                lambda self, X: self.branch(X) + 1,
+                lambda self, X: self.branch(X) + torch.zeros_like(X),
+                lambda self, X: self.branch(X) + self.field.expand_as(X),
+                lambda self, X: self.branch(X) + self.other(X),
+                lambda self, X: X + F.max_pool2d(X, 3, 1, 1),
+                lambda self, X: X + self.branch(X).detach(),
+                lambda self, X: torch.cat([X, self.branch(X)])[: len(X)],
+            )
+        ),
+        (
+            joined(in_place, lambda self, X: X + 0 * self.branch(X)),
+            "multiplied by zero",
+        ),
+        (
+            joined(in_place, lambda self, X: 0 * X + self.branch(X)),
+            "multiplied by zero",
+        ),
+        (
+            to_check(lambda: Averaged(end=lambda X: X.amax(dim=(2, 3)))),
+            "",
+        ),
         (made(8, 8, 8, 8, end=[nn.Softmax(dim=1)]), "ends with a softmax"),
         (made(4, 4, 4, 4, end=[nn.ReLU()]), "There is a ReLU after"),
         (to_check(stuck), "In training, your network raised"),
@@ -552,13 +679,64 @@ def for_maps():
     return net, X
 
 
+class Functional(nn.Module):
+    """Makes its last maps by a function, and averages them twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(16, 10)
+        self.body = nn.Sequential(*for_maps()[0][:-3], Gated(16))
+        self.last = nn.Conv2d(16, 16, 3, padding=1)
+
+    def features(self, X):
+        return F.relu(self.last(self.body(X)))
+
+    def forward(self, X):
+        X = F.avg_pool2d(self.features(X), 2)
+        return self.head(X.mean(dim=(2, 3)))
+
+
+class AtEachPixel(Functional):
+    """Averages what the linear layer gives for each pixel."""
+
+    def forward(self, X):
+        Y = self.head(self.features(X).permute(0, 2, 3, 1))
+        return Y.permute(0, 3, 1, 2).mean(dim=(2, 3))
+
+
+@torch.no_grad()
+def with_maps(kind, pool=lambda X: X, change=lambda maps: maps):
+    net, X = kind().eval(), torch.randn(3, 1, 16, 16)
+    features = pool(net.features(X))
+    weight = net.head.weight[:, :, None, None]
+    maps = F.conv2d(features, weight, net.head.bias)
+    return answer(change(maps), net, X)
+
+
+def halved(X):
+    return F.avg_pool2d(X, 2)
+
+
+OF_MAPS = Examples(
+    right=[
+        with_maps(Functional),
+        with_maps(Functional, halved),
+        with_maps(AtEachPixel),
+    ],
+    mutants=[
+        (with_maps(Functional, halved, torch.relu), "cut"),
+        (with_maps(Functional, change=lambda maps: maps / 16), ""),
+        (with_maps(Functional, lambda X: F.max_pool2d(X, 2)), ""),
+        (with_maps(Functional, lambda X: X.mean((2, 3), keepdim=True)), ""),
+    ],
+)
 CONTEXTS = {"maps": for_maps()}
 X = CONTEXTS["maps"][1]
 MAPS = capstone.right_maps(*CONTEXTS["maps"])
 CHOSEN = MAPS[0].mean(dim=(1, 2)).argmax()
 
 
-def drawn(*arrays, low=None, high=None):
+def drawn(*arrays, low=None, high=None, change=None, **how):
     """Return the figure with these arrays side by side, as an answer."""
     figure, axes = plt.subplots(1, max(2, len(arrays)))
     plt.close(figure)
@@ -568,8 +746,27 @@ def drawn(*arrays, low=None, high=None):
             array,
             vmin=-end if low is None else low,
             vmax=end if high is None else high,
+            **how,
         )
+    if change:
+        change(axes)
     return answer(figure, X, MAPS)
+
+
+def one_over_the_other(*arrays, beside=()):
+    figure, axes = plt.subplots(1, 2)
+    plt.close(figure)
+    for axis, several in zip(axes, (arrays, beside)):
+        for array in several:
+            end = float(array.abs().max())
+            axis.imshow(
+                array, vmin=-end, vmax=end, alpha=0.5, extent=(0, 1, 0, 1)
+            )
+    return answer(figure, X, MAPS)
+
+
+def turned_over(axes):
+    axes[1].invert_yaxis()
 
 
 IMAGE, MAP = X[0, 0], MAPS[0, CHOSEN]
@@ -579,6 +776,11 @@ DRAWING = Examples(
         drawn(MAP, IMAGE),
         drawn(IMAGE, MAP, low=-50, high=50),
         drawn(IMAGE, MAP, IMAGE),
+        drawn(IMAGE, MAP / MAP.abs().max()),
+        drawn(IMAGE / 2 + 0.5, MAP),
+        drawn(IMAGE.flip(0), MAP.flip(0), origin="lower"),
+        drawn(IMAGE, MAP.flip(0), change=turned_over),
+        one_over_the_other(IMAGE, MAP, beside=[IMAGE]),
     ],
     blank=[answer(..., X, MAPS)],
     mutants=[
@@ -590,6 +792,17 @@ DRAWING = Examples(
         (drawn(IMAGE, MAP.T), "swapped"),
         (drawn(IMAGE, MAP, low=0, high=1), "Your colours"),
         (drawn(IMAGE, MAPS[1, CHOSEN] + 1), "none of the class maps"),
+        (drawn(IMAGE, MAP, origin="lower"), "The image stands on its head"),
+        (drawn(IMAGE, MAP, change=turned_over), "The map stands on its head"),
+        (drawn(IMAGE, MAP.flip(1)), "The map is mirrored"),
+        (drawn(IMAGE.T, MAP), "rows and columns swapped"),
+        (drawn(IMAGE, MAP - MAP.min()), "Your colours"),
+        (drawn(IMAGE, -MAP), "none of the class maps"),
+        (one_over_the_other(IMAGE, MAP), "The image lies under another"),
+        (
+            one_over_the_other(MAP, IMAGE, beside=[IMAGE]),
+            "The map lies under another",
+        ),
     ],
     malformed=[
         (answer(plt, X, MAPS), "Give the figure"),
@@ -603,5 +816,6 @@ EXAMPLES = {
     "renamed": NAMES,
     "head": HEAD,
     "compact": COMPACT,
+    "maps": OF_MAPS,
     "drawing": DRAWING,
 }

@@ -4,11 +4,14 @@ The images are gratings in ten directions under noise: quickly made, and as
 quickly learnt.
 """
 
+import copy
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from check_examples import Examples, answer
+from onebyone.check.engine import guard
 
 SIDE = 14
 
@@ -234,6 +237,16 @@ def raising(X, y):
     raise RuntimeError("no data")
 
 
+def on_held_out(X, y):
+    return train(plain(), *IMAGES[2:])
+
+
+def trained_before(X, y):
+    return train(copy.deepcopy(READY), *GRATINGS, epochs=1)
+
+
+with guard.guarded(60), torch.enable_grad():
+    READY = train(plain(), *GRATINGS)
 ANY = [3, "net", nn.Linear(2, 2)]
 MALFORMED = [
     (answer(lambda X, y: print(), *IMAGES), "return the trained network"),
@@ -252,7 +265,11 @@ def of_run(right, mutants):
     return Examples(
         right=right,
         blank=[answer(..., *IMAGES), lambda X, y: ...],
-        mutants=mutants,
+        mutants=[
+            *mutants,
+            (to_check(on_held_out), "by other names than"),
+            (to_check(trained_before), "by other names than"),
+        ],
         malformed=MALFORMED,
         unrelated=[*ANY, answer(nn.ReLU, *IMAGES), lambda: 1],
     )
@@ -268,7 +285,7 @@ EXAMPLES = {
         ],
         [
             (run(nn.ReLU()), "A ReLU still stands behind the scores"),
-            (run(nn.ReLU(), epochs=13, rate=0.1), "no number of steps"),
+            (run(nn.ReLU(), epochs=25, rate=0.1), "no number of steps"),
             (run(nn.ReLU(), rate=0.02), "no learning rate"),
             (run(nn.ReLU(), rate=0.1), "What does a ReLU do"),
         ],

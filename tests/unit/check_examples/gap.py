@@ -88,6 +88,7 @@ EXAMPLES = {
             drawn(winner, image[0], loser),
             drawn(image[0], winner, low=-1, high=1),
             answer(two_slopes(image[0], winner), X, maps),
+            drawn(image[0] - 3, winner / 5, low=-1, high=1),
         ],
         blank=[answer(..., X, maps)],
         mutants=[
@@ -97,6 +98,8 @@ EXAMPLES = {
             (drawn(image[0]), "no class map"),
             (drawn(image[0], loser), "did not choose"),
             (drawn(X[1, 0], winner), "another image"),
+            (drawn(image[0], winner.flip(0)), "stands on its head"),
+            (drawn(image[0], winner.sigmoid(), low=0, high=1), "none of the"),
             (drawn(image[0], winner.T), "swapped"),
             (drawn(image[0], winner, low=0, high=1), "Your colours"),
         ],

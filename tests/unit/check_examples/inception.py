@@ -6,7 +6,12 @@ from torch import nn
 
 import onebyone
 from check_examples import Examples, answer, networks
-from onebyone.check.inception import network_costs, theirs
+from onebyone.check.inception import (
+    measured_lesions,
+    network_costs,
+    silenced,
+    theirs,
+)
 from onebyone.models.inception import (
     InceptionBlock,
     compact_inception,
@@ -122,6 +127,16 @@ NETS = {
     "retrained": networks.branched(2, "1x1"),
 }
 CONTEXTS = {"lesions": (NETS, [networks.HELD_OUT])}
+LESIONS = measured_lesions(NETS, [networks.HELD_OUT])
+
+
+def lesions(**nets):
+    """The table of these networks, with them."""
+    nets = NETS | nets
+    table = LESIONS | measured_lesions(nets, [networks.HELD_OUT])
+    return answer(table, nets, [networks.HELD_OUT])
+
+
 EXAMPLES = {
     "fold": Examples(
         right=[
@@ -140,6 +155,28 @@ EXAMPLES = {
         ],
     ),
     "shares": Examples(right=[by_zeros]),
+    "lesions": Examples(
+        right=[lesions()],
+        mutants=[
+            (lesions(retrained=networks.branched(2)), "no branch is silent"),
+            (
+                lesions(retrained=networks.branched(2, "3x3")),
+                "are silent (3x3) than the one that was missed most",
+            ),
+            (
+                lesions(retrained=silenced(NETS["retrained"], "pool")),
+                "are silent (1x1, pool)",
+            ),
+            (
+                answer(
+                    LESIONS,
+                    NETS | {"none": silenced(NETS["none"], "5x5")},
+                    [networks.HELD_OUT],
+                ),
+                "the 5x5 branch is silent",
+            ),
+        ],
+    ),
     "factored_block": Examples(
         right=[Factored], mutants=[(Unpadded, "RuntimeError")]
     ),
