@@ -30,6 +30,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,7 +101,9 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
     notebook.metadata = notebook_metadata(notebook)
     _give_ids(notebook.cells)
     for cell in notebook.cells:
-        _normalise_metadata(cell)
+        for key in set(cell.metadata) - KEPT_CELL_METADATA:
+            del cell.metadata[key]
+        fold(cell)
         if cell.cell_type == "code":
             cell.outputs = _normalise_outputs(cell.get("outputs", []))
             _steady(cell)
@@ -134,19 +137,9 @@ def _give_ids(cells: list[NotebookNode]) -> None:
 
 
 def _derived_id(cell: NotebookNode, taken: set[str]) -> str:
-    attempt = 0
-    while True:
-        content = f"{attempt} {cell.cell_type} {cell.source}"
-        cell_id = hashlib.sha256(content.encode()).hexdigest()[:8]
-        if cell_id not in taken:
-            return cell_id
-        attempt += 1
-
-
-def _normalise_metadata(cell: NotebookNode) -> None:
-    for key in set(cell.metadata) - KEPT_CELL_METADATA:
-        del cell.metadata[key]
-    fold(cell)
+    contents = (f"{n} {cell.cell_type} {cell.source}" for n in count())
+    ids = (hashlib.sha256(c.encode()).hexdigest()[:8] for c in contents)
+    return next(cell_id for cell_id in ids if cell_id not in taken)
 
 
 def fold_of(cell: NotebookNode) -> Fold | None:
@@ -220,11 +213,11 @@ def _renumber(code_cells: list[NotebookNode]) -> None:
     counts = [c.execution_count for c in executed]
     if counts != sorted(set(counts)):
         return
-    for count, cell in enumerate(executed, start=1):
-        cell.execution_count = count
+    for number, cell in enumerate(executed, start=1):
+        cell.execution_count = number
         for output in cell.outputs:
             if output.output_type == "execute_result":
-                output.execution_count = count
+                output.execution_count = number
 
 
 @contextmanager

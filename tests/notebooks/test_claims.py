@@ -516,7 +516,11 @@ def test_what_holds_a_number_of_a_bound_section(tmp_path, prose, kinds):
     proof = proof_cell("says(x)", "it has 4.5 maps\n")
     output = printing("7 torch.Size([8, 28, 28]) 1,992,166")
     page = bound_page(tmp_path, prose, output, proof)
-    found = [token.held_by for token in holds.tokens(page, strict=True)]
+    found = [
+        token.held_by
+        for text in page.texts
+        for token in holds.text_tokens(page, text, strict=True)
+    ]
     assert found == kinds
 
 

@@ -29,13 +29,6 @@ def faults(page: Page) -> list[str]:
     return found
 
 
-def _report(page: Page) -> None:
-    bound_here = set(holds.bound_sections(page))
-    for text in page.texts:
-        for token in holds.text_tokens(page, text, text.section in bound_here):
-            print(token)
-
-
 def _shares(pages: list[Page]) -> None:
     print(f"{'page':40} {'numbers':>8}  " + "  ".join(holds.KINDS))
     for page in pages:
@@ -66,7 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
         _shares(pages)
     elif options.report:
         for page in pages:
-            _report(page)
+            for token in holds.tokens(page):
+                print(token)
     else:
         failures = [failure for page in pages for failure in faults(page)]
         print(*failures, sep="\n", end="\n" if failures else "")

@@ -23,7 +23,6 @@ DIRECTIONS = """
 KERNEL = r"(?<![\w×])(\d)×\1(?![\w×])"  # 1×1, 3×3: the name of a kernel
 NAMED = rf"{KERNEL}|[A-Za-z]+-\d+\b"  # ResNet-18
 HARMLESS = r"\bover the\b|\bup to\b"  # no directions: "over the seeds"
-SHORTEST = 3  # words of a sentence, so that it is not met by chance
 WORDING = "onebyone.statements"
 
 

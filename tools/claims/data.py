@@ -356,10 +356,9 @@ def _putting(value: Value, changed: Any) -> Change:
 def _moved(value: Any, sentence: str) -> Iterator[tuple[str, Any]]:
     """Yield a value negated, and moved by the last digit that is printed."""
     if isinstance(value, study.Difference):
-        yield "difference negated", replace_mean(value, -value.mean)
-        yield "moved by a digit", replace_mean(value, value.mean + 1e-4)
-        half = value.half + 1e-4
-        yield "moved by a digit", value._replace(half=half)
+        yield "difference negated", value._replace(mean=-value.mean)
+        yield "moved by a digit", value._replace(mean=value.mean + 1e-4)
+        yield "moved by a digit", value._replace(half=value.half + 1e-4)
     elif isinstance(value, int | np.integer):
         yield "moved by a digit", int(value) + 1
     elif isinstance(value, float | np.floating):
@@ -368,10 +367,6 @@ def _moved(value: Any, sentence: str) -> Iterator[tuple[str, Any]]:
             yield "moved by a digit", float(value) + quantum
         else:
             yield "difference negated", -float(value)
-
-
-def replace_mean(value: study.Difference, mean: float) -> study.Difference:
-    return value._replace(mean=mean)
 
 
 def _printed_quantum(value: float, sentence: str) -> float:

@@ -61,13 +61,15 @@ def placed(page: str, text: Text, number: Number, said: str) -> str:
     return f"{page}, {text.where}: {number.text!r}{said}: …{context}…"
 
 
-def tokens(page: Page, strict: bool = False) -> Iterator[Token]:
-    """Yield every number of a page's prose, with what holds it."""
+def tokens(page: Page) -> Iterator[Token]:
+    """Yield every number of a page; those of bound sections held strictly."""
+    strict = bound_sections(page)
     for text in page.texts:
-        yield from text_tokens(page, text, strict)
+        yield from text_tokens(page, text, text.section in strict)
 
 
 def text_tokens(page: Page, text: Text, strict: bool) -> Iterator[Token]:
+    """Yield every number of a text, with what holds it."""
     seen = visible(text.markdown)
     spans = [
         (BOUND, bound_spans(page, text)),
@@ -98,16 +100,14 @@ def true_equations(seen: str) -> list[Span]:
     return [(e.start, e.end) for e in equations(seen) if e.holds]
 
 
-def unmet(page: Page, text: Text) -> list[Number]:
-    """Return the claims of a text that no value of its page meets."""
-    found = claims(text.markdown)
-    return [claim for claim in found if not page.proving(text, claim)]
-
-
 def open_claims(page: Page, text: Text) -> list[Number]:
-    """Return those that no bound sentence or true equation holds, either."""
+    """Return the claims that no value, sentence or true equation holds."""
     spans = bound_spans(page, text) + true_equations(visible(text.markdown))
-    return [c for c in unmet(page, text) if not inside(c, spans)]
+    return [
+        claim
+        for claim in claims(text.markdown)
+        if not page.proving(text, claim) and not inside(claim, spans)
+    ]
 
 
 def inside(number: Number, spans: list[Span]) -> bool:
@@ -213,9 +213,8 @@ def unbound(page: Page, section: int) -> Iterator[str]:
         spans += [(e.start, e.end) for e in equations(visible(text.markdown))]
         for formula in MATHS.finditer(text.markdown):
             inner = (formula.start() + formula.end()) // 2
-            if is_formula(formula[0]) and not any(
-                a <= inner < b for a, b in spans
-            ):
+            beside = any(a <= inner < b for a, b in spans)
+            if is_formula(formula[0]) and not beside:
                 yield (
                     f"{page.name}, {text.where}: {formula[0]} stands beside"
                     " no function"
@@ -238,12 +237,7 @@ def bound_sections(page: Page) -> list[int]:
 
 def shares(page: Page) -> Counter:
     """Return how many numbers of a page each kind holds."""
-    count = Counter({kind: 0 for kind in KINDS})
-    strict = bound_sections(page)
-    for text in page.texts:
-        for token in text_tokens(page, text, text.section in strict):
-            count[token.held_by] += 1
-    return count
+    return Counter(token.held_by for token in tokens(page))
 
 
 def unheld(page: Page) -> float:

@@ -93,12 +93,6 @@ class Mutation:
         texts = [self.mutant if t is self.text else t for t in self.page.texts]
         return replace(self.page, texts=texts)
 
-    @property
-    def caught_by_values(self) -> bool:
-        """Return whether some number is met by no value of the page."""
-        known = len(holds.unmet(self.page, self.text))
-        return len(holds.unmet(self.page, self.mutant)) > known
-
     def caught(self, strict: bool = False) -> bool:
         """Return whether the claims test sees it; strict in bound sections."""
         page, section = self.changed_page(), self.text.section

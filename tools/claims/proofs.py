@@ -99,14 +99,10 @@ def is_run(cell) -> bool:
 def cell_proofs(cell) -> Iterator[Proof]:
     """Yield what the output and the asserts of a code cell prove."""
     if is_compared(cell):
-        yield from output_proofs(cell)
+        for text in output_texts(cell):
+            yield from read_printed(text)
     if is_run(cell):
         yield from assert_proofs(cell)
-
-
-def output_proofs(cell) -> Iterator[Proof]:
-    for text in output_texts(cell):
-        yield from read_printed(text)
 
 
 def output_texts(cell) -> Iterator[str]:
