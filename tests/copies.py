@@ -1,4 +1,4 @@
-"""Copies of the repository, in which tests do what a contributor does."""
+"""Copies and repositories in which tests do what a contributor does."""
 
 import os
 import subprocess
@@ -24,6 +24,14 @@ def ignored(folder, names):
         if fnmatch(str(place / name), pattern)
         or ("/" not in pattern and fnmatch(name, pattern))
     }
+
+
+def git(folder, *arguments):
+    """Run git in a folder, as somebody; what it printed."""
+    own = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    return subprocess.check_output(
+        ["git", *own, *arguments], cwd=folder, text=True
+    ).strip()
 
 
 def run(copy, *arguments):

@@ -18,7 +18,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from test_repository import URL, git
+from copies import git
+from test_repository import URL
 
 from tools import ROOT, repository
 from tools.site import bundle

@@ -2,10 +2,10 @@
 
 import re
 import shutil
-import subprocess
 
 import pytest
 import yaml
+from copies import git
 
 from tools import ROOT, notebooks, repository
 
@@ -31,13 +31,6 @@ def unpublished(folder):
 @pytest.fixture
 def tree(tmp_path):
     return unpublished(tmp_path)
-
-
-def git(folder, *arguments):
-    own = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    return subprocess.check_output(
-        ["git", *own, *arguments], cwd=folder, text=True
-    ).strip()
 
 
 def contents(tree):

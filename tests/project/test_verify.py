@@ -8,7 +8,7 @@ import sys
 
 import nbformat
 import pytest
-from test_repository import git
+from copies import git
 
 from tools import ROOT, verify
 from tools.claims import all_pages

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from copies import git
 from test_dependencies import names
-from test_repository import URL, git, unpublished
+from test_repository import URL, unpublished
 
 from tools import ROOT, newest, repository
 

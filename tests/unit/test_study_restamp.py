@@ -5,11 +5,11 @@ import importlib
 import itertools
 import os
 import shutil
-import subprocess
 import textwrap
 from pathlib import Path
 
 import pytest
+from copies import git
 
 import onebyone
 from onebyone import study as studies
@@ -46,13 +46,6 @@ STUDY = '''
     )
 '''
 fresh = itertools.count()
-
-
-def git(folder, *arguments):
-    command = ["git", "-C", str(folder), "-c", "user.name=Ada"]
-    command += ["-c", "user.email=ada@example.org", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 class Repository:
