@@ -100,7 +100,6 @@ def test_every_chapter_is_in_the_table_of_contents():
 
 # --- The rules themselves --------------------------------------------------
 
-IGNORED = {"tags": ["nbval-ignore-output"]}
 PICTURE = new_output("display_data", {"image/png": "aGk=\n"})
 DESCRIBED = {
     "tags": ["figure"],
@@ -126,160 +125,150 @@ def proof(source, *outputs, count=3):
     return code(source, *outputs, count=count, metadata={"tags": ["proof"]})
 
 
+def ignored(source):
+    return code(source, metadata={"tags": ["nbval-ignore-output"]})
+
+
 def printed(text, name="stdout"):
     return new_output("stream", name=name, text=text)
 
 
 prose = new_markdown_cell
 
+
+def widget(name, inside):
+    return prose(f'<div class="widget" data-widget="{name}">{inside}</div>')
+
+
 BROKEN = {
-    "not run": (checks.every_cell_ran_in_order, code("1", count=None)),
-    "out of order": (checks.every_cell_ran_in_order, code("1", count=7)),
-    "error": (
-        checks.no_errors,
-        code("1", new_output("error", ename="E", evalue="e", traceback=[])),
-    ),
-    "stderr": (checks.no_errors, code("1", printed("w", "stderr"))),
-    "carriage return": (checks.no_debris, code("1", printed("1\r2"))),
-    "rate": (checks.no_debris, code("1", printed("9.1it/s"))),
-    "bar": (checks.no_debris, code("1", printed(" 50%|███"))),
-    "path": (checks.no_debris, code("1", printed("in /home/me/x"))),
-    "widget": (
-        checks.no_widgets,
-        code("1", new_output("display_data", {notebooks.WIDGET_TYPE: {}})),
-    ),
-    "noise in metadata": (
-        checks.normal_form,
-        code("1", metadata={"collapsed": False}),
-    ),
-    "silent": (
-        checks.ignored_cells_are_proven,
-        code("x = 2", metadata=IGNORED),
-    ),
-    "asserting by itself": (
-        checks.ignored_cells_are_proven,
-        code("x = 2\nassert x > 1", metadata=IGNORED),
-    ),
-    "proven of another": (
-        checks.ignored_cells_are_proven,
-        code("x = 2", metadata=IGNORED),
-        proof("assert y > 1", count=4),
-    ),
-    "proven elsewhere": (
-        checks.ignored_cells_are_proven,
-        code("x = 2", metadata=IGNORED),
-        prose("## Elsewhere"),
-        proof("assert x > 1", count=4),
-    ),
-    "uncalled assert": (
-        checks.ignored_cells_are_proven,
-        code("x = 2", metadata=IGNORED),
-        proof("def f():\n    assert x", count=4),
-    ),
-    "marked": (
-        checks.ignored_cells_are_proven,
-        code("# NBVAL_IGNORE_OUTPUT\nx"),
-    ),
-    "two kinds": (
-        checks.one_kind,
-        code("x", metadata={"tags": ["figure", "proof"]}),
-    ),
-    "folded prose": (
-        checks.one_kind,
-        prose("x", metadata={"tags": ["proof"]}),
-    ),
-    "no proof": (checks.proofs_prove, proof("x")),
-    "true assert": (checks.proofs_prove, proof("assert True")),
-    "tuple assert": (checks.proofs_prove, proof("assert (x, 'why')")),
-    "drawing proof": (checks.proofs_prove, proof("assert x", PICTURE)),
-    "proof with a trace": (
-        checks.proofs_leave_no_trace,
-        proof("x = 2\nassert x > 1"),
-    ),
-    "proof before the answer": (
-        checks.proofs_stand_behind,
-        prose("How many?"),
-        code("def f():\n    pass"),
-        proof("assert f", count=4),
-        code("f()", printed("1"), count=5),
-    ),
-    "proof before the run": (
-        checks.proofs_stand_behind,
-        prose("**Predict** it.\n\n<details>\n\n</details>"),
-        proof("assert x"),
-    ),
-    "proof before its cell": (
-        checks.proofs_stand_behind,
-        prose("The figure shows it."),
-        proof("assert x"),
-        code("x", PICTURE, count=4),
-    ),
-    "no picture": (
-        checks.figures_are_tagged,
-        code("x", metadata={"tags": ["figure"]}),
-    ),
-    "untagged picture": (checks.figures_are_tagged, code("x", PICTURE)),
-    "asserting in the open": (
-        checks.teaching_without_asserts,
-        code("def f(x):\n    assert x"),
-    ),
-    "long": (checks.short_cells, code("x\n" * 31)),
-    "wide": (checks.short_cells, code("x" * 80)),
-    "magic": (checks.raster_figures, code("%matplotlib inline")),
-    "svg": (
-        checks.raster_figures,
-        code("1", new_output("display_data", {"image/svg+xml": "<svg/>"})),
-    ),
-    "second setup": (
-        checks.setup_cell,
-        code("1", metadata={"tags": ["setup"]}),
-    ),
-    "role": (checks.plain_markdown, prose("see {cite}`lin`")),
-    "directive": (checks.plain_markdown, prose("```{note}\nx\n```")),
-    "colons": (checks.plain_markdown, prose(":::{note}\nx\n:::")),
-    "target": (checks.plain_markdown, prose("(here)=\n## X")),
-    "second title": (checks.ordered_headings, prose("# Again")),
-    "level jump": (checks.ordered_headings, prose("#### Deep")),
-    "open details": (
-        checks.clean_details,
-        prose("<details>\n<summary>a</summary>\n\nx\n"),
-    ),
-    "tight details": (
-        checks.clean_details,
-        prose("<details>\n<summary>a</summary>\nx\n\n</details>"),
-    ),
-    "tight end": (
-        checks.clean_details,
-        prose("<details>\n<summary>a</summary>\n\nx\n</details>"),
-    ),
-    "styled summary": (
-        checks.clean_details,
-        prose("<details>\n<summary>*a*</summary>\n\nx\n\n</details>"),
-    ),
-    "unknown widget": (
-        checks.widgets_with_fallback,
-        prose('<div class="widget" data-widget="none">\n\nx\n\n</div>'),
-    ),
-    "tight widget": (
-        checks.widgets_with_fallback,
-        prose('<div class="widget" data-widget="nin-live">\nx\n</div>'),
-    ),
-    "other element": (checks.widgets_with_fallback, prose("<div>x</div>")),
-    "bare picture": (checks.described_figures, code("1", PICTURE)),
-    "two pictures": (
-        checks.described_figures,
-        code("1", PICTURE, PICTURE, metadata=DESCRIBED),
-    ),
-    "no alt": (checks.described_figures, prose("![](x.png)")),
-    "pinned": (checks.gpu_or_a_reason, code('load_data(device="cpu")')),
+    checks.every_cell_ran_in_order: {
+        "not run": [code("1", count=None)],
+        "out of order": [code("1", count=7)],
+    },
+    checks.no_errors: {
+        "error": [
+            code("1", new_output("error", ename="E", evalue="", traceback=[]))
+        ],
+        "stderr": [code("1", printed("w", "stderr"))],
+    },
+    checks.no_debris: {
+        "carriage return": [code("1", printed("1\r2"))],
+        "rate": [code("1", printed("9.1it/s"))],
+        "bar": [code("1", printed(" 50%|███"))],
+        "path": [code("1", printed("in /home/me/x"))],
+    },
+    checks.no_widgets: {
+        "widget": [
+            code("1", new_output("display_data", {notebooks.WIDGET_TYPE: {}}))
+        ],
+    },
+    checks.normal_form: {
+        "noise in metadata": [code("1", metadata={"collapsed": False})],
+    },
+    checks.ignored_cells_are_proven: {
+        "silent": [ignored("x = 2")],
+        "asserting by itself": [ignored("x = 2\nassert x > 1")],
+        "proven of another": [
+            ignored("x = 2"),
+            proof("assert y > 1", count=4),
+        ],
+        "proven elsewhere": [
+            ignored("x = 2"),
+            prose("## Elsewhere"),
+            proof("assert x > 1", count=4),
+        ],
+        "uncalled assert": [
+            ignored("x = 2"),
+            proof("def f():\n    assert x", count=4),
+        ],
+        "marked": [code("# NBVAL_IGNORE_OUTPUT\nx")],
+    },
+    checks.one_kind: {
+        "two kinds": [code("x", metadata={"tags": ["figure", "proof"]})],
+        "folded prose": [prose("x", metadata={"tags": ["proof"]})],
+    },
+    checks.proofs_prove: {
+        "no proof": [proof("x")],
+        "true assert": [proof("assert True")],
+        "tuple assert": [proof("assert (x, 'why')")],
+        "drawing proof": [proof("assert x", PICTURE)],
+    },
+    checks.proofs_leave_no_trace: {
+        "proof with a trace": [proof("x = 2\nassert x > 1")],
+    },
+    checks.proofs_stand_behind: {
+        "proof before the answer": [
+            prose("How many?"),
+            code("def f():\n    pass"),
+            proof("assert f", count=4),
+            code("f()", printed("1"), count=5),
+        ],
+        "proof before the run": [
+            prose("**Predict** it.\n\n<details>\n\n</details>"),
+            proof("assert x"),
+        ],
+        "proof before its cell": [
+            prose("The figure shows it."),
+            proof("assert x"),
+            code("x", PICTURE, count=4),
+        ],
+    },
+    checks.figures_are_tagged: {
+        "no picture": [code("x", metadata={"tags": ["figure"]})],
+        "untagged picture": [code("x", PICTURE)],
+    },
+    checks.teaching_without_asserts: {
+        "asserting in the open": [code("def f(x):\n    assert x")],
+    },
+    checks.short_cells: {
+        "long": [code("x\n" * 31)],
+        "wide": [code("x" * 80)],
+    },
+    checks.raster_figures: {
+        "magic": [code("%matplotlib inline")],
+        "svg": [
+            code("1", new_output("display_data", {"image/svg+xml": "<svg/>"}))
+        ],
+    },
+    checks.setup_cell: {
+        "second setup": [code("1", metadata={"tags": ["setup"]})],
+    },
+    checks.plain_markdown: {
+        "role": [prose("see {cite}`lin`")],
+        "directive": [prose("```{note}\nx\n```")],
+        "colons": [prose(":::{note}\nx\n:::")],
+        "target": [prose("(here)=\n## X")],
+    },
+    checks.ordered_headings: {
+        "second title": [prose("# Again")],
+        "level jump": [prose("#### Deep")],
+    },
+    checks.clean_details: {
+        "open": [prose("<details>\n<summary>a</summary>\n\nx\n")],
+        "tight": [prose("<details>\n<summary>a</summary>\nx\n\n</details>")],
+        "tight end": [
+            prose("<details>\n<summary>a</summary>\n\nx\n</details>")
+        ],
+        "styled summary": [
+            prose("<details>\n<summary>*a*</summary>\n\nx\n\n</details>")
+        ],
+    },
+    checks.widgets_with_fallback: {
+        "unknown": [widget("none", "\n\nx\n\n")],
+        "tight": [widget("nin-live", "\nx\n")],
+        "other element": [prose("<div>x</div>")],
+    },
+    checks.described_figures: {
+        "bare picture": [code("1", PICTURE)],
+        "two pictures": [code("1", PICTURE, PICTURE, metadata=DESCRIBED)],
+        "no alt": [prose("![](x.png)")],
+    },
+    checks.gpu_or_a_reason: {"pinned": [code('load_data(device="cpu")')]},
 }
 SOUND = {
-    "proven": [
-        code("y = 2", metadata=IGNORED),
-        proof("assert y > x", count=4),
-    ],
+    "proven": [ignored("y = 2"), proof("assert y > x", count=4)],
     "proven in a branch": [
-        code("y = 2", metadata=IGNORED),
+        ignored("y = 2"),
         proof("if x:\n    assert y > 1", count=4),
     ],
     "arithmetic": [proof("assert 14 * 14 == 196")],
@@ -298,24 +287,28 @@ SOUND = {
     ],
     "picture": [code("plt.show()", PICTURE, metadata=DESCRIBED)],
     "details": [prose("<details>\n<summary>a</summary>\n\nx\n\n</details>")],
-    "widget": [
-        prose('<div class="widget" data-widget="nin-live">\n\nx\n\n</div>')
-    ],
+    "widget": [widget("nin-live", "\n\nx\n\n")],
     "code": [prose("`{cite}` and\n\n```python\n# no title\n```\n")],
     "math": [prose("$x_{i}$ and $$\\sum_{i}$$")],
     "subsection": [prose("### Deeper\n\n## Back")],
 }
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_rule_sees_what_breaks_it(name, make_chapter):
-    check, *cells = BROKEN[name]
-    assert list(check(make_chapter(*cells))), name
+@pytest.mark.parametrize(
+    ("check", "cells"),
+    [
+        pytest.param(check, cells, id=f"{check.__name__}-{name}")
+        for check, broken in BROKEN.items()
+        for name, cells in broken.items()
+    ],
+)
+def test_a_rule_sees_what_breaks_it(check, cells, make_chapter):
+    assert list(check(make_chapter(*cells)))
 
 
-@pytest.mark.parametrize("name", SOUND)
-def test_the_rules_let_sound_cells_pass(name, make_chapter):
-    chapter = make_chapter(*SOUND[name])
+@pytest.mark.parametrize("cells", SOUND.values(), ids=SOUND)
+def test_the_rules_let_sound_cells_pass(cells, make_chapter):
+    chapter = make_chapter(*cells)
     faultless(fault for check in checks.CHECKS for fault in check(chapter))
 
 
