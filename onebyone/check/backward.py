@@ -183,6 +183,12 @@ def fault_of_quotients(result: Tensor, right: Tensor, X: Tensor) -> str | None:
     return f"Your function gives {value:.4g} in one place, which is not right."
 
 
+USES_AUTOGRAD = (
+    "The result is right, but your function uses autograd. The point of this"
+    " check is that it knows nothing of it."
+)
+
+
 def fault_of_points(numerical: Callable, X: Tensor) -> str | None:
     """Say if it asks for gradients, or moves X to one side only."""
     points, asks = [], []
@@ -194,14 +200,13 @@ def fault_of_points(numerical: Callable, X: Tensor) -> str | None:
 
     guard.outcome(numerical, watched, X.clone())
     if any(asks):
-        return (
-            "The result is right, but your function uses autograd. The point"
-            " of this check is that it knows nothing of it."
-        )
+        return USES_AUTOGRAD
     steps = [point - X for point in points if point.shape == X.shape]
     if not steps:
         return None
     moves = torch.stack(steps)
+    if not moves.any():
+        return USES_AUTOGRAD
     if moves.sum(0).abs().max() > moves.abs().max() / 2:
         return (
             "The result is right here, but your difference is one-sided. The"
@@ -315,7 +320,7 @@ grad_bias = Function(
     "The gradient of the bias",
     of_bias,
     lambda draw: {"G": weight_and_gradient(draw)["G"]},
-    banned=AUTOGRAD,
+    banned=(*AUTOGRAD, *READY_MADE),
     mistakes={
         lambda G: G.sum((2, 3)): mistakes.batch_not_summed,
         lambda G: G.sum((2, 3)).mean(0): mistakes.averaged_batch,
@@ -418,7 +423,7 @@ grad_average = Function(
     "The gradient of global average pooling",
     of_pooled,
     pooled_gradient,
-    banned=(*AUTOGRAD, "*pool*"),
+    banned=(*AUTOGRAD, *READY_MADE, "*pool*"),
     mistakes={
         spread(lambda G, h, w: 1): "The factor of the average is missing. By"
         " what does an average multiply each pixel?",

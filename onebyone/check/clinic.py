@@ -283,7 +283,7 @@ def fault_of_accuracy(function: Callable, *images: Tensor) -> str | None:
     require_images(images)
     X, y, X_val, y_val = images
     net = trained(X, y)
-    before, dropped = state(net), set[bool]()
+    before, layers, dropped = state(net), str(net), set[bool]()
     net.dropout.register_forward_pre_hook(
         lambda module, _: dropped.add(module.training)
     )
@@ -326,8 +326,13 @@ def fault_of_accuracy(function: Callable, *images: Tensor) -> str | None:
                     f"For {what} your function gives {value:.2f}, which is not"
                     " the network's accuracy."
                 )
-            if net.training != mode:
+            if any(module.training != mode for module in net.modules()):
                 return left_in_other_mode(mode)
+            if str(net) != layers:
+                return (
+                    "The accuracy is right, but your function leaves a layer"
+                    " of the network changed. Leave all of them as they are."
+                )
             if not all(p.requires_grad for p in net.parameters()):
                 return (
                     "The accuracy is right, but your function freezes the"
@@ -367,9 +372,9 @@ def in_training_mode(function: Callable, what: str) -> str:
 def left_in_other_mode(mode: bool) -> str:
     if mode:
         return (
-            "The accuracy is right, but the network stays in `eval()` mode,"
-            " and the next epoch would train without dropout. Leave it in the"
-            " mode in which it came."
+            "The accuracy is right, but the network, or a part of it, stays in"
+            " `eval()` mode, and the next epoch would train without dropout."
+            " Leave it in the mode in which it came."
         )
     return (
         "The accuracy is right, but your function puts a network into training"

@@ -394,6 +394,7 @@ def fault_of_widths(widths):
     names = {"c1", "c3", "c5", "pool"}
     if not isinstance(widths, dict) or set(widths) != names:
         return "Give a dictionary with the keys c1, c3, c5 and pool."
+    widths = {name: as_list(width) for name, width in widths.items()}
     for name, width in widths.items():
         each = width if isinstance(width, tuple | list) else [width]
         if any(map(guard.is_blank, each)):
@@ -769,20 +770,8 @@ def fault_of_small(net):
             " global average pooling little to do. How many poolings can you"
             " afford?"
         )
-    if (Y >= 0).all():
-        return (
-            "None of your scores is negative. Is there a ReLU or a softmax"
-            " after the linear layer? `nn.CrossEntropyLoss` takes scores."
-        )
-    if fault := fault_of_training(net, X):
+    if fault := fault_of_training(net, X) or fault_of_scores(net, X, Y):
         return fault
-    wide = sum(c.out_channels for c in last_convs(blocks[-1]))
-    for layer in net.modules():
-        if isinstance(layer, nn.Linear) and layer.in_features > wide:
-            return (
-                f"Your linear layer reads {layer.in_features:,} numbers, so"
-                " the maps are flattened. End with global average pooling."
-            )
     macs = cost.macs(net, (1, 28, 28))
     if macs > 20e6:
         return (
@@ -790,7 +779,28 @@ def fault_of_small(net):
             " than 20. Fewer channels, or smaller maps where the channels"
             " are many?"
         )
-    return fault_of_head(net, X)
+    return None
+
+
+def fault_of_scores(net, X, Y):
+    """Return what is wrong with the scores, or with what makes them."""
+    fault = fault_of_head(net, X)
+    if not fault:
+        return None
+    if (Y >= 0).all():
+        return (
+            "None of your scores is negative. Is there a ReLU or a softmax"
+            " after the linear layer? `nn.CrossEntropyLoss` takes scores."
+        )
+    *_, last = (m for m in net.modules() if isinstance(m, InceptionBlock))
+    wide = sum(conv.out_channels for conv in last_convs(last))
+    for layer in net.modules():
+        if isinstance(layer, nn.Linear) and layer.in_features > wide:
+            return (
+                f"Your linear layer reads {layer.in_features:,} numbers, so"
+                " the maps are flattened. End with global average pooling."
+            )
+    return fault
 
 
 def fault_of_training(net, X):

@@ -228,7 +228,8 @@ class Function(Compared):
         What the student wrote may have any name.
         """
         with Used() as used:
-            outcome(answer, *copies(self.inputs(Draw(1))))
+            for seed in range(self.cases):
+                outcome(answer, *copies(self.inputs(Draw(seed))))
         names = used.names | names_in(answer)
         return sorted(names, key=lambda name: name.lstrip("_"))
 

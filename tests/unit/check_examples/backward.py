@@ -31,6 +31,13 @@ def spread(G, height, width):
     return share.expand(-1, -1, height, width).clone()
 
 
+def spread_by_kernel(G, height, width):
+    kernel = G.new_full((1, 1, height, width), 1 / (height * width))
+    maps = G.reshape(-1, 1, 1, 1)
+    Y = torch.nn.functional.conv_transpose2d(maps, kernel)
+    return Y.view(*G.shape, height, width)
+
+
 def added(W, G):
     return input_by_matrix(W, G) + G
 
@@ -156,6 +163,8 @@ EXAMPLES = {
             (all_at_once, "Move one entry at a time"),
             (in_place, "changes X"),
             (with_autograd, "uses autograd"),
+            (lambda f, X: torch.func.jacfwd(f)(X), "uses autograd"),
+            (lambda f, X: torch.func.grad(f)(X), "uses autograd"),
             (lambda f, X: central()(f, X).flatten(), "shape of what"),
             (lambda f, X: central()(f, X).tolist(), "not a tensor"),
             (lambda f, X: print(), "not a tensor"),
@@ -216,7 +225,10 @@ EXAMPLES = {
                 G[..., None, None].repeat(1, 1, h, w).div(h).div(w)
             ),
         ],
-        mutants=[(lambda *case: backward.of_pooled(*case), "uses `")],
+        mutants=[
+            (lambda *case: backward.of_pooled(*case), "uses `"),
+            (spread_by_kernel, "uses `conv_transpose2d`"),
+        ],
     ),
     "grad_sum": Examples(
         right=[

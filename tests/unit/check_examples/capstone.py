@@ -585,6 +585,12 @@ def stuck():
     return freeze(made(8, 8, 8, 8).positional[0]())
 
 
+def trained_already():
+    net = made(16, 16, 16, 16).positional[0]()
+    with torch.enable_grad():
+        return capstone.trained(net, *IMAGES[2:])
+
+
 def half_frozen():
     net = made(8, 8, 8, 8).positional[0]()
     for parameter in net.parameters():
@@ -641,6 +647,7 @@ COMPACT = Examples(
         (made(4, 4, 4, 4, end=[nn.ReLU()]), "There is a ReLU after"),
         (to_check(stuck), "In training, your network raised"),
         (to_check(half_frozen), "hardly more than guessing"),
+        (to_check(trained_already), "somebody has trained it"),
         (
             to_check(lambda: made(8, 8, 8, 8).positional[0]()[:-1]),
             "a score for each image and class",

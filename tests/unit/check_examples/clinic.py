@@ -233,6 +233,17 @@ def only_norms(net, X, y):
     return found
 
 
+def in_parts(net, X, y):
+    """Turns two layers off and never on again."""
+    net.norm.eval(), net.dropout.eval()
+    return share(net, X, y)
+
+
+def without_a_layer(net, X, y):
+    net.dropout = nn.Identity()
+    return careful(net, X, y)
+
+
 def raising(X, y):
     raise RuntimeError("no data")
 
@@ -352,6 +363,8 @@ EXAMPLES = {
             (answer(too_late, *IMAGES), "must come before"),
             (answer(without_dropout_only, *IMAGES), "must come before"),
             (answer(only_norms, *IMAGES), "dropout still drops"),
+            (answer(in_parts, *IMAGES), "or a part of it, stays in `eval()`"),
+            (answer(without_a_layer, *IMAGES), "leaves a layer"),
             (
                 answer(lambda *case: careful(*case) / 2, *IMAGES),
                 "not the network's accuracy",

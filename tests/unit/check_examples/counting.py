@@ -27,6 +27,12 @@ def group_by_group(X, W, b, groups):
     return torch.cat([F.conv2d(*part) for part in parts], dim=1)
 
 
+def grouped_at_times(X, W, b, groups):
+    if groups == 2:
+        return group_by_group(X, W, b, groups)
+    return F.conv2d(X, W, b, groups=groups)
+
+
 def in_place(X, W, b, groups):
     X.zero_()
     return group_by_group(X, W, b, groups)
@@ -95,6 +101,7 @@ EXAMPLES = {
                 "does not allow",
             ),
             (lambda X, W, b, g: F.conv2d(X, W, b, 1, 0, 1, g), "not allow"),
+            (grouped_at_times, "not allow"),
             (
                 lambda X, W, b, g: F.pad(group_by_group(X, W, b, g), [1] * 4),
                 "",

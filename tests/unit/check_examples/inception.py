@@ -45,6 +45,12 @@ def headed(pooling=None):
     return [pooling, nn.Flatten(), nn.Linear(80, 10)]
 
 
+def widened(width=160):
+    pooling, flatten, _ = headed()
+    conv = conv_relu(80, width, 1)
+    return [*conv, pooling, flatten, nn.Linear(width, 10)]
+
+
 def count_of(**changed):
     return COSTS | changed
 
@@ -187,6 +193,8 @@ EXAMPLES = {
             {"c1": 96, "c3": (40, 96), "c5": (8, 32), "pool": 32},
             WIDTHS | {"c1": numpy.int64(64)},
             WIDTHS | {"c1": torch.tensor(64), "pool": 32.0},
+            WIDTHS
+            | {"c3": torch.tensor((40, 128)), "c5": numpy.array((8, 32))},
         ],
         blank=[{"c1": ..., "c3": (..., ...), "c5": (..., ...), "pool": ...}],
         mutants=[
@@ -263,6 +271,8 @@ EXAMPLES = {
             small(),
             small().train(),
             small().double(),
+            small(head=widened()),
+            small(head=[nn.Conv2d(80, 10, 1), *headed()[:-1]]),
         ],
         mutants=[
             (small(channels=3), "grey"),
