@@ -3,10 +3,12 @@
 import gzip
 import tempfile
 import threading
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torchvision
+from few_images import few_images
 from matplotlib import pyplot as plt
 
 import faults
@@ -58,6 +60,17 @@ def empty_records(tmp_path, monkeypatch):
     packaged.mkdir()
     monkeypatch.setattr("onebyone.study.engine.record.PACKAGED", packaged)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def on_few_images(monkeypatch):
+    """Studies train on a few random images, and never long."""
+    studies = "onebyone.study"
+    monkeypatch.setattr(f"{studies}.engine.harness.fashion_mnist", few_images)
+    small = partial(few_images, resize=14)
+    monkeypatch.setattr(f"{studies}.degradation.images", small)
+    shares = dict.fromkeys((0.01, 0.1, 1.0), 1)
+    monkeypatch.setattr(f"{studies}.head.EPOCHS", shares)
 
 
 @pytest.fixture

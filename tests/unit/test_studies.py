@@ -3,16 +3,16 @@
 import pickle
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
-from few_images import few_images
 from torch import nn
 
 from onebyone import models, study, variants
 from onebyone.cost import macs, parameters
 from onebyone.study import bake_off, head, remove_1x1
 from onebyone.study.catalogue import PAPER, STUDIES, find
-from onebyone.study.engine import harness
+from onebyone.study.engine import comparison, harness
 from onebyone.training import Trainer
 
 SEARCHED = [
@@ -22,43 +22,60 @@ SEARCHED = [
     "inception-branches",
     "bake-off",
 ]
+TUNED = [  # as a `comparison`, by several seeds of each arm
+    "starts",
+    "degradation",
+    "degradation-starts",
+    "degradation-updates",
+    "mlpconv",
+    "heads",
+    "reductions",
+]
+# The module of the study says at which rate such an arm is run, and why.
+NEVER_LEARNED = {"starts": [("default", True, False)]}
 
-
-@pytest.fixture(autouse=True)
-def on_few_images(monkeypatch):
-    monkeypatch.setattr(harness, "fashion_mnist", few_images)
-    monkeypatch.setitem(head.EPOCHS, 0.01, 1)
-    monkeypatch.setitem(head.EPOCHS, 0.1, 1)
-
-
-def assert_measures(declared, configuration):
-    """One run of it fills every column, and nothing else."""
-    fresh = replace(declared)  # whose fingerprint is of the patched code
-    row = study.run_one(fresh, {**configuration, "seed": 0})
-    assert row["outcome"] == "ok", row["outcome"]
-    assert set(row) == set(declared.columns)
+pytestmark = pytest.mark.usefixtures("on_few_images")
 
 
 # --- Every configuration runs ----------------------------------------------
 
 
-def quick_configurations():
-    for name in SEARCHED:
-        configurations = STUDIES[name].configurations
-        if name == "bake-off":  # the narrowest of each kind of budget
-            configurations = configurations[:5] + configurations[15:20]
-        yield from ((name, configuration) for configuration in configurations)
+def every_configuration():
+    """The arms of each study; of a search, whose arms they are, the last."""
+    for declared in (*STUDIES.values(), *PAPER.values()):
+        name, arms = declared.name, declared.configurations
+        if name.endswith("-search"):
+            arms = arms[-1:]
+        elif name == "bake-off":  # the narrowest of each kind of budget
+            arms = arms[:5] + arms[15:20]
+        often = arms
+        if name.startswith("degradation") and len(arms) > 1:
+            often = [arm for arm in arms if arm["layers"] <= 20]
+        elif name.endswith("-paper"):
+            often = arms[:1]
+        for place, arm in enumerate(arms):
+            marks = [] if arm in often else [pytest.mark.long]
+            yield pytest.param(
+                declared, arm, id=f"{name}-{place}", marks=marks
+            )
 
 
-@pytest.mark.parametrize("name, configuration", list(quick_configurations()))
-def test_a_configuration_runs(name, configuration):
-    assert_measures(STUDIES[name], configuration)
+@pytest.mark.parametrize("declared, arm", list(every_configuration()))
+def test_a_configuration_fills_every_column(declared, arm):
+    short = {"epochs": 1, "steps": 2, "lr": 1e-4}  # from noise, none diverges
+    recipe, setting = (
+        {name: short.get(name, value) for name, value in settings.items()}
+        for settings in (declared.recipe, arm)
+    )
+    fresh = replace(declared, recipe=recipe)  # its code is the patched one
+    row = study.run_one(fresh, {**setting, "seed": 0})
+    assert row["outcome"] == "ok", row["outcome"]
+    assert set(row) == set(declared.columns) >= set(declared.shown)
 
 
 @pytest.mark.parametrize("name", SEARCHED)
 def test_a_search_runs_the_same_arms_on_held_out_images(name):
     search = STUDIES[f"{name}-search"]
-    assert_measures(search, search.configurations[-1])
     arms = {
         tuple(value for key, value in arm.items() if key != "lr")
         for arm in search.configurations
@@ -67,27 +84,31 @@ def test_a_search_runs_the_same_arms_on_held_out_images(name):
     assert "test_accuracy" not in search.columns
 
 
-def gentle(declared):
-    """For one epoch on noise, from which some would diverge at their rate."""
-    recipe = {**declared.recipe, "epochs": 1}
-    if "lr" in recipe:
-        recipe["lr"] = 1e-4
-    return replace(declared, recipe=recipe)
+@pytest.mark.parametrize("name", TUNED)
+def test_a_search_tries_every_arm_at_every_rate_on_held_out_images(name):
+    search = STUDIES[f"{name}-search"]
+    declared = pd.DataFrame(STUDIES[name].configurations)
+    tried = pd.DataFrame(search.configurations)
+    arms = list(declared.columns.drop("lr"))
+    groups = tried.groupby(arms)["lr"]
+    grid = set.intersection(*(set(rates) for _, rates in groups))
+    assert len(grid) >= 4 and search.seeds >= 2
+    assert search.recipe["validation"] >= 3_000
+    for arm, rates in groups:
+        assert rates.is_unique, arm
+        # some are tried beyond the grid, where its edge is the best
+        beyond = set(rates) - grid
+        assert not any(min(grid) < rate < max(grid) for rate in beyond), arm
+    assert set(tried.groupby(arms).groups) == set(
+        declared.groupby(arms).groups
+    )
 
 
-@pytest.mark.parametrize(
-    "name, place",
-    [
-        pytest.param(name, place, marks=[pytest.mark.long] * (place > 0))
-        for name, study in PAPER.items()
-        for place in range(len(study.configurations))
-    ],
-)
-def test_a_configuration_of_the_paper_scale_runs(name, place):
+@pytest.mark.parametrize("name", PAPER)
+def test_a_study_of_the_paper_scale_is_found_and_trains_for_longer(name):
     declared = find(name, "paper")
     assert declared.name == f"{name}-paper"
     assert declared.seeds >= 3 and declared.recipe["epochs"] >= 3
-    assert_measures(gentle(declared), declared.configurations[place])
 
 
 def test_a_worker_finds_what_a_study_measures():
@@ -157,18 +178,22 @@ def test_the_search_for_a_width_draws_no_random_numbers():
 # --- The packaged records --------------------------------------------------
 
 
-@pytest.mark.parametrize("name", SEARCHED)
-def test_learning_rates_are_those_that_the_search_chose(name, package):
+@pytest.mark.parametrize("name", [*SEARCHED, *TUNED])
+def test_each_arm_has_the_rate_that_did_best_in_the_search(name, package):
     runs = study.load(f"{name}-search")
-    searched = STUDIES[f"{name}-search"].factors[:-1]
-    best = runs.loc[runs.groupby(searched)["validation_accuracy"].idxmax()]
-    chosen = {tuple(row[searched]): row["lr"] for _, row in best.iterrows()}
+    runs = runs.rename(columns={"validation_accuracy": "accuracy"})
+    factors = [f for f in STUDIES[name].factors if f != "lr"]
+    found = comparison.best_rates(runs, factors)
     for configuration in STUDIES[name].configurations:
         if name == "bake-off":  # searched at one budget, for all
             middle = {"limited": "MACs", "budget": 2_500_000}
             configuration = configuration | middle
-        arm = tuple(configuration[factor] for factor in searched)
-        assert configuration["lr"] == chosen[arm], arm
+        arm = tuple(configuration[factor] for factor in factors)
+        if arm in NEVER_LEARNED.get(name, ()):  # so no rate did best
+            of_arm = (runs[factors] == list(arm)).all(axis=1)
+            assert runs.loc[of_arm, "accuracy"].max() < 0.15
+        else:
+            assert configuration["lr"] == found[arm], arm
 
 
 # --- Equal cost is equal ---------------------------------------------------

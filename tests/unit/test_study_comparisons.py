@@ -1,110 +1,16 @@
-"""Studies that tune each arm: every arm runs, and its rate was searched."""
-
-from dataclasses import replace
-from functools import partial
+"""Studies that tune each arm measure what they say."""
 
 import pandas as pd
 import pytest
 import torch
-from few_images import few_images
 
 from onebyone import study
 from onebyone.cost import macs, parameters
 from onebyone.models import compact_inception
 from onebyone.study import degradation, mlpconv, reductions, starts
-from onebyone.study.catalogue import STUDIES
 from onebyone.study.engine import comparison, harness
 
-TUNED = [
-    "starts",
-    "degradation",
-    "degradation-starts",
-    "degradation-updates",
-    "mlpconv",
-    "heads",
-    "reductions",
-]
-MORE = ["degradation-long", "mlpconv-equal-rate"]
-# The module of the study says at which rate such an arm is run, and why.
-NEVER_LEARNED = {"starts": [("default", True, False)]}
-
-
-@pytest.fixture(autouse=True)
-def on_few_images(monkeypatch):
-    monkeypatch.setattr(harness, "fashion_mnist", few_images)
-    small = partial(few_images, resize=14)
-    monkeypatch.setattr(degradation, "images", small)
-
-
-def run_once(declared, configuration):
-    """Run it for one epoch or two steps; return its row."""
-    recipe = declared.recipe
-    if "epochs" in recipe:
-        recipe = {**recipe, "epochs": 1}
-    if "steps" in configuration:
-        configuration = {**configuration, "steps": 2}
-    configuration = {**configuration, "lr": 1e-4}  # from noise, none diverges
-    fresh = replace(declared, recipe=recipe)  # its code is the patched one
-    return study.run_one(fresh, {**configuration, "seed": 0})
-
-
-def every_configuration():
-    for name in [*TUNED, *MORE]:
-        for configuration in STUDIES[name].configurations:
-            deep = configuration.get("layers", 0) > 20
-            marks = [pytest.mark.long] * deep
-            yield pytest.param(name, configuration, marks=marks)
-
-
-@pytest.mark.parametrize("name, configuration", list(every_configuration()))
-def test_a_configuration_fills_every_column(name, configuration):
-    row = run_once(STUDIES[name], configuration)
-    assert row["outcome"] == "ok", row["outcome"]
-    assert set(row) == set(STUDIES[name].columns)
-
-
-@pytest.mark.parametrize("name", TUNED)
-def test_a_search_tries_every_arm_at_every_rate_on_held_out_images(name):
-    search = STUDIES[f"{name}-search"]
-    declared = pd.DataFrame(STUDIES[name].configurations)
-    tried = pd.DataFrame(search.configurations)
-    arms = list(declared.columns.drop("lr"))
-    groups = tried.groupby(arms)["lr"]
-    grid = set.intersection(*(set(rates) for _, rates in groups))
-    assert len(grid) >= 4 and search.seeds >= 2
-    assert search.recipe["validation"] >= 3_000
-    for arm, rates in groups:
-        assert rates.is_unique, arm
-        # some are tried beyond the grid, where its edge is the best
-        beyond = set(rates) - grid
-        assert not any(min(grid) < rate < max(grid) for rate in beyond), arm
-    assert set(tried.groupby(arms).groups) == set(
-        declared.groupby(arms).groups
-    )
-    row = run_once(search, search.configurations[0])
-    assert row["outcome"] == "ok", row["outcome"]
-
-
-def recorded_searches():
-    for name in TUNED:
-        search = STUDIES[f"{name}-search"]
-        runs = len(study.packaged_record(search).rows())
-        if runs == search.seeds * len(search.configurations):
-            yield name
-
-
-@pytest.mark.parametrize("name", list(recorded_searches()))
-def test_each_arm_has_the_rate_that_did_best_in_the_search(name, package):
-    runs = study.load(f"{name}-search")
-    arms = [f for f in STUDIES[name].factors if f != "lr"]
-    found = comparison.best_rates(runs, arms)
-    for arm in NEVER_LEARNED.get(name, ()):  # no rate did best: none learned
-        del found[arm]
-        of_arm = (runs[arms] == list(arm)).all(axis=1)
-        assert runs.loc[of_arm, "accuracy"].max() < 0.15
-    for configuration in STUDIES[name].configurations:
-        arm = tuple(configuration[factor] for factor in arms)
-        assert configuration["lr"] == found.get(arm, configuration["lr"]), arm
+pytestmark = pytest.mark.usefixtures("on_few_images")
 
 
 # --- What the studies measure ----------------------------------------------

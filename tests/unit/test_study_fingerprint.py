@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
+from few_images import FewImages
 
 import onebyone
 from onebyone.data import FashionMNIST
@@ -49,16 +49,7 @@ def test_the_packaged_record_is_whole_and_of_this_code(study):
 @pytest.fixture
 def few_images(monkeypatch):
     """Random images instead of Fashion-MNIST, read in the usual way."""
-
-    def read(self):
-        generator = torch.Generator().manual_seed(0)
-        images = torch.randint(
-            0, 256, (50, 1, 28, 28), dtype=torch.uint8, generator=generator
-        )
-        labels = torch.arange(50) % 10
-        return images[:30], labels[:30], images[30:], labels[30:]
-
-    monkeypatch.setattr(FashionMNIST, "read", read)
+    monkeypatch.setattr(FashionMNIST, "read", FewImages.read)
     for read_once in (harness.fashion_mnist, degradation.images):
         read_once.cache_clear()
     yield
