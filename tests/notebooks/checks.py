@@ -15,8 +15,10 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from tools import ROOT, claims, notebooks, repository
+from tools import ROOT, notebooks, repository
 from tools.claims.bound import is_proof
+from tools.claims.proofs import asserts, is_compared
+from tools.claims.prose import blank_fences
 
 MAX_LINES, MAX_COLUMNS, MAX_MEDIAN_LINES = 30, 79, 8
 
@@ -116,7 +118,7 @@ def images(cell: NotebookNode) -> list[str]:
 
 def without_code(cell: NotebookNode) -> str:
     """The Markdown of a cell; fences and code spans blanked."""
-    text = claims.blank_fences(cell.source, keep_directives=True)
+    text = blank_fences(cell.source, keep_directives=True)
     return re.sub(r"(?<![}`])(`+)[^`\n]+\1", " ", text)
 
 
@@ -199,14 +201,12 @@ def ignored_cells_are_proven(chapter: Chapter) -> Iterator[str]:
     for section in chapter.sections:
         proven = {"verdict"}
         for cell in filter(is_proof, section):
-            asserted = map(
-                says_something, (a.test for a in claims.asserts(cell))
-            )
+            asserted = map(says_something, (a.test for a in asserts(cell)))
             loaded = names(cell, ast.Load)
             if any(asserted) or "says" in loaded:
                 proven |= loaded
         for cell in section:
-            ignored = cell.cell_type == "code" and not claims.is_compared(cell)
+            ignored = cell.cell_type == "code" and not is_compared(cell)
             if ignored and not proven & names(cell, ast.Store):
                 fault = "nbval ignores its output, and no proof binds it"
                 yield chapter.at(cell, fault, cell.source)
@@ -313,7 +313,7 @@ def one_kind(chapter: Chapter) -> Iterator[str]:
 def proofs_prove(chapter: Chapter) -> Iterator[str]:
     for cell in filter(is_proof, chapter.cells):
         said = "says" in names(cell, ast.Load)
-        tests = [statement.test for statement in claims.asserts(cell)]
+        tests = [statement.test for statement in asserts(cell)]
         # arithmetic of the prose, such as 14 * 14 == 196, has no names
         if not said and not any(
             says_something(test) or isinstance(test, ast.Compare | ast.BoolOp)

@@ -9,8 +9,8 @@ import matplotlib.pyplot as plt
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools import claims, notebooks
-from tools.claims import data, holds
+from tools import notebooks
+from tools.claims import data, holds, pages
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def no_style_left_behind():
 
 def sections_with_a_proof():
     for path in checks.chapters():
-        page = claims.read_page(path)
+        page = pages.read_page(path)
         for number in holds.bound_sections(page):
             section = data.Section(path, page.titles[number])
             if section.proof:
@@ -35,7 +35,7 @@ BOUND = list(sections_with_a_proof())
 @pytest.mark.parametrize(("path", "title"), BOUND, ids=lambda x: str(x)[-24:])
 def test_a_proof_run_anew_prints_what_the_notebook_holds(path, title):
     section = data.Section(path, title)
-    page = claims.read_page(path)
+    page = pages.read_page(path)
     (number,) = [n for n, known in page.titles.items() if known == title]
     said = section.said(section.names())
     assert said is not None

@@ -11,7 +11,7 @@ import pytest
 from copies import git
 
 from tools import ROOT, verify
-from tools.claims import all_pages
+from tools.claims.pages import all_pages
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,9 @@
 """Years and works as the prose names them, held against references.bib."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from tools import ROOT
 
@@ -53,8 +52,8 @@ class Citation:
 
 
 @cache
-def works(path: Path = REFERENCES) -> tuple[Work, ...]:
-    entries = re.split(r"(?m)^@", path.read_text(encoding="utf-8"))[1:]
+def works() -> tuple[Work, ...]:
+    entries = re.split(r"(?m)^@", REFERENCES.read_text(encoding="utf-8"))[1:]
     return tuple(map(_work, entries))
 
 
@@ -68,17 +67,18 @@ def _work(entry: str) -> Work:
     return Work(key, tuple(surnames), fields["year"], address)
 
 
-def citations(text: str, known: Iterable[Work] = ()) -> Iterator[Citation]:
+def citations(text: str) -> Iterator[Citation]:
     """Yield the dated names of a text that are those of works, and arXiv ids.
 
     A name is of a work where an entry's first author has it, or a network
     that an entry introduced.
     """
-    known = list(known) or list(works())
     for match in CITED.finditer(text):
-        named = [work for work in known if _are_authors(match["names"], work)]
+        named = [
+            work for work in works() if _are_authors(match["names"], work)
+        ]
         target = (match["target"] or "").partition("://")[2]
-        linked = [w for w in known if target and target in w.address]
+        linked = [w for w in works() if target and target in w.address]
         if not named and not linked:
             continue
         place = match.start("year"), match.end("year"), match[0]
@@ -89,7 +89,7 @@ def citations(text: str, known: Iterable[Work] = ()) -> Iterator[Citation]:
             yield Citation(*place, "the link leads to another work")
         else:
             yield Citation(*place)
-    identifiers = {work.arxiv for work in known}
+    identifiers = {work.arxiv for work in works()}
     for match in ARXIV.finditer(text):
         fault = "" if match[1] in identifiers else "not in references.bib"
         yield Citation(match.start(1), match.end(1), match[0], fault)

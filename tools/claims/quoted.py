@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 import yaml
 
@@ -30,10 +29,8 @@ class Quoted:
 
 
 @cache
-def quoted_figures(path: Path = QUOTED) -> tuple[Quoted, ...]:
-    if not path.exists():
-        return ()
-    entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+def quoted_figures() -> tuple[Quoted, ...]:
+    entries = yaml.safe_load(QUOTED.read_text(encoding="utf-8"))
     return tuple(Quoted(**entry) for entry in entries)
 
 
