@@ -488,7 +488,7 @@ def scaled(array, target):
 
     That is None if the array is not the target, on whatever scale.
     """
-    target = target.double().numpy()
+    target = target.numpy()
     if array.shape != target.shape:
         return None
     mean, middle = array.mean(), target.mean()
@@ -530,8 +530,14 @@ def fault_of_place(what, target, seen, covered):
 def fault_of_drawing(figure, X, maps):
     if guard.is_blank(maps):
         return "The class maps themselves are still missing: make them first."
-    others, image = X[1:, 0].detach().cpu(), X[0, 0].detach().cpu()
-    maps = torch.as_tensor(maps)[0].detach().cpu()
+    X, maps = (class_maps.read(tensor) for tensor in (X, maps))
+    if X.ndim != 4 or maps.ndim != 4:
+        return (
+            "Images and class maps have four axes each: images, channels or"
+            f" classes, height and width. Yours are {guard.show(X)} and"
+            f" {guard.show(maps)}."
+        )
+    others, image, maps = X[1:, 0], X[0, 0], maps[0]
     found = pictures(figure)
     seen, _ = found
     if not any(found):

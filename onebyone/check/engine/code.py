@@ -33,6 +33,8 @@ from onebyone.check.engine.tasks import (
     Compared,
     number,
     number_text,
+    require_attempt,
+    require_call,
     shape_fault,
 )
 
@@ -451,6 +453,11 @@ class Array(Compared):
 
     _: KW_ONLY
     tolerance: float = 1e-4
+
+    def judge(self, answer: object = ..., *context: object) -> str | None:
+        require_attempt(answer)
+        require_call(self.right, context, {})
+        return super().judge(answer, *context)
 
     def read(self, answer: Any) -> Tensor:
         if isinstance(answer, pandas.Series | pandas.DataFrame):

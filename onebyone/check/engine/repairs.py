@@ -221,7 +221,11 @@ def renamed(y: Tensor, known: Tensor, by: int) -> Tensor:
 
 def require_images(images: tuple) -> None:
     """Raise NotYet unless these are images and labels, twice."""
-    if len(images) != 4 or not all(isinstance(x, Tensor) for x in images):
+    tensors = len(images) == 4 and all(isinstance(x, Tensor) for x in images)
+    if not tensors or any(
+        y.ndim != 1 or X.shape[:1] != y.shape or y.is_floating_point()
+        for X, y in (images[:2], images[2:])
+    ):
         raise NotYet(
             "Call the check with the images too: those of the training and"
             " their labels, and those held out and their labels."

@@ -17,7 +17,7 @@ from onebyone.check.engine.guard import (
     outcome,
     show,
 )
-from onebyone.check.engine.tasks import Task, require_attempt
+from onebyone.check.engine.tasks import Task, require_attempt, require_call
 from onebyone.check.engine.verdicts import Note
 
 CLOSE = 0.006  # two digits after the point are enough
@@ -110,6 +110,7 @@ class Results(Task):
             fault = "All results are the same. Does each have its own network?"
         if not fault:
             kept = self.read_networks(nets, table)
+            require_call(self.measure, (kept, *data), {})
             measured: Any = outcome(self.measure, kept, *data)
             if isinstance(measured, Raised):
                 fault = (

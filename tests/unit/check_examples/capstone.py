@@ -732,6 +732,7 @@ OF_MAPS = Examples(
     ],
     mutants=[
         (with_maps(Functional, halved, torch.relu), "cut"),
+        (answer(torch.zeros(3, 10, 7, 7)), "takes other arguments"),
         (with_maps(Functional, change=lambda maps: maps / 16), ""),
         (with_maps(Functional, lambda X: F.max_pool2d(X, 2)), ""),
         (with_maps(Functional, lambda X: X.mean((2, 3), keepdim=True)), ""),
@@ -814,6 +815,8 @@ DRAWING = Examples(
     malformed=[
         (answer(plt, X, MAPS), "Give the figure"),
         (answer(drawn(IMAGE, MAP).positional[0], X, ...), "make them first"),
+        (answer(drawn(IMAGE, MAP).positional[0], X, MAPS[0]), "four axes"),
+        (answer(drawn(IMAGE, MAP).positional[0], X, "maps"), "not a tensor"),
     ],
     unrelated=[answer(x, X, MAPS) for x in (3, "figure", [], {}, IMAGE)],
 )

@@ -265,6 +265,7 @@ MALFORMED = [
     (run(epochs=0), "Does it train?"),
     (answer(raising, *IMAGES), "raised"),
     (paired, "Call the check with the images too"),
+    (answer(paired, *IMAGES[::2], *IMAGES[1::2]), "their labels"),
     (
         to_check(lambda X, y: train(plain(), *GRATINGS)[:3]),
         "a score for each image and class",
