@@ -64,9 +64,7 @@ def commits_in(value: object) -> set[str]:
 def throughput_tables(measured: dict) -> str:
     """Return the rates of all ways of training, and the ratios that matter."""
     networks = measured["networks"]
-    return "\n".join(
-        [rates_table(networks), ratios_table(networks), machine_text(measured)]
-    )
+    return rates_table(networks) + "\n" + ratios_table(networks)
 
 
 def rates_table(networks: dict) -> str:
@@ -127,7 +125,7 @@ def ladder_table(measured: dict) -> str:
             accuracy = f"{100 * best:.2f} %"
         rows.append([rung["step"], speed, gain, accuracy, lr])
     head = ["step", "images/s", "gain", "accuracy", "learning rate"]
-    return table(head, rows) + "\n" + machine_text(measured)
+    return table(head, rows)
 
 
 def _median_ratio(rates: list[float], before: list[float]) -> float:
@@ -138,8 +136,6 @@ def accuracy_table(measured: dict) -> str:
     """Return all sides of the way to 90.9 %, and the three factors."""
     ours, theirs = measured["ours"], measured["theirs"]
     of = {reader: effects(measured, reader) for reader in theirs}
-    accuracies = [100 * run["accuracy"] for run in ours["runs"]]
-    mean, half = interval(accuracies)
     seconds = [run["seconds"] for run in ours["runs"]]
     block, width = ours["recipe"]["arguments"]
     our_own = next(iter(of.values()))
@@ -152,8 +148,8 @@ def accuracy_table(measured: dict) -> str:
         "training FLOPs": power_of_ten(our_own["flops"]),
         "seconds": f"{our_own['seconds']:.1f} "
         + unbroken(f"({min(seconds):.1f} to {max(seconds):.1f})"),
-        "test accuracy": unbroken(f"{mean:.2f} ± {half:.2f} %")
-        + f" ({len(accuracies)} seeds)",
+        "test accuracy": unbroken(mean_accuracy(ours["runs"]))
+        + f" ({len(ours['runs'])} seeds)",
     }
     others = [
         [
@@ -185,12 +181,10 @@ def accuracy_table(measured: dict) -> str:
         [name, *(f"{values[key]:{form}}×" for values in of.values())]
         for name, (key, form) in factors.items()
     ]
-    return "\n".join(
-        [
-            table(["", "this course", *theirs], sides),
-            table(["against", *theirs], compared),
-            machine_text(measured),
-        ]
+    return (
+        table(["", "this course", *theirs], sides)
+        + "\n"
+        + table(["against", *theirs], compared)
     )
 
 
@@ -203,17 +197,24 @@ def power_of_ten(value: float) -> str:
 
 def long_table(measured: dict) -> str:
     """Return a row a seed, and the mean."""
-    accuracies = [100 * run["accuracy"] for run in measured["runs"]]
-    minutes = [run["seconds"] / 60 for run in measured["runs"]]
+    runs = measured["runs"]
     rows = [
-        [str(run["seed"]), f"{accuracy:.2f} %", f"{time:.1f}"]
-        for run, accuracy, time in zip(measured["runs"], accuracies, minutes)
+        [
+            str(run["seed"]),
+            f"{100 * run['accuracy']:.2f} %",
+            f"{run['seconds'] / 60:.1f}",
+        ]
+        for run in runs
     ]
-    mean, half = interval(accuracies)
-    time = f"{statistics.mean(minutes):.1f}"
-    rows.append(["mean", f"{mean:.2f} ± {half:.2f} %", time])
-    head = ["seed", "test accuracy", "minutes"]
-    return table(head, rows) + "\n" + machine_text(measured)
+    minutes = statistics.mean(run["seconds"] for run in runs) / 60
+    rows.append(["mean", mean_accuracy(runs), f"{minutes:.1f}"])
+    return table(["seed", "test accuracy", "minutes"], rows)
+
+
+def mean_accuracy(runs: list[dict]) -> str:
+    """Return the mean over the runs in per cent, with its interval."""
+    mean, half = interval([100 * run["accuracy"] for run in runs])
+    return f"{mean:.2f} ± {half:.2f} %"
 
 
 def screening_table(measured: dict) -> str:
@@ -235,27 +236,23 @@ def screening_table(measured: dict) -> str:
                 f"{seconds:.0f}",
             ]
         )
-    head = ["change", "accuracy", "gain in points", "seconds"]
-    return table(head, rows) + "\n" + machine_text(measured)
+    return table(["change", "accuracy", "gain in points", "seconds"], rows)
 
 
 def board_table(measured: dict) -> str:
     """Return a row a recipe, the best first."""
     rows = []
     for name, entry in board.ranked(measured["entries"]):
-        accuracies = [100 * run["accuracy"] for run in entry["runs"]]
-        mean, half = interval(accuracies)
         seconds = [run["seconds"] for run in entry["runs"]]
         rows.append(
             [
                 f"`{name}`",
-                unbroken(f"{mean:.2f} ± {half:.2f} %"),
+                unbroken(mean_accuracy(entry["runs"])),
                 unbroken(f"{min(seconds):.0f} to {max(seconds):.0f}"),
                 f"{entry['runs'][0]['parameters']:,}",
             ]
         )
-    head = ["recipe", "test accuracy", "seconds", "parameters"]
-    return table(head, rows) + "\n" + machine_text(measured)
+    return table(["recipe", "test accuracy", "seconds", "parameters"], rows)
 
 
 KINDS = {
@@ -275,7 +272,8 @@ def block(name: str) -> str:
     path = results.file(kind, device)
     if not path.exists():
         return MISSING
-    return KINDS[kind](results.load(path))
+    measured = results.load(path)
+    return KINDS[kind](measured) + "\n" + machine_text(measured)
 
 
 def fill(text: str) -> str:
