@@ -157,31 +157,8 @@ def no_debris(chapter: Chapter) -> Iterator[str]:
                     yield chapter.at(cell, f"output holds {name}", text)
 
 
-def no_widgets(chapter: Chapter) -> Iterator[str]:
-    if "widgets" in chapter.notebook.metadata:
-        yield f"{chapter.name}: metadata hold widget state"
-    for cell in chapter.code:
-        for output in cell.outputs:
-            if notebooks.WIDGET_TYPE in output.get("data", {}):
-                yield chapter.at(cell, "shows a widget")
-
-
-# --- The file --------------------------------------------------------------
-
-
-def unique_ids(chapter: Chapter) -> Iterator[str]:
-    seen = set()
-    for cell in chapter.cells:
-        cell_id = cell.get("id")
-        if not cell_id or cell_id in seen:
-            yield chapter.at(cell, "has no id of its own", cell.source)
-        seen.add(cell_id)
-
-
 def normal_form(chapter: Chapter) -> Iterator[str]:
-    kernel = chapter.notebook.metadata.get("kernelspec", {}).get("name")
-    if kernel != "python3":
-        yield f"{chapter.name}: kernelspec is {kernel!r}, not 'python3'"
+    """Ids of their own, Python's kernel, no widgets, and the like."""
     if not notebooks.is_normal(chapter.path):
         yield (
             f"{chapter.name}: not in normal form;"
@@ -555,8 +532,6 @@ CHECKS: list[Callable[[Chapter], Iterator[str]]] = [
     every_cell_ran_in_order,
     no_errors,
     no_debris,
-    no_widgets,
-    unique_ids,
     normal_form,
     ignored_cells_are_proven,
     one_kind,
