@@ -38,17 +38,6 @@ def test_all_notebooks_have_the_same_setup_cell():
     assert len(set(setups.values())) == 1, setups
 
 
-def test_every_cited_paper_is_in_the_references():
-    listed = (ROOT / "book" / "references.bib").read_text("utf-8")
-    faultless(
-        chapter.at(cell, f"cites {paper}, which references.bib lacks")
-        for chapter in map(Chapter.read, checks.chapters())
-        for cell in chapter.markdown
-        for paper in re.findall(r"arxiv\.org/abs/([\d.]+\d)", cell.source)
-        if f"abs/{paper}}}" not in listed
-    )
-
-
 def test_every_paper_of_the_references_is_cited():
     references = ROOT / "book" / "references.bib"
     pages = [*checks.chapters(), *(ROOT / "book").glob("*.md")]
