@@ -365,6 +365,14 @@ def teaching_without_asserts(chapter: Chapter) -> Iterator[str]:
             yield chapter.at(cell, "asserts, but is no proof", cell.source)
 
 
+def installing(setup: str, source: str) -> str:
+    """The text of a setup cell that installs the package from there."""
+    line = f'repository = "{source}"'
+    changed, count = re.subn(r'(?m)^repository = ".*"$', line, setup)
+    assert count == 1
+    return changed
+
+
 def setup_cell(chapter: Chapter) -> Iterator[str]:
     if not chapter.code:
         yield f"{chapter.name}: no setup cell"

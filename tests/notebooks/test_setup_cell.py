@@ -3,7 +3,6 @@
 `tests/project/test_colab.py` does the same with pip itself.
 """
 
-import re
 from importlib import metadata
 from pathlib import Path
 
@@ -54,15 +53,7 @@ def kernel(tmp_path, monkeypatch):
 def setup() -> str:
     """The cell as in an unpublished copy."""
     chapter = checks.Chapter.read(ROOT / "book" / "nin.ipynb")
-    return naming("", chapter.code[0].source)
-
-
-def naming(source: str, cell: str) -> str:
-    named, count = re.subn(
-        r'(?m)^repository = ".*"$', f'repository = "{source}"', cell
-    )
-    assert count == 1
-    return named
+    return checks.installing(chapter.code[0].source, "")
 
 
 def test_what_is_installed_is_not_installed_again(
@@ -70,7 +61,7 @@ def test_what_is_installed_is_not_installed_again(
 ):
     (tmp_path / WHEEL).touch()
     monkeypatch.setattr(metadata, "distributions", INSTALLED)
-    kernel.run(naming(PUBLISHED, setup))
+    kernel.run(checks.installing(setup, PUBLISHED))
     assert not kernel.asked
 
 
@@ -80,7 +71,7 @@ def test_a_wheel_beside_the_notebook_goes_before_the_repository(
 ):
     (tmp_path / WHEEL).touch()
     (tmp_path / WHEEL.replace(".whl", " (1).whl")).touch()  # does no harm
-    kernel.run(naming(source, setup))
+    kernel.run(checks.installing(setup, source))
     assert kernel.package == WHEEL
 
 
@@ -94,7 +85,7 @@ def test_a_wheel_among_the_inputs_on_kaggle_is_installed(place, kernel, setup):
 
 
 def test_a_published_copy_installs_from_its_own_repository(kernel, setup):
-    kernel.run(naming(PUBLISHED, setup))
+    kernel.run(checks.installing(setup, PUBLISHED))
     assert kernel.package == PUBLISHED
 
 

@@ -314,43 +314,28 @@ def test_a_rule_sees_shared_and_missing_ids(make_chapter, other):
     assert changed != text and list(checks.normal_form(chapter))
 
 
-def installing(chapter, source):
-    """The chapter with a setup cell that names this source."""
-    cell = chapter.code[0]
-    cell.source = re.sub(
-        r'(?m)^repository = ".*"$', f'repository = "{source}"', cell.source
-    )
-    return chapter
+OWN, OTHER = (f"https://github.com/{name}/course" for name in ("own", "other"))
 
 
 @pytest.mark.parametrize(
-    "source",
+    ("published", "source", "sound"),
     [
-        "git+https://github.com/someone/else",
-        f"git+https://github.com/someone/else@{40 * 'a'}",
-        "onebyone",
+        (None, f"git+{OTHER}", False),
+        (None, f"git+{OTHER}@{40 * 'a'}", False),
+        (None, "onebyone", False),
+        (None, "", True),
+        (OWN, f"git+{OWN}@{40 * 'a'}", True),
+        (OWN, f"git+{OTHER}@{40 * 'a'}", False),
+        (OWN, f"git+{OWN}@main", False),
+        (OWN, f"git+{OWN}", False),
+        (OWN, "", False),
     ],
 )
-def test_a_rule_sees_a_foreign_repository(make_chapter, source):
-    chapter = installing(make_chapter(), source)
-    assert list(checks.setup_cell(chapter))
-
-
-PUBLISHED = "https://github.com/owner/course"
-
-
-@pytest.mark.parametrize(
-    ("source", "sound"),
-    [
-        (f"git+{PUBLISHED}@{40 * 'a'}", True),
-        (f"git+{PUBLISHED}@main", False),
-        (f"git+{PUBLISHED}", False),
-        ("", False),
-    ],
-)
-def test_a_published_notebook_names_a_commit(
-    source, sound, make_chapter, monkeypatch
+def test_a_published_notebook_alone_names_a_repository_its_own_at_a_commit(
+    published, source, sound, make_chapter, monkeypatch
 ):
-    monkeypatch.setattr(repository, "configured", lambda: PUBLISHED)
-    faults = list(checks.setup_cell(installing(make_chapter(), source)))
-    assert (not faults) == sound
+    monkeypatch.setattr(repository, "configured", lambda: published)
+    chapter = make_chapter()
+    setup = chapter.code[0]
+    setup.source = checks.installing(setup.source, source)
+    assert (not list(checks.setup_cell(chapter))) == sound

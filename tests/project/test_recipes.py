@@ -10,7 +10,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from test_nbgrader import task_cells
 
 from tools import ROOT
-from tools.claims.__main__ import main
 
 
 @pytest.fixture
@@ -86,15 +85,6 @@ def test_a_chapter_is_added_as_the_recipe_says(copy):
     chosen = "shuffling or table_of_contents or same_setup"
     told = run_tests(copy, chosen, "notebooks/structure", "notebooks/claims")
     assert "passed" in told
-
-
-def test_an_unproven_number_in_a_new_chapter_is_named(copy):
-    notebook = chapter(copy)
-    notebook.cells[2].source = "A shuffle has no weights, but 4,097 tables."
-    path = copy / "book" / "shuffling.ipynb"
-    nbformat.write(notebook, path)
-    run(copy, "tools.notebooks", "execute", "book/shuffling.ipynb")
-    assert main([str(path)]) != 0
 
 
 # --- A task --------------------------------------------------------------

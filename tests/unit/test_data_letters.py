@@ -1,7 +1,6 @@
 """Letters: drawn the same every time, kept, and drawn again."""
 
 import string
-import tempfile
 
 import pytest
 import torch
@@ -91,15 +90,6 @@ def test_cached_letters_of_another_size_are_drawn_again(
     monkeypatch.setattr(letters, "TEST", TEST + 1)
     with pytest.warns(UserWarning, match="is damaged"):
         assert len(Letters(device="cpu").test_images) == TEST + 1
-
-
-def test_letters_need_no_writable_cache(few_letters, tmp_path, monkeypatch):
-    obstacle = tmp_path / "file"
-    obstacle.write_text("no folder")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(obstacle))
-    monkeypatch.setattr(tempfile, "tempdir", str(obstacle))
-    with pytest.warns(UserWarning, match="letters-10-v1.npz could not be"):
-        assert len(Letters(device="cpu").train_images) == TRAIN
 
 
 @pytest.mark.long
