@@ -31,8 +31,8 @@ head_fault = Choice(
     "What ails run 1",
     right="c",
     wrong={
-        "a": "With a rate that is too large the loss jumps far above ln 10"
-        " before it settles. What does it do here in the first steps?",
+        "a": "A smaller rate saves some starts, and leaves others where this"
+        " one is. What makes a score exactly 0, and keeps it there?",
         "b": "Shuffled labels leave the scores alive: the network goes on"
         " guessing, and its loss moves. How many classes does this one still"
         " tell apart?",
@@ -69,7 +69,8 @@ head = Repair(
     faults=[relu_at_the_end],
     useless={
         "longer": DEAD.format("no number of steps"),
-        "slower": DEAD.format("no learning rate"),
+        "slower": "Whether a smaller rate helps is luck: some starts get away,"
+        " and others end with scores that are cut off.",
         "other": "What does a ReLU do to the score of a class that an image"
         " does not belong to?",
     },
@@ -90,8 +91,8 @@ softmax_fault = Choice(
     right="a",
     wrong={
         "b": "A larger rate does help, but it cannot be all: the second log is"
-        " right as often as those of runs 3 and 4 after two epochs, and its"
-        " loss is far higher.",
+        " right about as often as those of runs 3 and 4 after two epochs, and"
+        " its loss is far higher.",
         "c": "Dead scores leave the loss at ln 10 and the network with few"
         " classes. Here both get better.",
         "d": "Where evaluation is wrong, the accuracy falls between training"
