@@ -23,8 +23,8 @@ COLORS = {
     "other": "#999999",
 }
 
-WIDTH = 8  # inches, that of the book's column
-SMALL = 8  # points, the least that is easy to read
+WIDTH = 7  # inches, with a margin that of the book's column
+SMALL = 9  # points, the least that is easy to read: over twelve pixels
 INK = "#333333"
 
 
@@ -51,7 +51,7 @@ def use_style() -> None:
             "figure.facecolor": "white",
             "figure.figsize": (WIDTH, 3.5),
             "font.family": "DejaVu Sans",
-            "font.size": 9,
+            "font.size": SMALL,
             "grid.color": "#DDDDDD",
             "grid.linewidth": 0.6,
             "legend.fontsize": SMALL,

@@ -101,8 +101,8 @@ class TestArchitecture:
             assert box.y0 >= 0 and box.y1 <= height, artist
 
     def test_fonts_are_legible_at_the_width_of_the_column(self, drawing):
-        assert drawing.get_figwidth() == plots.WIDTH == 8
-        assert min(text.get_fontsize() for text in texts(drawing)) >= 8
+        assert drawing.get_figwidth() == plots.WIDTH == 7
+        assert min(text.get_fontsize() for text in texts(drawing)) >= 9
 
     def test_nin_is_named_and_measured_as_in_the_chapter(self):
         fig = plots.architecture(models.nin(), (1, 224, 224))
