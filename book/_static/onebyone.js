@@ -69,6 +69,44 @@ var OneByOne = OneByOne || {};
     markScrollers();
   }
 
+  // On a dark page a drawing turns white to the page's ground and ink to
+  // light, and what has a colour keeps it. Where type stands on coloured
+  // areas, the type is kept too: it lies between what is coloured, and near
+  // the inside of an area, which thin lines do not have.
+  function addFilters() {
+    const levels = (slopes, intercept, more) => {
+      const one = ([of, slope]) => `<feFunc${of} type="linear"
+        slope="${slope}" intercept="${intercept}"/>`;
+      return `<feComponentTransfer ${more}>
+        ${Object.entries(slopes).map(one).join("")}</feComponentTransfer>`;
+    };
+    const spread = (operator, radius, more) =>
+      `<feMorphology operator="${operator}" radius="${radius}" ${more}/>`;
+    const onAreas = (scale) =>
+      levels({ A: 20 }, -1.6, 'result="areas"') +
+      spread("erode", 1.5 * scale, "") +
+      spread("dilate", 13 * scale, 'result="near"') +
+      spread("dilate", 1.5 * scale, 'in="areas"') +
+      spread("erode", 2.5 * scale, "") +
+      `<feComposite in2="near" operator="in"/><feMerge result="kept">
+      <feMergeNode/><feMergeNode in="kept"/></feMerge>`;
+    const filter = (id, between) => `<filter id="${id}" x="0" y="0" width="1"
+      height="1" color-interpolation-filters="sRGB">
+      <feColorMatrix values="1 0 -1 0 0 -1 0 1 0 0 1 -1 0 0 0 0 0 0 0 1"/>
+      <feColorMatrix result="kept"
+        values="0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 2 2 2 0 0"/>${between}
+      <feComposite in="SourceGraphic" in2="kept" operator="in"/>
+      ${between ? "" : levels({ R: 1, G: 1.05, B: 1.1 }, 0.06, "")}
+      <feOffset result="kept"/>
+      <feColorMatrix in="SourceGraphic" values="-.18 -.59 -.06 0 .912
+        -.18 -.59 -.06 0 .924 -.18 -.59 -.06 0 .944 0 0 0 1 0"/>
+      <feMerge><feMergeNode/><feMergeNode in="kept"/></feMerge></filter>`;
+    document.body.insertAdjacentHTML("beforeend",
+      `<svg width="0" height="0" style="position:absolute" aria-hidden="true">
+      ${filter("drawing", "")}${filter("filled", onAreas(1))}
+      ${filter("filled-small", onAreas(0.62))}</svg>`);
+  }
+
   // A picture that a small screen shrinks opens in its own size.
   function addEnlargers() {
     const pictures = ".bd-article figure img, .bd-article .cell_output img";
@@ -173,6 +211,7 @@ var OneByOne = OneByOne || {};
     openForPrint();
     openAround(location.hash.slice(1));
     addEventListener("hashchange", () => openAround(location.hash.slice(1)));
+    if (document.querySelector("img.drawing")) addFilters();
     addEnlargers();
     fit();
     addEventListener("load", () => {

@@ -4,6 +4,7 @@ import io
 
 import looks
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 from playwright.sync_api import expect
@@ -235,6 +236,18 @@ def test_answer_boxes_are_not_printed(visit):
     expect(page.locator(".answer-box:visible")).to_have_count(0)
 
 
+def test_on_paper_a_task_is_not_parted_from_its_answer(visit):
+    page = visit("exercises/nin.html").page
+    page.emulate_media(media="print")
+    expect(page.locator("p:visible", has_text="The solution")).to_have_count(0)
+    asked = page.locator(":is(p, ul):has(+ [data-task]), [data-task]")
+    assert set(
+        asked.evaluate_all(
+            "all => all.map(e => getComputedStyle(e).breakAfter)"
+        )
+    ) == {"avoid"}
+
+
 def test_the_button_of_the_sidebar_shows_its_focus(visit):
     button = visit("book/nin.html").page.locator("button.sidebar-toggle").first
     button.page.keyboard.press("Tab")
@@ -290,7 +303,12 @@ SHOWN = """async image => {
 
 @pytest.mark.parametrize(
     ("page", "figure", "turned"),
-    [("residual", "fig-degradation", True), ("gap", "fig-maps", False)],
+    [
+        ("residual", "fig-degradation", True),
+        ("nin", "fig-vgg-nin", True),
+        ("one_by_one", "fig-wiring", True),
+        ("gap", "fig-maps", False),
+    ],
 )
 def test_on_a_dark_page_drawings_are_light_on_dark(
     page, figure, turned, visit
@@ -304,9 +322,172 @@ def test_on_a_dark_page_drawings_are_light_on_dark(
     assert (0.8 < ground < 0.9) != turned  # white, dimmed
 
 
+def drawn(page, figure, scheme):
+    """What a picture looks like on a page: (height, width, RGB)."""
+    page.emulate_media(color_scheme=scheme)
+    image = page.locator(f"#{figure} img")
+    image.evaluate(SHOWN)
+    return plt.imread(io.BytesIO(image.screenshot()))[..., :3]
+
+
+def coloured(shot, colour):
+    """Where a picture has a colour, or almost."""
+    wanted = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return abs(shot - wanted).max(axis=2) < 0.04
+
+
+# what a figure shows in colours that its caption names, or with type in them
+BLUE, ORANGE, RED, PINK = "#0072B2", "#E69F00", "#D55E00", "#CC79A7"
+AREAS = {
+    "nin": [
+        ("first-matrix", BLUE),
+        ("first-matrix", RED),
+        ("vgg-nin", ORANGE),
+    ],
+    "inception": [("inception-block", ORANGE), ("googlenet", PINK)],
+    "keras": [("windows", ORANGE)],
+    "residual": [("preactivation", "#D8EDF9")],
+}
+
+
+@pytest.mark.parametrize("page", AREAS)
+def test_a_dark_page_keeps_areas_and_the_type_on_them(page, visit):
+    seen = visit(f"book/{page}.html").page
+    for width in (1440, 390):
+        seen.set_viewport_size({"width": width, "height": 900})
+        for figure, colour in AREAS[page]:
+            light, dark = (
+                drawn(seen, f"fig-{figure}", scheme)
+                for scheme in ("light", "dark")
+            )
+            area = coloured(light, colour)
+            kept = area & coloured(dark, colour)
+            assert kept.sum() > 0.85 * area.sum() > 0
+            # type: what stands between two pixels of the area
+            inside = np.zeros_like(area)
+            for gap in (1, 2):
+                between = area[:, : -2 * gap] & area[:, 2 * gap :]
+                inside[:, gap:-gap] |= between
+            change = abs(light - dark).max(axis=2)[inside & ~area]
+            assert not len(change) or (change < 0.1).mean() > 0.9
+
+
+def test_pale_and_dark_blue_stay_so_on_a_dark_page(visit):
+    page = visit("book/one_by_one.html").page
+    shot = drawn(page, "fig-wiring", "dark")
+    third = shot.shape[1] // 3
+    wide, slim = (
+        shot[:, part][np.ptp(shot[:, part], axis=2) > 0.1]
+        for part in (slice(0, third), slice(2 * third, None))
+    )
+    blue = slim[slim[:, 2] > slim[:, 0]]
+    assert np.median(wide.mean(axis=1)) < np.median(blue.mean(axis=1)) - 0.1
+
+
 def test_a_drawing_enlarged_on_a_dark_page_is_light_on_dark(visit):
     seen = visit("book/residual.html", 390, "dark").page
     seen.locator("#fig-degradation .enlarge").click()
     shown = seen.locator("dialog.enlarged img")
     shot = plt.imread(io.BytesIO(shown.screenshot()))
-    assert shot[8, 8, :3].max() < 0.2 and shot[..., :3].max() > 0.8
+    assert shot[8, 8, :3].max() < 0.2 and shot[..., :3].max() > 0.7
+
+
+@pytest.mark.parametrize(
+    ("page", "ratio"), [("exercises/clinic.html", 1), ("book/nin.html", 2)]
+)
+def test_a_picture_has_its_own_size(page, ratio):
+    """Whether it has one pixel or two for each of the page."""
+    image = soup(page).select_one("figure img")
+    file = (SITE / page).parent / image["src"]
+    pixels = plt.imread(file).shape[1]
+    assert int(image["width"]) == pixels // ratio
+
+
+# signs at the beginning of a line of text
+BEGINNINGS = """() => {
+  const found = [];
+  const texts = document.createTreeWalker(
+    document.querySelector(".bd-article"), NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const text = texts.currentNode, parent = text.parentElement;
+    if (parent.closest("pre, mjx-container, [data-widget]")) continue;
+    const block = parent.closest("p, li, td, th, dd, figcaption, summary");
+    if (!block || !parent.checkVisibility()) continue;
+    const {left, top} = block.getBoundingClientRect();
+    const style = getComputedStyle(block);
+    for (const {index, 0: sign} of text.data.matchAll(/[,.;:!?%)]/g)) {
+      const range = document.createRange();
+      range.setStart(text, index);
+      range.setEnd(text, index + 1);
+      const place = range.getBoundingClientRect();
+      if (place.width && place.left < left + parseFloat(style.paddingLeft) + 3
+          && place.top > top + parseFloat(style.paddingTop) + 12)
+        found.push(text.data.slice(index, index + 30));
+    }
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize(
+    ("page", "width"),
+    [
+        ("book/counting.html", 390),
+        ("book/gap.html", 390),
+        ("book/memory_and_time.html", 390),
+        ("book/memory_and_time.html", 1440),
+        ("book/nin.html", 390),
+        ("book/residual.html", 1440),
+        ("exercises/backward.html", 390),
+    ],
+)
+def test_no_line_begins_with_a_comma_or_a_percent_sign(page, width, visit):
+    seen = visit(page, width).page
+    seen.evaluate(
+        "for (const details of document.querySelectorAll('details'))"
+        " details.open = true"
+    )
+    assert not seen.evaluate(BEGINNINGS)
+
+
+# type in drawings of widgets, as large as it comes out
+TYPE = """svg => [...svg.querySelectorAll("text")].map(text => {
+  const {a, b} = text.getScreenCTM();
+  return parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b);
+})"""
+
+
+@pytest.mark.parametrize(
+    ("page", "widgets"),
+    [
+        ("bake_off", ["front"]),
+        ("counting", ["sliding-window", "convolution-explorer"]),
+        ("one_by_one", ["per-pixel"]),
+        ("residual", ["depth", "gradient-flow"]),
+    ],
+)
+def test_type_in_widgets_is_legible_on_the_narrowest_screen(
+    page, widgets, visit
+):
+    seen = visit(f"book/{page}.html", 320).page
+    for widget in widgets:
+        drawing = seen.locator(
+            f'[data-widget="{widget}"] svg:has(text):visible'
+        )
+        assert min(drawing.first.evaluate(TYPE)) >= 11.9, widget
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_an_enlarged_picture_is_left_by_the_keyboard(width, scheme, visit):
+    seen = visit("book/nin.html", width, scheme).page
+    buttons = seen.locator("#fig-vgg-nin .enlarge")
+    if width > 600:  # where pictures have their own size
+        expect(buttons).not_to_be_visible()
+        return
+    buttons.press("Enter")
+    dialog = seen.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    seen.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(buttons).to_be_focused()

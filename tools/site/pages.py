@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, NavigableString
 from docutils import nodes
 from pybtex.database import Entry, parse_file
 from sphinx.application import Sphinx
@@ -47,16 +47,22 @@ NEEDED = {
     "nin-live": ["widgets/nin"],
     **{name: ["widgets/motion"] for name in MOVING},
 }
-# what a picture shows that would be wrong with its lightness reversed: pixels,
-# type on filled bars, or a colour that its caption names and that would not be
-# seen as such
-PIXELS = re.compile(
-    r"\b(imshow|overlay)\b|plots\.(images|feature_maps|stages)\b"
+# what makes a picture of pixels, whose light and dark must stay as they are
+PIXELS = re.compile(r"\b(imshow|overlay)\b|plots\.(images|feature_maps)\b")
+# what sets type on coloured areas, or areas in pale and dark shades
+FILLED = re.compile(
+    r'"?ha"?[:=] ?"center",\s*"?va"?[:=] ?"center"|\bec="|draw_block\('
+    r"|plots\.(architecture|stages)\b"
 )
-SHADES = re.compile(r"\b(black|white|dark|pale|red)\b", re.IGNORECASE)
+INLINE = ("em", "strong", "a")
+FIRST_WORD = re.compile(r"(\S*)(.*)", re.DOTALL)
+LAST_WORD = re.compile(r"(.*?)(\S*)", re.DOTALL)
+PERCENT = re.compile(r"\s%(?!\w)")
 AIMS = "What you will be able to do"
 MATHJAX = "mathjax/startup.js"
-PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page
+PIXEL_RATIO = 2  # pictures are drawn with two pixels for each of the page,
+PIXELS_AN_INCH = 100  # of which matplotlib draws so many unless they say more
+INCH = 0.0254  # metres
 
 
 # --- A page ----------------------------------------------------------------
@@ -103,8 +109,9 @@ def complete_page(
             colab(app, "book/one_by_one"),
             lambda chapter: reading_time(app, f"book/{chapter}"),
         )
-    context["body"] = str(body)
     add_head(app, pagename, body, context)
+    keep_together(body)
+    context["body"] = str(body)
     context["part"] = parts(app).get(pagename, "")
     widgets = body.select("[data-widget]")
     add_widgets(app, {str(tag["data-widget"]) for tag in widgets})
@@ -134,6 +141,33 @@ def gather_proofs(body: BeautifulSoup) -> None:
             fold.parent.decompose()
         elif summary:
             summary["title"] = "the code that checks this section"
+
+
+def keep_together(body: BeautifulSoup) -> None:
+    """Let no line begin with a comma or end with a bracket beside a formula.
+
+    A browser would break a line at either end of a formula, whatever stands
+    there; nor may a percent sign begin one.
+    """
+    for formula in body.select("span.math"):
+        inner = formula
+        while inner.parent.name in INLINE and len(inner.parent.contents) == 1:
+            inner = inner.parent
+        before, after = inner.previous_sibling, inner.next_sibling
+        joined = inner.wrap(body.new_tag("span", attrs={"class": "together"}))
+        if type(before) is NavigableString:
+            start, word = LAST_WORD.fullmatch(before).groups()
+            before.replace_with(start)
+            joined.insert(0, word)
+        if type(after) is NavigableString:
+            word, rest = FIRST_WORD.fullmatch(after).groups()
+            after.replace_with(rest)
+            joined.append(word)
+        if joined.get_text() == inner.get_text():
+            joined.unwrap()
+    for text in body.find_all(string=PERCENT):
+        if not text.find_parent(("pre", "code", "script")):
+            text.replace_with(PERCENT.sub("\u00a0%", text))
 
 
 @cache
@@ -290,15 +324,19 @@ def add_sizes(body: BeautifulSoup, source: Path, site: Path) -> None:
 
 
 def mark_drawings(body: BeautifulSoup) -> None:
-    """Mark the figures that a dark page may show light on dark."""
+    """Mark the figures that a dark page shows light on dark.
+
+    The page turns black and white, and keeps colours: a caption may name any
+    colour but these two.
+    """
     for cell in body.select("div.cell.tag_figure"):
-        code, caption = cell.find("pre"), cell.find("figcaption")
-        if code and PIXELS.search(code.get_text()):
+        code = cell.find("pre")
+        drawn = code.get_text() if code else ""
+        if PIXELS.search(drawn):
             continue
-        if caption and SHADES.search(caption.get_text()):
-            continue
+        kind = "drawing filled" if FILLED.search(drawn) else "drawing"
         for image in cell.select(".cell_output img"):
-            kinds = [*image.get_attribute_list("class"), "drawing"]
+            kinds = [*image.get_attribute_list("class"), kind]
             image["class"] = " ".join(filter(None, kinds))
 
 
@@ -314,9 +352,14 @@ def find_picture(name: str, source: Path, site: Path) -> Path | None:
 
 def png_size(file: Path) -> tuple[int, int]:
     """Return width and height on the page, in CSS pixels."""
-    with file.open("rb") as stream:
-        width, height = struct.unpack(">II", stream.read(24)[16:])
-    return round(width / PIXEL_RATIO), round(height / PIXEL_RATIO)
+    start = file.read_bytes()[:400]
+    width, height = struct.unpack(">II", start[16:24])
+    ratio = PIXEL_RATIO
+    if b"pHYs" in start:  # how many pixels there are to a metre
+        place = start.index(b"pHYs") + 4
+        (density,) = struct.unpack(">I", start[place : place + 4])
+        ratio = max(1, round(density * INCH / PIXELS_AN_INCH))
+    return round(width / ratio), round(height / ratio)
 
 
 def write_data(app: Sphinx, exception: Exception | None) -> None:

@@ -39,6 +39,8 @@ SEARCH = ("searchtools", "language_data", "searchindex")
 SEARCH_TAGS = ", ".join(f'script[src*="{name}.js"]' for name in SEARCH)
 # what MathJax is loaded for; a solution in an answer box may hold a formula
 MATHS = ".math, [data-task]"
+# pieces of code that have the colour of the code around them
+PLAIN = ".highlight pre :is(.n, .nn, .p, .w)"
 UNUSED_SCRIPTS = re.compile(
     r"THEBE_JS_URL|\s*kernelName = |toggleHint|toggleOpen|togglebuttonSel"
 )
@@ -109,6 +111,8 @@ def slim(text: str) -> str:
         tag.decompose()
     for tag in page.select(SEARCH_TAGS):
         tag.decompose()
+    for tag in page.select(PLAIN):
+        tag.unwrap()
     if not page.select_one(MATHS):
         for tag in page.select('script[src*="mathjax"]'):
             tag.decompose()
