@@ -12,7 +12,9 @@ import statistics
 from collections.abc import Iterable
 
 from benchmarks import board, ladder, results, screening, throughput
+from benchmarks.recipes import Recipe
 from benchmarks.time_to_accuracy import effects
+from onebyone import macs, parameters
 from onebyone.study.reading import interval
 from tools import ROOT
 
@@ -218,7 +220,10 @@ def mean_accuracy(runs: list[dict]) -> str:
 
 
 def screening_table(measured: dict) -> str:
-    """Return a row a candidate: accuracy, gain, and seconds."""
+    """Return a row a candidate: accuracy, gain, and what its network costs.
+
+    The seconds are not shown, since trainings may have run side by side.
+    """
     runs = measured["runs"]
     rows = []
     for name in sorted(
@@ -226,17 +231,19 @@ def screening_table(measured: dict) -> str:
     ):
         accuracy, _ = interval([100 * run["accuracy"] for run in runs[name]])
         gain, half = interval([100 * g for g in screening.gains(runs, name)])
-        seconds = statistics.mean(run["seconds"] for run in runs[name])
+        net = Recipe.saved(measured["recipes"][name]).build()
         ahead = "" if name == "none" else f"{gain:+.2f} ± {half:.2f}"
         rows.append(
             [
                 name,
                 f"{accuracy:.2f} %",
                 unbroken(ahead.replace("-", "\N{MINUS SIGN}")),
-                f"{seconds:.0f}",
+                f"{parameters(net):,}",
+                f"{macs(net, (1, 28, 28)):,}",
             ]
         )
-    return table(["change", "accuracy", "gain in points", "seconds"], rows)
+    head = ["change", "accuracy", "gain in points", "parameters", "MACs"]
+    return table(head, rows)
 
 
 def board_table(measured: dict) -> str:
