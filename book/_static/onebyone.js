@@ -86,8 +86,8 @@ var OneByOne = OneByOne || {};
       levels({ A: 20 }, -1.6, 'result="areas"') +
       spread("erode", 1.5 * scale, "") +
       spread("dilate", 13 * scale, 'result="near"') +
-      spread("dilate", 1.5 * scale, 'in="areas"') +
-      spread("erode", 2.5 * scale, "") +
+      spread("dilate", 1.2 * scale, 'in="areas"') +
+      spread("erode", 2.2 * scale, "") +
       `<feComposite in2="near" operator="in"/><feMerge result="kept">
       <feMergeNode/><feMergeNode in="kept"/></feMerge>`;
     const filter = (id, between) => `<filter id="${id}" x="0" y="0" width="1"

@@ -55,8 +55,8 @@ FILLED = re.compile(
     r"|plots\.(architecture|stages)\b"
 )
 INLINE = ("em", "strong", "a")
-FIRST_WORD = re.compile(r"(\S*)(.*)", re.DOTALL)
-LAST_WORD = re.compile(r"(.*?)(\S*)", re.DOTALL)
+FIRST_WORD = re.compile(r"\A(\S*)")
+LAST_WORD = re.compile(r"(\S*)\Z")
 PERCENT = re.compile(r"\s%(?!\w)")
 AIMS = "What you will be able to do"
 MATHJAX = "mathjax/startup.js"
@@ -151,16 +151,20 @@ def keep_together(body: BeautifulSoup) -> None:
     """
     for formula in body.select("span.math"):
         inner = formula
-        while inner.parent.name in INLINE and len(inner.parent.contents) == 1:
-            inner = inner.parent
+        while (
+            (around := inner.parent) is not None
+            and around.name in INLINE
+            and len(around.contents) == 1
+        ):
+            inner = around
         before, after = inner.previous_sibling, inner.next_sibling
         joined = inner.wrap(body.new_tag("span", attrs={"class": "together"}))
         if type(before) is NavigableString:
-            start, word = LAST_WORD.fullmatch(before).groups()
+            start, word, _ = LAST_WORD.split(before, maxsplit=1)
             before.replace_with(start)
             joined.insert(0, word)
         if type(after) is NavigableString:
-            word, rest = FIRST_WORD.fullmatch(after).groups()
+            _, word, rest = FIRST_WORD.split(after, maxsplit=1)
             after.replace_with(rest)
             joined.append(word)
         if joined.get_text() == inner.get_text():
