@@ -58,8 +58,6 @@ def relu_at_the_end(run: Run) -> str | None:
     )
 
 
-DEAD = "A score that is cut off gets a gradient of zero, so {} brings it back."
-
 head = Repair(
     "Repair run 1",
     least=0.2,  # 0.07 broken, 0.55 to 0.70 repaired
@@ -68,7 +66,8 @@ head = Repair(
     rate=0.1,
     faults=[relu_at_the_end],
     useless={
-        "longer": DEAD.format("no number of steps"),
+        "longer": "Where all scores are cut off, no gradient is left: no"
+        " number of steps brings one back.",
         "slower": "Whether a smaller rate helps is luck: some starts get away,"
         " and others end with scores that are cut off.",
         "other": "What does a ReLU do to the score of a class that an image"
@@ -516,7 +515,8 @@ rate = Repair(
     hints=[
         "Try rates that differ by factors of ten, and read the first losses of"
         " each.",
-        "Take the largest rate whose loss still falls from the beginning.",
+        "Find the rate at which the loss first leaps, and take one well below"
+        " it.",
     ],
     when_correct=LEARNS,
 )
