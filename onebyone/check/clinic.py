@@ -61,7 +61,7 @@ def relu_at_the_end(run: Run) -> str | None:
 head = Repair(
     "Repair run 1",
     least=0.2,  # 0.07 broken, 0.55 to 0.70 repaired
-    tries=5,  # so small a network may stay at guessing: on letters, often
+    runs=5,  # so small a network may stay at guessing: on letters, often
     steps=400,
     rate=0.1,
     faults=[relu_at_the_end],

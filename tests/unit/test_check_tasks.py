@@ -4,6 +4,7 @@ The corpus is in check_examples: here a sample of it, and all of it, which
 takes minutes, in `make test-long`.
 """
 
+import dataclasses
 import random
 import re
 
@@ -50,6 +51,12 @@ def test_right_answers_are_correct(task, size):
     for answer in some(right, task, size):
         verdict = answer.to(task)
         assert verdict and verdict.state == CORRECT, verdict
+
+
+@by_path
+def test_what_a_task_declares_is_not_its_progress(task):
+    declared = {field.name for field in dataclasses.fields(task)}
+    assert not declared & {"state", "tries", "solved", "next_hint"}
 
 
 @by_path

@@ -89,7 +89,7 @@ class Repair(Task):
             mended by more steps, by a smaller learning rate, or by whatever
             else was changed.
         given: makes what the student's function gets from images and labels.
-        tries: how often a run that learns too little is made again, where
+        runs: how many are made, if those before learn too little, where
             a right one may have bad luck.
 
     The classes exchange their names for each run, so that nothing counts but
@@ -105,7 +105,7 @@ class Repair(Task):
     useless: Mapping[str, str] = field(default_factory=dict)
     given: Callable[[Tensor, Tensor], tuple] = lambda X, y: (X, y)
 
-    tries: int = 1
+    runs: int = 1
 
     seconds = 120.0
 
@@ -114,7 +114,7 @@ class Repair(Task):
         require_function(answer)
         require_images(images)
         X, y, X_val, y_val = images
-        for n in range(1, self.tries + 1):
+        for n in range(1, self.runs + 1):
             names = renamed(y, y, n), renamed(y_val, y, n)
             run = self.run(answer, X, names[0], X_val, names[1], seed=n)
             for fault in (self.knows_other_names, *self.faults):

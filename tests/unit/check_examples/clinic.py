@@ -298,7 +298,7 @@ EXAMPLES = {
         [
             (run(nn.ReLU()), "A ReLU still stands behind the scores"),
             (run(nn.ReLU(), epochs=25, rate=0.1), "no number of steps"),
-            (run(nn.ReLU(), rate=0.02), "no learning rate"),
+            (run(nn.ReLU(), rate=0.02), "helps is luck"),
             (run(nn.ReLU(), rate=0.1), "What does a ReLU do"),
         ],
     ),
