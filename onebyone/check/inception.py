@@ -30,7 +30,7 @@ from onebyone.check.engine import (
     symbols,
 )
 from onebyone.check.engine.guard import Raised, outcome, show
-from onebyone.check.engine.networks import fault_of_head
+from onebyone.check.engine.networks import fault_of_head, plain_copy
 from onebyone.check.engine.results import as_list
 from onebyone.check.engine.tasks import number
 from onebyone.models.inception import InceptionBlock, conv_relu
@@ -732,15 +732,12 @@ def fault_of_small(net):
     blocks = [m for m in net.modules() if isinstance(m, InceptionBlock)]
     if len(blocks) < 3:
         return f"Your network has {len(blocks)} Inception blocks, not three."
-    net = copy.deepcopy(net).to("cpu", torch.float32).eval()
+    net = plain_copy(net).float()
     blocks = [m for m in net.modules() if isinstance(m, InceptionBlock)]
-    convs = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
-    if convs[0].in_channels != 1:
-        return (
-            f"Your first convolution reads {convs[0].in_channels} channels."
-            " The images are grey."
-        )
-    seen = []
+    seen, convs = [], []
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_pre_hook(lambda m, _: convs.append(m))
     for block in blocks:
         block.register_forward_pre_hook(
             lambda _, X: seen.append(X[0].shape[2])
@@ -748,6 +745,11 @@ def fault_of_small(net):
     X = Draw(1).tensor(2, 1, 28, 28).float()
     with torch.no_grad():
         Y = outcome(net, X)
+    if convs and convs[0].in_channels != 1:
+        return (
+            f"Your first convolution reads {convs[0].in_channels} channels."
+            " The images are grey."
+        )
     if isinstance(Y, Raised):
         return f"For a batch of two images your network {Y}"
     if not isinstance(Y, torch.Tensor):
@@ -810,9 +812,13 @@ def fault_of_training(net, X):
         net.eval()
         if isinstance(scores, Raised):
             return f"While it trains your network {scores}"
+        if not isinstance(scores, torch.Tensor):
+            return f"While it trains your network gives {show(scores)}."
         if not scores.requires_grad:
             return "No gradient comes back. Is there a `no_grad` or `detach`?"
-        scores.logsumexp(dim=1).sum().backward()
+        backward = outcome(scores.logsumexp(dim=1).sum().backward)
+    if isinstance(backward, Raised):
+        return f"On the way back through your network PyTorch {backward}"
     if any(p.grad is None for p in net.parameters()):
         return (
             "A layer gets no gradient, so it would not train. Is it frozen,"

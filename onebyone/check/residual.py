@@ -17,6 +17,7 @@ from onebyone.check.engine import (
     Results,
     accuracy,
     apply,
+    equal_values,
     guard,
     mistakes,
     notebook,
@@ -397,10 +398,18 @@ def fault_of_add(add):
         )
     leaves = first.requires_grad_(), second.requires_grad_()
     total = guard.outcome(add, *leaves)
+    if isinstance(total, guard.Raised):
+        return f"For tensors that need gradients your function {total}"
     if total.dtype != Y.dtype:
         return f"The sum of two tensors of {Y.dtype} is one of {total.dtype}."
     if not total.requires_grad:
         return "No gradient passes through your sum: it is cut off."
+    for shape in ((5,), (3, 4, 5), ()):
+        total = guard.outcome(add, torch.ones(shape), torch.ones(shape))
+        if isinstance(total, guard.Raised):
+            return (
+                f"For two tensors of the shape {shape} your function {total}"
+            )
     for one, other, what in SUMS:
         result = guard.outcome(add, torch.ones(one), torch.ones(other))
         about = f"{one} and {other}"
@@ -454,7 +463,9 @@ def fault_of_start(start):
     if isinstance(result, guard.Raised):
         return f"For a network of residual blocks your function {result}"
     now = {name: v.detach() for name, v in net.state_dict().items()}
-    if now.keys() != before.keys():
+    if {n: v.shape for n, v in now.items()} != {
+        n: v.shape for n, v in before.items()
+    }:
         return "Your function changes layers. It changes one scale a block."
     changed = {
         name for name in now if not torch.equal(now[name], before[name])
@@ -912,15 +923,6 @@ paths = Group(
 # --- The experiment --------------------------------------------------------
 
 
-def fault_of_lesions(results):
-    for network, errors in results.items():
-        if len(set(errors)) == 1:
-            return (
-                "Deleting and swapping blocks changes nothing in the"
-                f" {network} network. Do you evaluate the changed networks?"
-            )
-
-
 PLACES = (3, 4, 5, 7, 8, 10, 11)  # blocks that can be deleted
 PAIRS = (3, 4, 7, 10)  # blocks that can be exchanged with the next one
 
@@ -981,7 +983,10 @@ lesions = Results(
     named=True,
     what="error",
     least=0.8,
-    fault=fault_of_lesions,
+    fault=equal_values(
+        "Deleting and swapping blocks changes nothing in the {} network. Do"
+        " you evaluate the changed networks?"
+    ),
     foretold={
         "network": lambda t: max(t, key=lambda net: max(t[net][1:])),
         "damage": worse_damage,

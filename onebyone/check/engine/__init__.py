@@ -25,6 +25,7 @@ from onebyone.check.engine.results import (
     accuracy,
     best_of,
     each_on_held_out,
+    equal_values,
     held_out_accuracy,
     lead_of_best,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "apply",
     "best_of",
     "each_on_held_out",
+    "equal_values",
     "held_out_accuracy",
     "lead_of_best",
     "notebook",

@@ -478,7 +478,17 @@ class Array(Compared):
     def fault(
         self, mine: Tensor, other: Callable, *context: object
     ) -> str | None:
-        theirs = plain(other(*context))
+        made: Any = outcome(other, *context)
+        if isinstance(made, Raised):
+            if isinstance(made.error, NotAttempted):
+                raise made.error
+            if isinstance(made.error, NotYet):
+                return str(made.error)
+            return (
+                "What the check was given beside your answer cannot be used as"
+                f" the task does it: it {made}"
+            )
+        theirs = plain(made)
         if mine.shape != theirs.shape:
             return (
                 f"{show(mine).capitalize()} is not right:"

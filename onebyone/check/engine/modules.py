@@ -27,6 +27,7 @@ from onebyone.check.engine.guard import (
     NotAttempted,
     NotYet,
     Raised,
+    copied,
     is_stub,
     outcome,
     show,
@@ -237,10 +238,7 @@ def build(answer: Any, arguments: tuple, shape: tuple[int, ...]) -> Built:
     with torch.no_grad():
         if any(map(is_lazy, module.parameters())):
             outcome(module.eval(), X)  # it gets its sizes, and can be copied
-        copied: Any = outcome(copy.deepcopy, module)
-        if isinstance(copied, Raised):
-            raise NotYet(f"Your module cannot be copied: copying it {copied}")
-        module = copied.float().eval()
+        module = copied(module, "module").float().eval()
         alone = outcome(module, X)
         double = copy.deepcopy(module).double()
         works = outcome(double, X.double())

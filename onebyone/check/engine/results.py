@@ -1,6 +1,5 @@
 """Results: the task of an experiment, whose numbers differ from run to run."""
 
-import copy
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
@@ -13,6 +12,7 @@ from torch import nn
 from onebyone.check.engine.guard import (
     NotYet,
     Raised,
+    copied,
     is_blank,
     outcome,
     show,
@@ -40,7 +40,8 @@ class Results(Task):
             them unless given.
         least: the accuracy that shows that a network has, or the error.
         column: in which column it shows.
-        fault: takes the checked table and says what else is wrong.
+        fault: takes a table that is not what the networks give, and may say
+            what made it so.
         measure: takes the networks, in eval mode, and what else the check is
             called with, and returns the table as it must be.
         networks: the keys of the networks, where they are not those of the
@@ -104,10 +105,6 @@ class Results(Task):
         table = self.read(answer)
         self.is_run = True
         fault = self.untrained(table)
-        fault = fault or (self.fault and self.fault(table))
-        first = table[self.keys[0]]
-        if not fault and all(entry == first for entry in table.values()):
-            fault = "All results are the same. Does each have its own network?"
         if not fault:
             kept = self.read_networks(nets, table)
             require_call(self.measure, (kept, *data), {})
@@ -118,10 +115,21 @@ class Results(Task):
                     f" cannot be evaluated as the task does it: it {measured}"
                 )
             else:
-                fault = self.difference(table, measured)
+                fault = self.why_wrong(table, measured)
         if fault:
             raise self.not_yet(fault)
         return self.compared(table)
+
+    def why_wrong(self, table: dict, measured: dict) -> str | None:
+        """Return why a table is not what its networks give, if it is not."""
+        if not (found := self.difference(table, measured)):
+            return None
+        if fault := self.fault and self.fault(table):
+            return fault
+        first = table[self.keys[0]]
+        if all(entry == first for entry in table.values()):
+            return "All results are the same. Does each have its own network?"
+        return found
 
     def compared(self, table: dict) -> str:
         """Return what became of the prediction, and what a study says."""
@@ -157,7 +165,7 @@ class Results(Task):
                     f"Under the keys {one!r} and {other!r} is the same"
                     " network. Build and train each of them anew."
                 )
-        kept = {key: copy.deepcopy(nets[key]).eval() for key in keys}
+        kept = {key: copied(nets[key]).eval() for key in keys}
         if fault := self.mixed_up and self.mixed_up(kept, table):
             raise self.not_yet(fault)
         return kept
@@ -262,6 +270,7 @@ class Results(Task):
                 f"Under the key {key!r} you have the whole history of a"
                 " training. Take its `test_accuracy`."
             )
+        value = as_list(value)
         if isinstance(value, tuple | list):
             raise self.not_yet(
                 f"Under the key {key!r} you have {len(value)} numbers where"
@@ -320,6 +329,18 @@ def as_words(values: Mapping[str, object]) -> str:
 
 def as_word(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else show(value)
+
+
+def equal_values(sentence: str) -> Callable[[dict], str | None]:
+    """Return a fault: a row of one number only, whose key is named."""
+
+    def fault(table: dict) -> str | None:
+        for key, row in table.items():
+            if len(set(row)) == 1:
+                return sentence.format(key)
+        return None
+
+    return fault
 
 
 def best_of(table: Mapping) -> object:

@@ -368,6 +368,7 @@ def of_results(task: Results) -> Examples:
             (told(lambda x: x > 0), "not a number"),
             (told(lambda x: history), "whole history"),
             (told(lambda x: [x, x]), "where one is asked for"),
+            (told(lambda x: torch.tensor([x, x])), "where one is asked for"),
             (told(**{str(second): ...}), f"under the key {second!r}"),
             (answer(list(table.values()), nets, *data), "in a dictionary"),
             (told(nets=...), "Keep the trained networks"),

@@ -40,6 +40,32 @@ def small(channels=1, stride=2, pools=(2, 1), head=None, wide=1, blocks=3):
     return nn.Sequential(*layers[: 2 * blocks + 1], *head)
 
 
+class StemLast(nn.Module):
+    """Registers its first layers behind all others."""
+
+    def __init__(self):
+        super().__init__()
+        net = small()
+        self.body, self.stem = net[2:], net[:2]
+
+    def forward(self, X):
+        return self.body(self.stem(X))
+
+
+class TwoHeads(StemLast):
+    """Gives a tuple while it trains."""
+
+    def forward(self, X):
+        scores = super().forward(X)
+        return (scores, scores) if self.training else scores
+
+
+def lazy():
+    """Return a network whose first and last layer have no sizes yet."""
+    _, *body, _ = small()
+    return nn.Sequential(nn.LazyConv2d(32, 5, 2, 2), *body, nn.LazyLinear(10))
+
+
 def headed(pooling=None):
     pooling = pooling or nn.AdaptiveAvgPool2d(1)
     return [pooling, nn.Flatten(), nn.Linear(80, 10)]
@@ -272,6 +298,8 @@ EXAMPLES = {
             small().train(),
             small().double(),
             small(head=widened()),
+            StemLast(),
+            lazy(),
             small(head=[nn.Conv2d(80, 10, 1), *headed()[:-1]]),
         ],
         mutants=[
@@ -293,6 +321,7 @@ EXAMPLES = {
             (small().requires_grad_(False), "No gradient comes back"),
             (partly_frozen(), "gets no gradient"),
             (WithoutGradient(), "No gradient comes back"),
+            (TwoHeads(), "While it trains your network gives"),
         ],
         unrelated=[
             InceptionBlock,

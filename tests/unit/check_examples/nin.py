@@ -22,6 +22,18 @@ def widths(first, second, third):
     return nn.Sequential(*layers)
 
 
+def lazy(net):
+    """Return a network whose convolutions have not seen an image yet."""
+    return nn.Sequential(
+        *(
+            nn.LazyConv2d(m.out_channels, m.kernel_size, padding=m.padding)
+            if isinstance(m, nn.Conv2d)
+            else m
+            for m in net
+        )
+    )
+
+
 def trio(**changed):
     return {
         "small": widths(16, 32, 48),
@@ -102,6 +114,7 @@ EXAMPLES = {
         right=[
             trio(),
             trio(middle=widths(32, 64, 96)),
+            trio(middle=lazy(widths(32, 64, 96))),
             trio(small=nn.Sequential(nn.Sequential(*widths(16, 32, 48)))),
             trio(large=Averaging(widths(64, 128, 192))),
         ],

@@ -94,6 +94,12 @@ def counting(net):
     return net
 
 
+def of_one_number(net):
+    for block in [m for m in net.modules() if hasattr(m, "branch")]:
+        block.branch[-1].weight = nn.Parameter(torch.zeros(1))
+    return net
+
+
 def silent(net):
     start_as_identity(net)
 
@@ -114,6 +120,14 @@ def by_count(Y, X):
         return Y + X
     except RuntimeError as error:
         raise ValueError("shapes") from error
+
+
+def of_four_axes(Y, X):
+    """Refuses by accident what has fewer axes."""
+    _, _, height, width = Y.shape
+    if Y.shape != X.shape:
+        raise ValueError(f"maps of {height}×{width} pixels do not fit")
+    return Y + X
 
 
 def asserting(Y, X):
@@ -228,6 +242,11 @@ EXAMPLES = {
                 refusing(lambda Y, X: Y.numel() != X.numel()),
                 "with a `ValueError`",
             ),
+            (
+                lambda Y, X: torch.from_numpy(Y.numpy() + X.numpy()),
+                "that need gradients",
+            ),
+            (of_four_axes, "two tensors of the shape"),
             (adding_in_place, "changes one of its inputs"),
             (mean_of, "is not the sum"),
             (lambda Y, X: print(), "gives nothing"),
@@ -258,6 +277,7 @@ EXAMPLES = {
             (lambda net: start_as_identity(net).eval(), "another mode"),
             (counting, "more than the last scale"),
             (silent, "Return the network"),
+            (of_one_number, "changes layers"),
         ],
         unrelated=[3, "net", nn.ReLU, [], lambda: 1],
     ),
@@ -284,5 +304,6 @@ EXAMPLES = {
     "deeper": Examples(
         right=[answer([round(x, 3) for x in change(runs).tolist()], runs)],
         blank=[answer([..., ...], runs)],
+        malformed=[(answer([0.1, 0.2], "runs"), "beside your answer")],
     ),
 }
