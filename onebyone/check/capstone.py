@@ -34,6 +34,7 @@ from onebyone.check.engine.networks import (
     close,
     look_into,
     plain_copy,
+    plain_images,
     require_builder,
     residual_blocks,
     scores_of,
@@ -419,10 +420,7 @@ Sides = tuple[int, ...]
 
 def read(net: Any, X: Any, sides: Sides = ()) -> tuple[Tensor, Tensor, Tensor]:
     """Return the features of a network's last maps, and its head."""
-    net = plain_copy(net)
-    if not isinstance(X, Tensor):
-        raise guard.NotYet("Call the check with the images too.")
-    return parts_of(net, X.detach().cpu(), sides)
+    return parts_of(plain_copy(net), plain_images(X), sides)
 
 
 def parts_of(
@@ -474,7 +472,7 @@ def without_bias(net: Any, X: Any, sides: Sides = ()) -> Tensor:
 
 def maps_in_training(net: Any, X: Any, sides: Sides = ()) -> Tensor:
     """Return the maps of a network that was left in training mode."""
-    return weighed(*parts_of(plain_copy(net).train(), X.detach().cpu(), sides))
+    return weighed(*parts_of(plain_copy(net).train(), plain_images(X), sides))
 
 
 def changed(change: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:

@@ -1,6 +1,5 @@
 """Checks of the exercises *Global average pooling*."""
 
-import copy
 import math
 import operator
 
@@ -22,6 +21,7 @@ from onebyone.check.engine import (
     Shape,
     accuracy,
     apply,
+    equal_values,
     guard,
     mistakes,
     notebook,
@@ -29,6 +29,7 @@ from onebyone.check.engine import (
     require_function,
     symbols,
 )
+from onebyone.check.engine.networks import plain_copy, plain_images, result_of
 
 c, n, h, w, classes = symbols("c n h w classes")
 
@@ -415,13 +416,17 @@ cam = Function(
 
 def until(net, X, count):
     """Return what the first layers give, in evaluation mode."""
+    net, X = plain_copy(net), plain_images(X)
+    if not isinstance(net, nn.Sequential):
+        raise guard.NotYet(
+            "The compact NiN is an `nn.Sequential`, and this network is not."
+        )
     with torch.no_grad():
-        return copy.deepcopy(net).eval()[:count](X)
+        return result_of(net[:count], X)
 
 
 def without_bias(net, X):
-    last = net[-3]
-    return until(net, X, -2) - last.bias.detach()[:, None, None]
+    return until(net, X, -2) - plain_copy(net)[-3].bias[:, None, None]
 
 
 class_maps = Array(
@@ -489,6 +494,7 @@ def scaled(array, target):
     That is None if the array is not the target, on whatever scale.
     """
     target = target.numpy()
+    array = without_repeats(array, target.shape)
     if array.shape != target.shape:
         return None
     mean, middle = array.mean(), target.mean()
@@ -502,6 +508,16 @@ def scaled(array, target):
     return zero if close and factor > 0 else None
 
 
+def without_repeats(array, shape):
+    """Return an array whose pixels are each repeated with this shape."""
+    if array.ndim != 2 or array.shape == shape:
+        return array
+    down, across = (max(a // b, 1) for a, b in zip(array.shape, shape))
+    small = array[::down, ::across]
+    again = small.repeat(down, axis=0).repeat(across, axis=1)
+    return small if numpy.array_equal(again, array) else array
+
+
 def alike(array, target):
     return scaled(array, target) is not None
 
@@ -512,6 +528,12 @@ TURNED = {
     "stands on its head, and is mirrored": lambda array: array[::-1, ::-1],
     "has its rows and columns swapped": lambda array: array.swapaxes(0, 1),
 }
+
+
+def is_other(array, shape, images):
+    """Return whether an array has more pixels and is none of the images."""
+    larger = array.ndim == 2 and all(map(operator.gt, array.shape, shape))
+    return larger and not any(alike(array, image) for image in images)
 
 
 def fault_of_place(what, target, seen, covered):
@@ -563,6 +585,12 @@ def fault_of_drawing(figure, X, maps):
             )
         if any(a.shape == winner.shape for a, _ in seen):
             return "The map that is drawn is none of the class maps."
+        if any(is_other(a, winner.shape, X[:, 0]) for a, _ in seen):
+            return (
+                "What is drawn beside the image has other pixels than a class"
+                f" map. Draw the array of shape {tuple(winner.shape)} as it"
+                " is: `imshow` makes it as large as its axes."
+            )
         return (
             "There is no class map in it. Draw"
             f" an array of shape {tuple(winner.shape)}."
@@ -722,21 +750,28 @@ paper_block = Module(
 # --- Average or maximum ----------------------------------------------------
 
 
-def keep(pool):
-    return lambda X: pool(X)[:, :, None, None]
+class Pooling(nn.Module):
+    """A layer that pools by a function."""
+
+    def __init__(self, pool):
+        super().__init__()
+        self.pool = pool
+
+    def forward(self, X):
+        return self.pool(X)[:, :, None, None]
 
 
 POOLS = {
-    "global average pooling": keep(lambda X: X.mean(dim=(2, 3))),
-    "global max pooling": keep(lambda X: X.amax(dim=(2, 3))),
-    "the minimum": keep(lambda X: X.amin(dim=(2, 3))),
-    "the sum": keep(lambda X: X.sum(dim=(2, 3))),
-    "the first pixel": keep(lambda X: X[:, :, 0, 0]),
-    "the average of the first row": keep(lambda X: X[:, :, 0].mean(dim=2)),
-    "the middle between smallest and largest": keep(
+    "global average pooling": Pooling(lambda X: X.mean(dim=(2, 3))),
+    "global max pooling": Pooling(lambda X: X.amax(dim=(2, 3))),
+    "the minimum": Pooling(lambda X: X.amin(dim=(2, 3))),
+    "the sum": Pooling(lambda X: X.sum(dim=(2, 3))),
+    "the first pixel": Pooling(lambda X: X[:, :, 0, 0]),
+    "the average of the first row": Pooling(lambda X: X[:, :, 0].mean(dim=2)),
+    "the middle between smallest and largest": Pooling(
         lambda X: (X.amin(dim=(2, 3)) + X.amax(dim=(2, 3))) / 2
     ),
-    "a tenth more than the average": keep(lambda X: 1.1 * X.mean((2, 3))),
+    "a tenth more than the average": Pooling(lambda X: 1.1 * X.mean((2, 3))),
 }
 
 
@@ -830,15 +865,6 @@ gradients = Group(
 KINDS = ("GAP", "FC")
 
 
-def fault_of_heads(results):
-    for kind, (training, held_out) in results.items():
-        if training == held_out:
-            return (
-                f"For {kind} both accuracies are the same. Is one of them on"
-                " the training images?"
-            )
-
-
 def other_heads(nets, _):
     """Say if the head with GAP is not the one with fewer parameters."""
     gap, fc = (
@@ -872,7 +898,10 @@ heads = Results(
     columns=["on the training images", "on the held-out images"],
     column=1,
     least=0.3,
-    fault=fault_of_heads,
+    fault=equal_values(
+        "For {} both accuracies are the same. Is one of them on the training"
+        " images?"
+    ),
     hints=[
         "Build both networks, train each with `train`, and call `accuracy`"
         " twice: with the training images and with the held-out ones.",
@@ -924,13 +953,16 @@ still = Number(
 )
 
 
+not_shifted = equal_values(
+    "For {} the shift changes nothing at all. Do you evaluate the shifted"
+    " images?"
+)
+
+
 def fault_of_shifts(results):
+    if fault := not_shifted(results):
+        return fault
     for kind, accuracies in results.items():
-        if len(set(accuracies)) == 1:
-            return (
-                f"For {kind} the shift changes nothing at all. Do you"
-                " evaluate the shifted images?"
-            )
         if accuracies[0] < accuracies[-1]:
             return (
                 f"For {kind} a shift by three pixels is better than none."

@@ -3,6 +3,7 @@
 For the exercises *ResNet-34 from your own blocks*, in `capstone`.
 """
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import torchvision
 from torch import Tensor, nn
 
 from onebyone.check.engine import Draw, guard, mistakes, require_function
+from onebyone.check.engine.modules import without_ones
 from onebyone.check.engine.networks import (
     close,
     plain_copy,
@@ -233,9 +235,19 @@ def rest_of(net: nn.Module, used: Sequence[nn.Module]) -> list[nn.Module]:
     ]
 
 
+def kinds_of(rest: Sequence[nn.Module]) -> list[str]:
+    """Return of which kind layers are; a head may be a 1×1 convolution."""
+    kinds = [type(module).__name__ for module in rest]
+    if "Linear" not in kinds and kinds.count("Conv2d") == 2:
+        sides = [getattr(module, "kernel_size", None) for module in rest]
+        if sides.count((1, 1)) == 1:
+            kinds[sides.index((1, 1))] = "Linear"
+    return kinds
+
+
 def fault_of_rest(net: nn.Module, used: list[Watched]) -> Fault:
     rest = rest_of(net, used)
-    kinds = [type(module).__name__ for module in rest]
+    kinds = kinds_of(rest)
     if sorted(kinds) != ["BatchNorm2d", "Conv2d", "Linear"]:
         return (
             f"Outside its blocks your network has {', '.join(kinds) or 'no'}"
@@ -257,6 +269,11 @@ def fault_of_rest(net: nn.Module, used: list[Watched]) -> Fault:
         )
     if linear.bias is None:
         return "Your head has no biases. A linear layer has them by itself."
+    if found["BatchNorm2d"].running_mean is None:
+        return (
+            "Your first batch norm keeps no running statistics. Evaluation"
+            " uses them."
+        )
     if used[0].side != 16:
         return (
             "Images of 64×64 pixels come to your first block as"
@@ -311,7 +328,8 @@ def compared(net: nn.Module, used: list[Watched], X: Tensor) -> Fault:
                 " from their own settings. Evaluation uses them."
             )
     for own, other in ((a, b) for x, z in pairs for a, b in both(x, z)):
-        if own.grad is None or not close(own.grad, other.grad, 1e-6):
+        G = other.grad
+        if own.grad is None or not close(own.grad.reshape(G.shape), G, 1e-6):
             return (
                 "It is right when it is used, but not while it trains: a"
                 " parameter gets no gradient, or a wrong one. Is something"
@@ -330,16 +348,26 @@ def ordered(
     """Return the layers outside the blocks by kind, then the blocks."""
     if used is None:
         used = [m for m in net.modules() if isinstance(m, ResidualBlock)]
-    rest = sorted(rest_of(net, used), key=lambda m: type(m).__name__)
-    return [*rest, *used]
+    rest = rest_of(net, used)
+    by_kind = sorted(zip(kinds_of(rest), rest), key=operator.itemgetter(0))
+    return [*(module for _, module in by_kind), *used]
 
 
 def twin(net: nn.Module, used: list[Watched], **changed: Any) -> nn.Module:
     """Return ResNet-34, maybe altered, with the weights of a network."""
     other = resnet34(ResidualBlock, CLASSES, WIDTH, **changed).double()
     for own, theirs in zip(ordered(net, used), ordered(other)):
-        theirs.load_state_dict(own.state_dict())
+        theirs.load_state_dict(shaped(own.state_dict(), theirs.state_dict()))
     return other.eval()
+
+
+def shaped(
+    state: Mapping[str, Tensor], as_in: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return tensors with the shapes of others, which may be of 1×1s."""
+    return {
+        name: value.reshape(as_in[name].shape) for name, value in state.items()
+    }
 
 
 TOLERANCE = 1e-5
@@ -435,9 +463,8 @@ def fault_of_names(function: Any, net: Any = ...) -> Fault:
         expected = [theirs(X) for X in images]
 
         def agrees(renamed: Mapping[str, str]) -> bool:
-            net.load_state_dict(
-                {renamed[name]: state[name] for name in found}, strict=False
-            )
+            loaded = {renamed[name]: state[name] for name in found}
+            net.load_state_dict(shaped(loaded, net.state_dict()), strict=False)
             return all(
                 close(result_of(net, X), Y, TOLERANCE)
                 for X, Y in zip(images, expected)
@@ -521,7 +548,7 @@ def fault_of_pairs(
             )
         seen[own] = name
     for name, own in found.items():
-        if theirs[name].shape != mine[own].shape:
+        if without_ones(theirs[name]) != without_ones(mine[own]):
             return (
                 f"`{name}` has the shape {tuple(theirs[name].shape)}, and"
                 f" `{own}` the shape {tuple(mine[own].shape)}. They cannot be"

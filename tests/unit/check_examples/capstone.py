@@ -68,6 +68,20 @@ def changed(**how):
     return lambda *given: resnet34(*given, **how)
 
 
+def by_1x1(*order, bias=True):
+    """Return a builder whose head is a 1×1, before or after the average."""
+
+    def build(block, classes, width):
+        body = resnet34(block, classes, width)[:-3]
+        head = nn.Conv2d(8 * width, classes, 1, bias=bias)
+        parts = {"average": nn.AdaptiveAvgPool2d(1), "1×1": head}
+        return nn.Sequential(
+            *body, *(parts[name] for name in order), nn.Flatten()
+        )
+
+    return build
+
+
 def then(change):
     """Return a builder of ResNet-34 that changes it in the end."""
 
@@ -124,6 +138,8 @@ NETWORK = Examples(
         lambda block, classes, width: nn.Sequential(
             resnet34(block, classes, width), nn.Identity()
         ),
+        by_1x1("average", "1×1"),
+        by_1x1("1×1", "average"),
     ],
     blank=[lambda block, classes, width: ...],
     mutants=[
@@ -159,6 +175,16 @@ NETWORK = Examples(
             "gather other statistics",
         ),
         (put(-3, lambda net: nn.AvgPool2d(2)), "not for others"),
+        (
+            put(
+                1,
+                lambda net: nn.BatchNorm2d(
+                    net[1].num_features, track_running_stats=False
+                ),
+            ),
+            "no running statistics",
+        ),
+        (by_1x1("average", "1×1", bias=False), "Your head has no biases"),
         (put(2, lambda net: nn.ReLU6()), "small values"),
         (put(-2, lambda net: nn.Sequential(nn.Flatten(), nn.Dropout())), ""),
         (then(frozen), "not while it trains"),
@@ -239,12 +265,25 @@ def other_net(**how):
     return net
 
 
+def to_1x1(name):
+    """Return the name in the network whose head is a 1×1."""
+    place, _, last = own_name(name).rpartition(".")
+    return f"{'21' if place == PLACES['fc'] else place}.{last}"
+
+
+WITH_1X1 = nn.Sequential(
+    *copy.deepcopy(NET[:-3]),
+    nn.AdaptiveAvgPool2d(1),
+    nn.Conv2d(512, 1000, 1),
+    nn.Flatten(),
+)
 NAMES = Examples(
     right=[
         named(own_name),
         named(by_replacing),
         named(in_order()),
         named(own_name, copy.deepcopy(NET).eval()),
+        named(to_1x1, WITH_1X1),
     ],
     blank=[named(...), named(lambda name: ...), named(own_name, ...)],
     mutants=[

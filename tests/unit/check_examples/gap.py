@@ -41,6 +41,11 @@ def drawn(*arrays, **scale):
     return answer(figure(*arrays, **scale), X, maps)
 
 
+def enlarged(array, mode):
+    """Return a map with four times its height and width."""
+    return F.interpolate(array[None, None], scale_factor=4, mode=mode)[0, 0]
+
+
 def tests_by(map_, expected):
     """A test of pools by one map and the number that it must give."""
 
@@ -52,13 +57,37 @@ def tests_by(map_, expected):
 
 few = torch.tensor([[[[0.0, 1.0], [4.0, 7.0]]]])
 
+
+@torch.no_grad()
+def share(net, X, y):
+    return (net(X).argmax(dim=1) == y).float().mean().item()
+
+
 NETS = {"GAP": networks.plain(1, 3), "FC": networks.plain(2, 6)}
 CONTEXTS = {
     "class_maps": (net, X),
     "heads": (NETS, networks.TRAINING, networks.HELD_OUT),
     "shifts": (NETS, *networks.HELD_OUT),
 }
+# on one set of images twice, both accuracies are rightly the same
+TWICE = {
+    kind: (share(net, *networks.HELD_OUT),) * 2 for kind, net in NETS.items()
+}
 EXAMPLES = {
+    "heads": Examples(
+        right=[answer(TWICE, NETS, networks.HELD_OUT, networks.HELD_OUT)]
+    ),
+    "class_maps": Examples(
+        malformed=[
+            (answer(maps, 3, X), "not a network"),
+            (answer(maps, lambda X: X, X), "not a network"),
+            (answer(maps, nn.ReLU(), X), "is an `nn.Sequential`"),
+            (answer(maps, net, "X"), "Call the check with the images too"),
+            (answer(maps, net, X[0]), "your network raised"),
+            (answer(maps, net[:-2], X), ""),
+            (answer(maps, net[-2:], X), ""),
+        ],
+    ),
     "global_average": Examples(
         right=[
             lambda X: X.flatten(2).mean(-1),
@@ -89,6 +118,7 @@ EXAMPLES = {
             drawn(image[0], winner, low=-1, high=1),
             answer(two_slopes(image[0], winner), X, maps),
             drawn(image[0] - 3, winner / 5, low=-1, high=1),
+            drawn(image[0], enlarged(winner, "nearest")),
         ],
         blank=[answer(..., X, maps)],
         mutants=[
@@ -101,6 +131,8 @@ EXAMPLES = {
             (drawn(image[0], winner.flip(0)), "stands on its head"),
             (drawn(image[0], winner.sigmoid(), low=0, high=1), "none of the"),
             (drawn(image[0], winner.T), "swapped"),
+            (drawn(image[0], enlarged(winner, "bilinear")), "other pixels"),
+            (drawn(image[0], enlarged(loser, "nearest")), "did not choose"),
             (drawn(image[0], winner, low=0, high=1), "Your colours"),
         ],
         unrelated=[
@@ -115,6 +147,7 @@ EXAMPLES = {
                 pool(few), few.mean((2, 3), keepdim=True)
             ),
             lambda pool: numpy.isclose(pool(few).item(), 3),
+            lambda pool: pool.eval().forward(few).item() == 3,
         ],
         blank=[lambda pool: ...],
         mutants=[
