@@ -58,13 +58,34 @@ def relu_at_the_end(run: Run) -> str | None:
     )
 
 
+BRIGHT, LEAST_SCORE = 30.0, -0.4  # lower than GELU, SiLU and their like go
+
+
+def kept_from_falling(run: Run) -> str | None:
+    """Say if no score of a network that learns can be far below 0."""
+    with torch.no_grad():
+        bright = guard.outcome(run.net, BRIGHT * run.X)
+    if run.accuracy < LEARNT or not isinstance(bright, Tensor):
+        return None
+    least = min(float(run.logits.min()), float(bright.min()))
+    if least < LEAST_SCORE:
+        return None
+    return (
+        "Something still stands behind the scores that keeps them up: for none"
+        f" of the images a score is below {least:.2f}, and not if these are"
+        f" {BRIGHT:.0f} times as strong. A score may be any number."
+    )
+
+
+LEARNT = 0.2  # the accuracy; 0.07 broken, 0.55 to 0.70 repaired
+
 head = Repair(
     "Repair run 1",
-    least=0.2,  # 0.07 broken, 0.55 to 0.70 repaired
+    least=LEARNT,
     runs=5,  # so small a network may stay at guessing: on letters, often
     steps=400,
     rate=0.1,
-    faults=[relu_at_the_end],
+    faults=[relu_at_the_end, kept_from_falling],
     useless={
         "longer": "Where all scores are cut off, no gradient is left: no"
         " number of steps brings one back.",
@@ -428,12 +449,21 @@ def memorised(run: Run) -> str | None:
     )
 
 
+def torn_apart(run: Run) -> str | None:
+    if run.paired > 0.95:
+        return None
+    return (
+        f"Your network was trained with {1 - run.paired:.0%} of its images"
+        " under the labels of others."
+    )
+
+
 labels = Repair(
     "Repair run 5",
     least=0.5,  # 0.02 to 0.14, 0.76 to 0.81
     steps=STEPS,
     rate=0.05,
-    faults=[memorised],
+    faults=[memorised, torn_apart],
     useless={
         "longer": "If image and label do not belong together, more steps only"
         " make it memorise the pairs.",
@@ -472,6 +502,7 @@ rate_fault = Choice(
 
 
 GOOD_RATE = 0.56  # the accuracy that a good rate reaches
+BROKEN_RATE = 1.0
 
 
 def rate_too_large(run: Run) -> str | None:
@@ -479,6 +510,15 @@ def rate_too_large(run: Run) -> str | None:
         return None
     return (
         f"With a rate of {run.rate:g} the steps still lead out of the valley."
+    )
+
+
+def rate_as_before(run: Run) -> str | None:
+    if not run.is_watched or run.rate < BROKEN_RATE:
+        return None
+    return (
+        f"Your run learns, but its rate is still {run.rate:g}, and something"
+        " else has changed: it is the rate that shall be mended."
     )
 
 
@@ -505,8 +545,8 @@ rate = Repair(
     "Repair run 6",
     least=GOOD_RATE,  # 0.07 to 0.13; 0.72 to 0.81 with a rate of 0.05
     steps=STEPS,
-    rate=1.0,
-    faults=[rate_too_large, rate_too_small, too_many_steps],
+    rate=BROKEN_RATE,
+    faults=[rate_too_large, rate_too_small, rate_as_before, too_many_steps],
     useless={
         "longer": "Each step is as long as before, so more of them do not lead"
         " back.",

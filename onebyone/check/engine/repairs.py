@@ -5,7 +5,6 @@ returns it. What its optimiser did is watched, and the network is evaluated
 on images that it has not seen.
 """
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.overrides import TorchFunctionMode
 
 from onebyone.check.engine.code import require_function
 from onebyone.check.engine.guard import (
@@ -21,6 +21,7 @@ from onebyone.check.engine.guard import (
     Output,
     Raised,
     capture,
+    copied,
     outcome,
     show,
 )
@@ -28,6 +29,11 @@ from onebyone.check.engine.results import accuracy
 from onebyone.check.engine.tasks import Task, require_attempt
 
 MORE, LESS = 1.5, 0.67  # what counts as more steps, and as a smaller rate
+SEEDED = (
+    "Your function sets the seed of the random numbers itself, so every run"
+    " that the check makes with it begins alike. Without the seed, one of them"
+    " may have a better start."
+)
 
 
 class Watched:
@@ -48,6 +54,48 @@ class Watched:
         self.rates.update(float(g["lr"]) for g in optimiser.param_groups)
 
 
+class Paired(TorchFunctionMode):
+    """Counts the images that go into a loss, and those with their label.
+
+    Attributes:
+        shape: that of an image.
+        label: that of each image, by its bytes.
+        seen, own: the images that were known again, and those of them that
+            came with their own label.
+    """
+
+    def __init__(self, X: Tensor, y: Tensor) -> None:
+        super().__init__()
+        self.shape = X.shape[1:]
+        self.label = dict(zip(map(key_of, X), y.tolist()))
+        self.images: Tensor | None = None
+        self.seen = self.own = 0
+
+    def __torch_function__(self, function, types, arguments=(), named=None):
+        named = named or {}
+        first = arguments[0] if arguments else None
+        # no parameter, which may have no shape yet
+        if type(first) is Tensor and first.shape[1:] == self.shape:
+            self.images = first
+        if getattr(function, "__name__", "") in ("cross_entropy", "nll_loss"):
+            self.compare([*arguments[1:2], named.get("target")][0])
+        return function(*arguments, **named)
+
+    def compare(self, labels: Any) -> None:
+        if self.images is None or not isinstance(labels, Tensor):
+            return
+        if labels.shape != self.images.shape[:1]:
+            return
+        for image, label in zip(self.images, labels.tolist()):
+            own = self.label.get(key_of(image))
+            self.seen += own is not None
+            self.own += own == label
+
+
+def key_of(image: Tensor) -> bytes:
+    return image.detach().cpu().float().numpy().tobytes()
+
+
 @dataclass
 class Run:
     """What a run came to.
@@ -60,6 +108,10 @@ class Run:
         logits: what it gives for these.
         seen: its accuracy on the images that it was given.
         accuracy, loss: those on the images that it has not seen.
+        paired: the share of images that came into the loss with their own
+            label, as far as they could be known again.
+        is_seeded: whether the function has set a seed itself.
+        is_watched: whether steps and rate are those of an optimiser.
     """
 
     net: nn.Module
@@ -71,6 +123,9 @@ class Run:
     seen: float
     accuracy: float
     loss: float
+    paired: float
+    is_seeded: bool
+    is_watched: bool
 
 
 @dataclass(eq=False, repr=False)
@@ -116,13 +171,18 @@ class Repair(Task):
         X, y, X_val, y_val = images
         for n in range(1, self.runs + 1):
             names = renamed(y, y, n), renamed(y_val, y, n)
-            run = self.run(answer, X, names[0], X_val, names[1], seed=n)
+            given = X, names[0]
+            if n > 1:  # luck may hang on the order, where the seed is set
+                order = torch.randperm(len(X), generator=generator(n))
+                given = X[order], names[0][order]
+            run = self.run(answer, *given, X_val, names[1], seed=n)
             for fault in (self.knows_other_names, *self.faults):
                 if found := fault(run):
                     raise self.not_yet(f"{found} {self.why(run)}")
             if run.accuracy >= self.least and run.loss < self.most:
                 return
-        raise self.not_yet(f"{self.result(run)} {self.why(run)}")
+        seeded = SEEDED if run.is_seeded and self.runs > 1 else self.why(run)
+        raise self.not_yet(f"{self.result(run)} {seeded}")
 
     def run(
         self,
@@ -135,8 +195,10 @@ class Repair(Task):
         """Call the student's function; raise NotYet where it gives no run."""
         torch.manual_seed(seed)
         log = capture("stdout", Output())  # not worth repeating
-        with Watched() as watched, torch.enable_grad(), log:
+        pairs = Paired(X, y)
+        with Watched() as watched, torch.enable_grad(), log, pairs:
             net: Any = outcome(function, *self.given(X.clone(), y.clone()))
+        is_seeded = torch.initial_seed() != seed
         if isinstance(net, Raised):
             raise self.not_yet(f"Your function {net}")
         if not isinstance(net, nn.Module):
@@ -150,7 +212,7 @@ class Repair(Task):
                 "Your function returns a network that no optimiser has"
                 " updated. Does it train?"
             )
-        net = copy.deepcopy(net).eval()
+        net = copied(net).eval()
         with torch.no_grad():
             logits: Any = outcome(net, held_out[0])
         if not isinstance(logits, Tensor) or logits.ndim != 2:
@@ -176,6 +238,9 @@ class Repair(Task):
             seen=seen,
             accuracy=right.item(),
             loss=loss.item(),
+            paired=pairs.own / pairs.seen if pairs.seen else 1.0,
+            is_seeded=is_seeded,
+            is_watched=watched.steps > 0,
         )
 
     def knows_other_names(self, run: Run) -> str | None:
@@ -208,6 +273,10 @@ class Repair(Task):
 
     def not_yet(self, reason: str) -> NotYet:
         return NotYet(f"{reason.strip()} {self.pointer()}")
+
+
+def generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
 def renamed(y: Tensor, known: Tensor, by: int) -> Tensor:

@@ -133,6 +133,33 @@ def torn(which="both", **how):
     return to_check(function)
 
 
+def half_torn(X, y):
+    """Shuffles half of the labels among each other."""
+    half = len(y) // 2
+    y[:half] = y[torch.randperm(half)]
+    return train(plain(), X, y)
+
+
+def seeded(**how):
+    def function(X, y):
+        torch.manual_seed(0)
+        return train(plain(), X, y, **how)
+
+    return to_check(function)
+
+
+class Remembering(nn.Module):
+    """Keeps what it gave, so that PyTorch cannot copy it."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = plain()
+
+    def forward(self, X):
+        self.scores = self.net(X)
+        return self.scores
+
+
 def seen_as(change, **how):
     return to_check(lambda S, y: train(plain(), change(S), y, **how))
 
@@ -264,6 +291,7 @@ MALFORMED = [
     (answer(lambda X, y: 0.7, *IMAGES), "return the trained network"),
     (run(epochs=0), "Does it train?"),
     (answer(raising, *IMAGES), "raised"),
+    (run(make=Remembering), "cannot be copied"),
     (paired, "Call the check with the images too"),
     (answer(paired, *IMAGES[::2], *IMAGES[1::2]), "their labels"),
     (
@@ -294,8 +322,13 @@ EXAMPLES = {
             run(nn.LeakyReLU(0.1)),
             to_check(lambda X, y: with_adam(plain(), X, y)),
             run(make=lambda: normed(own)),
+            seeded(),
         ],
         [
+            (run(nn.Softplus()), "keeps them up"),
+            (run(nn.Sigmoid()), "keeps them up"),
+            (run(nn.GELU()), "keeps them up"),
+            (seeded(epochs=1, rate=1e-4), "sets the seed"),
             (run(nn.ReLU()), "A ReLU still stands behind the scores"),
             (run(nn.ReLU(), epochs=25, rate=0.1), "no number of steps"),
             (run(nn.ReLU(), rate=0.02), "helps is luck"),
@@ -390,6 +423,7 @@ EXAMPLES = {
             (torn(), "Does the label at each place"),
             (torn("images"), "Does the label at each place"),
             (torn("labels"), "Does the label at each place"),
+            (to_check(half_torn), "under the labels of others"),
             (torn(epochs=10), "only make it memorise"),
             (torn(rate=0.01), "slowly or fast"),
         ],
@@ -405,6 +439,10 @@ EXAMPLES = {
             (run(rate=3.0), "lead out of the valley"),
             (run(rate=3.0, epochs=10), "do not lead back"),
             (run(rate=0.05, epochs=10), "and the task has 150"),
+            (
+                run(rate=1.0, momentum=0, make=lambda: normed(own)),
+                "its rate is still 1",
+            ),
             (run(rate=1e-5), "the loss falls, but in so few steps not far"),
             (run(rate=1e-4, momentum=0), "there is room"),
         ],
