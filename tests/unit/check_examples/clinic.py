@@ -291,7 +291,6 @@ MALFORMED = [
     (answer(lambda X, y: 0.7, *IMAGES), "return the trained network"),
     (run(epochs=0), "Does it train?"),
     (answer(raising, *IMAGES), "raised"),
-    (run(make=Remembering), "cannot be copied"),
     (paired, "Call the check with the images too"),
     (answer(paired, *IMAGES[::2], *IMAGES[1::2]), "their labels"),
     (
@@ -328,6 +327,7 @@ EXAMPLES = {
             (run(nn.Softplus()), "keeps them up"),
             (run(nn.Sigmoid()), "keeps them up"),
             (run(nn.GELU()), "keeps them up"),
+            (run(make=Remembering), "cannot be copied"),
             (seeded(epochs=1, rate=1e-4), "sets the seed"),
             (run(nn.ReLU()), "A ReLU still stands behind the scores"),
             (run(nn.ReLU(), epochs=25, rate=0.1), "no number of steps"),
