@@ -439,6 +439,8 @@ BEGINNINGS = """() => {
         ("book/nin.html", 390),
         ("book/residual.html", 1440),
         ("exercises/backward.html", 390),
+        ("exercises/solutions/backward.html", 1440),
+        ("exercises/solutions/residual.html", 390),
     ],
 )
 def test_no_line_begins_with_a_comma_or_a_percent_sign(page, width, visit):
@@ -462,6 +464,7 @@ TYPE = """svg => [...svg.querySelectorAll("text")].map(text => {
     [
         ("bake_off", ["front"]),
         ("counting", ["sliding-window", "convolution-explorer"]),
+        ("inception", ["concatenation"]),
         ("one_by_one", ["per-pixel"]),
         ("residual", ["depth", "gradient-flow"]),
     ],

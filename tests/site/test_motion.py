@@ -140,3 +140,19 @@ def test_it_is_accessible_and_fits(name, width, scheme, open_motion):
     seen, _ = open_motion(name, width, scheme)
     assert not list(looks.no_sideways_scroll(seen))
     assert not looks.accessible(seen, ".widget-live")
+
+
+EDGES = """svg => {
+  const {left, right, width} = svg.getBoundingClientRect();
+  return [...svg.querySelectorAll("text")].map(text => {
+    const place = text.getBoundingClientRect();
+    return Math.min(place.left - left, right - place.right) / width;
+  });
+}"""
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_no_label_reaches_the_edge_of_a_narrow_screen(name, open_motion):
+    """Faces of other machines may be a little wider than those here."""
+    _, place = open_motion(name, 320)
+    assert min(place.locator("svg").first.evaluate(EDGES)) > 0.01

@@ -19,19 +19,19 @@
       const height = channels * SCALE, top = 14 + total(i) * SCALE;
       const joined = i < frame;
       svg.append(
-        make("rect", { x: 130, y: y + i * 6, width: 26, height, class: kind }),
-        make("text", { x: 122, y: y + i * 6 + height / 2 + 5, class: "end" },
+        make("rect", { x: 142, y: y + i * 6, width: 26, height, class: kind }),
+        make("text", { x: 134, y: y + i * 6 + height / 2 + 5, class: "end" },
           `${name}: ${channels}`));
       if (joined)
         svg.append(
-          make("path", { class: "way", d: `M160 ${y + i * 6 + height / 2}` +
-            `C230 ${y + i * 6 + height / 2} 230 ${top + height / 2} 296 ` +
+          make("path", { class: "way", d: `M172 ${y + i * 6 + height / 2}` +
+            `C212 ${y + i * 6 + height / 2} 212 ${top + height / 2} 258 ` +
             `${top + height / 2}` }),
-          make("rect", { x: 300, y: top, width: 40, height,
+          make("rect", { x: 262, y: top, width: 40, height,
             class: `${kind}${i === frame - 1 ? " now" : ""}` }));
       y += height;
     });
-    svg.append(make("text", { x: 352, y: 14 + (total(frame) * SCALE) / 2 + 5,
+    svg.append(make("text", { x: 310, y: 14 + (total(frame) * SCALE) / 2 + 5,
       class: "start" }, frame ? `${total(frame)} channels` : ""));
     if (!frame)
       return [svg, "Four branches have worked on the same input, side by side."];
