@@ -61,14 +61,17 @@ def relu_at_the_end(run: Run) -> str | None:
 BRIGHT, LEAST_SCORE = 30.0, -0.4  # lower than GELU, SiLU and their like go
 
 
+def of_bright_images(run: Run) -> Tensor:
+    """Return the scores of images that are much stronger, or of these."""
+    with torch.no_grad():
+        scores = guard.outcome(run.net, BRIGHT * run.X)
+    return scores if isinstance(scores, Tensor) else run.logits
+
+
 def kept_from_falling(run: Run) -> str | None:
     """Say if no score of a network that learns can be far below 0."""
-    with torch.no_grad():
-        bright = guard.outcome(run.net, BRIGHT * run.X)
-    if run.accuracy < LEARNT or not isinstance(bright, Tensor):
-        return None
-    least = min(float(run.logits.min()), float(bright.min()))
-    if least < LEAST_SCORE:
+    least = float(torch.cat([run.logits, of_bright_images(run)]).min())
+    if run.accuracy < LEARNT or least < LEAST_SCORE:
         return None
     return (
         "Something still stands behind the scores that keeps them up: for none"
@@ -136,6 +139,15 @@ def still_probabilities(run: Run) -> str | None:
     return "Your network still gives probabilities, which add up to 1."
 
 
+def kept_within_one(run: Run) -> str | None:
+    if torch.cat([run.logits, of_bright_images(run)]).abs().max() > 1.001:
+        return None
+    return (
+        "Your network gives numbers between −1 and 1, however strong the"
+        " images are. A score may be any number."
+    )
+
+
 BOUND = (
     f"`cross_entropy` takes a softmax itself. That of ten numbers between 0"
     f" and 1 is nearly flat, and no loss below {FLOOR:.2f} is possible,"
@@ -147,7 +159,7 @@ softmax = Repair(
     most=1.3,  # 2.03 to 2.08, 0.75 to 0.89
     steps=STEPS,
     rate=0.05,
-    faults=[still_probabilities],
+    faults=[still_probabilities, kept_within_one],
     useless={
         "longer": f"{BOUND} however long you train.",
         "slower": f"{BOUND} with any learning rate.",

@@ -345,6 +345,8 @@ EXAMPLES = {
         [
             (run(nn.Softmax(dim=1)), "still gives probabilities"),
             (run(nn.Softmax(dim=1), epochs=10), "however long"),
+            (run(nn.Tanh()), "between −1 and 1"),
+            (run(nn.Sigmoid()), "between −1 and 1"),
             (run(nn.Softmax(dim=1), rate=0.01), "with any learning rate"),
             (run(nn.Softmax(dim=1), rate=0.5), "whatever the layers before"),
         ],
