@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from benchmarks import board, ladder, results, screening, throughput
 from benchmarks.recipes import Recipe
-from benchmarks.time_to_accuracy import effects
+from benchmarks.time_to_accuracy import effects, mean_of
 from onebyone import macs, parameters
 from onebyone.study.reading import interval
 from tools import ROOT
@@ -139,10 +139,9 @@ def accuracy_table(measured: dict) -> str:
     ours, theirs = measured["ours"], measured["theirs"]
     of = {reader: effects(measured, reader) for reader in theirs}
     seconds = [run["seconds"] for run in ours["runs"]]
-    block, width = ours["recipe"]["arguments"]
     our_own = next(iter(of.values()))
     rows = {
-        "network": f"{block}, {width} channels",
+        "network": network_of(ours["recipe"]),
         "images": "28×28",
         "parameters": f"{ours['parameters']:,}",
         "MACs of an image": f"{ours['macs']:,}",
@@ -190,6 +189,38 @@ def accuracy_table(measured: dict) -> str:
     )
 
 
+def network_of(recipe: dict) -> str:
+    """Return what a recipe trains, in words."""
+    if recipe["net"] == "small":
+        block, width = recipe["arguments"]
+        return f"{block}, {width} channels"
+    width, *blocks = recipe["arguments"]
+    added = ", with residual blocks" if any(blocks) else ""
+    return f"{recipe['net']}, {width} channels{added}"
+
+
+def search_table(measured: dict) -> str:
+    """Return a row a recipe that was tried, the best first."""
+    rows = []
+    for tried in sorted(
+        measured["tried"], key=lambda tried: -mean_of(tried, "accuracy")
+    ):
+        recipe = Recipe.saved(tried["recipe"])
+        erased = ", a square erased" if "erase" in recipe.augmentation else ""
+        rows.append(
+            [
+                network_of(tried["recipe"]) + erased,
+                f"{100 * mean_of(tried, 'accuracy'):.2f} %",
+                str(recipe.epochs),
+                f"{mean_of(tried, 'seconds'):.0f}",
+                f"{parameters(recipe.build()):,}",
+                f"{macs(recipe.build(), (1, 28, 28)):,}",
+            ]
+        )
+    head = ["tried", "accuracy", "epochs", "seconds", "parameters", "MACs"]
+    return table(head, rows)
+
+
 def power_of_ten(value: float) -> str:
     """Return a number with three digits, such as 4.51×10¹²."""
     mantissa, _, exponent = f"{value:.2e}".partition("e")
@@ -208,7 +239,7 @@ def long_table(measured: dict) -> str:
         ]
         for run in runs
     ]
-    minutes = statistics.mean(run["seconds"] for run in runs) / 60
+    minutes = mean_of(measured, "seconds") / 60
     rows.append(["mean", mean_accuracy(runs), f"{minutes:.1f}"])
     return table(["seed", "test accuracy", "minutes"], rows)
 
@@ -264,11 +295,13 @@ def board_table(measured: dict) -> str:
 
 KINDS = {
     "throughput": throughput_tables,
+    "throughput-other": throughput_tables,
     "ladder": ladder_table,
     "time-to-accuracy": accuracy_table,
     "long-run": long_table,
     "long-run-float32": long_table,
     "screening": screening_table,
+    "search-long": search_table,
     "board": board_table,
 }
 
