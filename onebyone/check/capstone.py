@@ -195,7 +195,7 @@ def fault_of_new(
         )
     if bias is None:
         return "Your head has no biases. A linear layer has them by itself."
-    if not close(Y, F.linear(read, weight, bias)):
+    if not close(Y, F.linear(read, weight.flatten(1), bias)):
         return (
             "Something stands behind the new head. What the network gives"
             " should be its scores."
@@ -207,7 +207,7 @@ def fault_of_new(
     (_, was), (Y, now) = trained
     read, weight, bias = now.linear
     if not close(read, was.linear[0]) or not close(
-        Y, F.linear(read, weight, bias)
+        Y, F.linear(read, weight.flatten(1), bias)
     ):
         return (
             "It is right when it is used, but while it trains, in `train()`"

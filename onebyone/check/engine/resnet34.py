@@ -267,6 +267,11 @@ def fault_of_rest(net: nn.Module, used: list[Watched]) -> Fault:
             "Your first convolution has biases. The batch norm behind it has"
             " a shift, which does the same."
         )
+    if (reads := linear.weight.shape[1]) != 8 * WIDTH:
+        return (
+            f"Your head reads {reads:,} numbers, and the average leaves one"
+            " for each channel of the last maps. Does it stand in front?"
+        )
     if linear.bias is None:
         return "Your head has no biases. A linear layer has them by itself."
     if found["BatchNorm2d"].running_mean is None:
@@ -311,6 +316,8 @@ def compared(net: nn.Module, used: list[Watched], X: Tensor) -> Fault:
                 "It changes its input, which its caller may still need. Work"
                 " on a new tensor."
             )
+    if not any(p.requires_grad for p in net.parameters()):
+        return "It is right when it is used, but all of it is frozen."
     for model in (net, right):
         model.train().zero_grad()
         torch.manual_seed(0)

@@ -122,6 +122,17 @@ class Skipping(ByName):
         return self.head(X.mean(dim=(2, 3)))
 
 
+def freeze(net):
+    for parameter in net.parameters():
+        parameter.requires_grad_(False)
+    return net
+
+
+def without_average(net):
+    classes = net[-1].out_features
+    return nn.Sequential(*net[:-3], nn.Flatten(), nn.LazyLinear(classes))
+
+
 def frozen(net):
     net[0].weight.requires_grad_(False)
 
@@ -188,6 +199,8 @@ NETWORK = Examples(
         (put(2, lambda net: nn.ReLU6()), "small values"),
         (put(-2, lambda net: nn.Sequential(nn.Flatten(), nn.Dropout())), ""),
         (then(frozen), "not while it trains"),
+        (then(freeze), "all of it is frozen"),
+        (then(without_average), "Does it stand in front"),
         (
             put(-1, lambda net: nn.Linear(net[-1].in_features, 7, bias=False)),
             "Your head has no biases",
@@ -343,12 +356,6 @@ def headed(function, net=OLD):
     return answer(function, net)
 
 
-def freeze(net):
-    for parameter in net.parameters():
-        parameter.requires_grad_(False)
-    return net
-
-
 def new_head(net, classes):
     freeze(net)[-1] = nn.Linear(net[-1].in_features, classes)
     return net
@@ -357,6 +364,11 @@ def new_head(net, classes):
 def around(net, classes):
     body = freeze(net[:-1])
     return nn.Sequential(body, nn.Linear(net[-1].in_features, classes))
+
+
+def by_a_1x1(net, classes):
+    head = nn.Conv2d(net[-1].in_features, classes, 1)
+    return nn.Sequential(*freeze(net)[:-2], head, nn.Flatten())
 
 
 def on_a_copy(net, classes):
@@ -473,6 +485,7 @@ HEAD = Examples(
         headed(new_head),
         headed(around),
         headed(on_a_copy),
+        headed(by_a_1x1),
         headed(opened),
         headed(new_fc, HeadFirst()),
     ],
