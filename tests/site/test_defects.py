@@ -494,3 +494,11 @@ def test_an_enlarged_picture_is_left_by_the_keyboard(width, scheme, visit):
     seen.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(buttons).to_be_focused()
+
+
+def test_a_table_stands_apart_from_the_code_that_makes_it(visit):
+    seen = visit("book/residual.html", 768).page
+    cell = seen.locator("div.cell:has(table.dataframe)").first
+    code = cell.locator(".cell_input").bounding_box()
+    table = cell.locator("table").bounding_box()
+    assert table["y"] - code["y"] - code["height"] >= 16
