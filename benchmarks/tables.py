@@ -230,18 +230,19 @@ def power_of_ten(value: float) -> str:
 
 def long_table(measured: dict) -> str:
     """Return a row a seed, and the mean."""
-    runs = measured["runs"]
+    runs, epochs = measured["runs"], str(measured["recipe"]["epochs"])
     rows = [
         [
             str(run["seed"]),
+            epochs,
             f"{100 * run['accuracy']:.2f} %",
             f"{run['seconds'] / 60:.1f}",
         ]
         for run in runs
     ]
     minutes = mean_of(measured, "seconds") / 60
-    rows.append(["mean", mean_accuracy(runs), f"{minutes:.1f}"])
-    return table(["seed", "test accuracy", "minutes"], rows)
+    rows.append(["mean", epochs, mean_accuracy(runs), f"{minutes:.1f}"])
+    return table(["seed", "epochs", "test accuracy", "minutes"], rows)
 
 
 def mean_accuracy(runs: list[dict]) -> str:
