@@ -1,5 +1,6 @@
 """Checks of the exercises *Network in network*."""
 
+import itertools
 import math
 import numbers
 
@@ -426,7 +427,9 @@ def fault_of_first_layer(answer):
             )
         answer = [size[0] for size in sizes]
     answer = as_list(answer)
-    if not isinstance(answer, tuple | list) or len(answer) != 3:
+    if isinstance(answer, tuple | list):
+        answer = [as_list(x) for x in answer]
+    if not isinstance(answer, list) or len(answer) != 3:
         return "Give three whole numbers: kernel size, stride, padding."
     if not all(
         isinstance(x, numbers.Integral) and not isinstance(x, bool)
@@ -440,7 +443,7 @@ def fault_of_first_layer(answer):
         )
     if k < 7:
         return f"A kernel of {k} is smaller than the task allows."
-    if 2 * p > k:
+    if p >= k:
         return "So much padding makes windows that see nothing but zeros."
     walk = IMAGE + 2 * p - k
     if walk < 0:
@@ -664,7 +667,52 @@ def fault_of_nin(net):
             "has no nonlinearity, so that it is no more than one convolution."
             " Which layer follows each convolution of a NiN block?"
         )
+    if not bends_before_1x1(net, 100 * X):
+        return (
+            "has no nonlinearity between a convolution and the 1×1 behind it."
+            " Which layer follows each convolution of a NiN block?"
+        )
     return None
+
+
+def bends_before_1x1(net, X):
+    """Return whether no 1×1 reads just what a convolution has written.
+
+    A batch norm between the two changes nothing about that: channel by
+    channel, all that is read lies on a straight line over what was written.
+    """
+    calls = []
+
+    def note(layer, inputs, output):
+        calls.append((layer, inputs[0].clone(), output.clone()))
+
+    handles = [
+        m.register_forward_hook(note)
+        for m in net.modules()
+        if isinstance(m, nn.Conv2d)
+    ]
+    with torch.no_grad():
+        result_of(net, X)
+    for handle in handles:
+        handle.remove()
+    return not any(
+        layer.kernel_size == (1, 1)
+        and read.shape == written.shape
+        and is_straight(read, written)
+        for (_, _, written), (layer, read, _) in itertools.pairwise(calls)
+    )
+
+
+def is_straight(read, written):
+    """Return whether each channel of one is a line over that of the other."""
+    one, other = (
+        (channels - channels.mean(dim=1, keepdim=True)).double()
+        for channels in (Y.movedim(1, 0).flatten(1) for Y in (read, written))
+    )
+    product = (one * other).sum(dim=1).abs()
+    return bool(
+        (product > (1 - 1e-6) * one.norm(dim=1) * other.norm(dim=1)).all()
+    )
 
 
 family = Custom(

@@ -1,6 +1,7 @@
 """Answers to the exercises *Network in network*."""
 
 import numpy
+import torch
 from torch import nn
 
 from check_examples import Examples, networks
@@ -68,6 +69,17 @@ def ending(*layers):
     return nn.Sequential(*widths(32, 64, 96)[:-2], *layers, nn.Flatten())
 
 
+def pooled(make):
+    """A network of the middle size with max pooling, which bends too.
+
+    In its second block are others in the place of the ReLUs.
+    """
+    layers = [*widths(32, 64, 96)]
+    layers[7:12:2] = [make() for _ in range(3)]
+    layers.insert(12, nn.MaxPool2d(2))
+    return nn.Sequential(*layers)
+
+
 class Averaging(nn.Module):
     def __init__(self, net):
         super().__init__()
@@ -92,6 +104,8 @@ EXAMPLES = {
             nn.Conv2d(1, 96, 11, 4, 4),
             numpy.array([11, 4, 4]),
             (numpy.int64(8), 4, 2),
+            (torch.tensor(8), 4, 2),
+            (60, 5, 56),
         ],
         blank=[(..., ..., ...)],
         mutants=[
@@ -115,6 +129,7 @@ EXAMPLES = {
             trio(),
             trio(middle=widths(32, 64, 96)),
             trio(middle=lazy(widths(32, 64, 96))),
+            trio(middle=pooled(nn.Tanh)),
             trio(small=nn.Sequential(nn.Sequential(*widths(16, 32, 48)))),
             trio(large=Averaging(widths(64, 128, 192))),
         ],
@@ -124,6 +139,14 @@ EXAMPLES = {
             (trio(small=widths(8, 16, 24)), "square"),
             (trio(middle=with_linear), "linear layer"),
             (trio(middle=without_relus), "has no nonlinearity"),
+            (
+                trio(middle=pooled(nn.Identity)),
+                "between a convolution and the 1×1",
+            ),
+            (
+                trio(middle=pooled(lambda: nn.BatchNorm2d(64, affine=False))),
+                "between a convolution and the 1×1",
+            ),
             (trio(middle=for_colours), "does not take grey images"),
             (trio(middle=ending(nn.AdaptiveMaxPool2d(1))), "as logits"),
             (
