@@ -113,7 +113,7 @@ conv1x1 = Function(
     "A 1×1 convolution as a matrix product",
     as_conv2d,
     pixels_and_matrix,
-    banned=["conv[123]d", "convolution", "*linear", "*fold"],
+    banned=["conv[123]d", "conv_*", "convolution", "*linear", "*fold"],
     mistakes={
         lambda X, W, b: as_conv2d(X, W, None): mistakes.forgot_biases,
         rows_reshaped: "Your rows are not pixels. `reshape` takes the numbers"
@@ -191,6 +191,11 @@ def fault_of_copy(as_conv):
             )
         if conv.kernel_size != (1, 1):
             return f"Its kernel has the size {conv.kernel_size}."
+        if conv.weight.is_meta:
+            return (
+                "Its weights are on the device `meta`, where they have no"
+                " values."
+            )
         if conv.weight.dtype not in (torch.float32, torch.float64):
             return (
                 f"Its weights are of {conv.weight.dtype}, with fewer digits"
@@ -230,8 +235,8 @@ def fault_of_values(conv, linear):
             " layer, or they are in another order."
         )
     return (
-        "Its weights are still the initial ones. Copy those of the linear"
-        " layer."
+        "Neither its weights nor its biases are those of the linear layer."
+        " Copy both, as they are."
     )
 
 
@@ -660,7 +665,9 @@ def measured_runs(nets, data, shuffled):
 def other_kernels(nets, _):
     """Say if a first kernel is not the one that its key names."""
     for key, net in nets.items():
-        first = next(m for m in net.modules() if isinstance(m, nn.Conv2d))
+        convs = (m for m in net.modules() if isinstance(m, nn.Conv2d))
+        if (first := next(convs, None)) is None:
+            return f"The network under the key {key!r} has no convolution."
         if (first.kernel_size == (1, 1)) != key.startswith("1"):
             return (
                 f"The network under the key {key!r} begins with a kernel of"

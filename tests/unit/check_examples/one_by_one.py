@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from check_examples import Examples, networks
+from check_examples import Examples, answer, networks
 
 NETS = {
     "1×1": networks.plain(1, 3, 1),
@@ -57,6 +57,14 @@ def shared(linear):
     return conv
 
 
+def turned(conv):
+    """Copied, but both in another order."""
+    with torch.no_grad():
+        for values in conv.parameters():
+            values.copy_(values.flip(0))
+    return conv
+
+
 def emptied(linear):
     conv = conv_from(linear)
     nn.init.zeros_(linear.weight)
@@ -80,7 +88,21 @@ def frozen(linear):
     return conv_from(linear).requires_grad_(False)
 
 
+without_convolution = nn.Sequential(nn.Flatten(), nn.Linear(196, 10))
+
 EXAMPLES = {
+    "runs": Examples(
+        malformed=[
+            (
+                answer(
+                    dict.fromkeys(NETS, 0.5),
+                    NETS | {"1×1": without_convolution},
+                    *CONTEXTS["runs"][1:],
+                ),
+                "has no convolution",
+            )
+        ]
+    ),
     "to_grey": Examples(
         right=[
             lambda X, w: torch.einsum("bchw,c->bhw", X, w)[:, None],
@@ -114,6 +136,10 @@ EXAMPLES = {
                 lambda X, W, b: torch.conv2d(X, W[:, :, None, None], b),
                 "does not allow",
             ),
+            (
+                lambda X, W, b: F.conv_transpose2d(X, W.T[..., None, None], b),
+                "does not allow",
+            ),
             (lambda X, W, b: W.T @ X.flatten(2), "RuntimeError"),
             (lambda X, W, b: W @ X.flatten(2) + b, "RuntimeError"),
         ],
@@ -129,7 +155,7 @@ EXAMPLES = {
             ),
             (
                 lambda linear: conv_from(linear, False, False),
-                "still the initial",
+                "Neither its weights nor its biases",
             ),
             (lambda linear: conv_from(linear, padding=1), "padding"),
             (
@@ -138,6 +164,8 @@ EXAMPLES = {
             ),
             (lambda linear: conv_from(linear, bias=None), "not the bias"),
             (reordered, "another order"),
+            (lambda linear: turned(conv_from(linear)), "Neither its weights"),
+            (lambda linear: conv_from(linear).to("meta"), "have no values"),
             (emptied, "changes the linear layer"),
             (lambda linear: linear, "not an `nn.Conv2d`"),
             (lambda linear: nn.Conv2d(7, 7, 1), "has 7 and 7"),
