@@ -32,7 +32,9 @@ AUTOGRAD = (
     "jac*",
     "vjp",
     "jvp",
-    "*dual*",
+    "*make_dual",
+    "*unpack_dual",
+    "*dual_level",
 )
 READY_MADE = ("*conv*", "linear", "bilinear")
 
@@ -150,6 +152,11 @@ def fault_of_numerical(numerical: Callable) -> str | None:
                 "Your function changes X, which its caller still needs. Move"
                 " the entries of a copy."
             )
+        if result.dtype not in (torch.float32, torch.float64):
+            return (
+                f"Your function gives a tensor of `{result.dtype}`. Make it"
+                " one of floats, such as `torch.float32`."
+            )
         if result.shape != X.shape:
             return (
                 f"Your function gives {guard.show(result)}. A gradient has the"
@@ -165,7 +172,7 @@ def fault_of_numerical(numerical: Callable) -> str | None:
 
 def fault_of_quotients(result: Tensor, right: Tensor, X: Tensor) -> str | None:
     off = (result - right).abs().max().item()
-    if off <= 1e-6:
+    if off <= 1e-5:
         return None
     for function in (cube, wave):
         for message, wrong in difference_quotients(X, function).items():
@@ -192,21 +199,32 @@ USES_AUTOGRAD = (
 def fault_of_points(numerical: Callable, X: Tensor) -> str | None:
     """Say if it asks for gradients, or moves X to one side only."""
     points, asks = [], []
+    # all points of a `vmap` at once; PyTorch 2.4 has no such function
+    unwrapped = getattr(torch.func, "debug_unwrap", lambda point: point)
 
     def watched(moved: Tensor) -> Tensor:
-        points.append(moved.detach().clone())
+        points.append(unwrapped(moved).detach().clone())
         asks.append(moved.requires_grad)
         return cube(moved)
 
     guard.outcome(numerical, watched, X.clone())
     if any(asks):
         return USES_AUTOGRAD
-    steps = [point - X for point in points if point.shape == X.shape]
+    steps = [
+        (point - X).reshape(-1, *X.shape)
+        for point in points
+        if point.shape[-X.ndim :] == X.shape
+    ]
     if not steps:
         return None
-    moves = torch.stack(steps)
+    moves = torch.cat(steps)
     if not moves.any():
         return USES_AUTOGRAD
+    if moves.is_complex():
+        return (
+            "The result is right here, but your step is imaginary. The central"
+            " difference takes the loss on both sides of X, as far from it."
+        )
     if moves.sum(0).abs().max() > moves.abs().max() / 2:
         return (
             "The result is right here, but your difference is one-sided. The"

@@ -150,9 +150,43 @@ def all_at_once(function, X):
     return torch.full_like(X, quotient.item())
 
 
+def at_once(function, X):
+    """All entries' steps as one batch."""
+    steps = 1e-5 * torch.eye(X.numel(), dtype=X.dtype).view(-1, *X.shape)
+    losses = torch.vmap(function)
+    return ((losses(X + steps) - losses(X - steps)) / 2e-5).view(X.shape)
+
+
+def forward_at_once(function, X):
+    steps = 1e-7 * torch.eye(X.numel(), dtype=X.dtype).view(-1, *X.shape)
+    up = torch.vmap(function)(X + steps)
+    return ((up - function(X)) / 1e-7).view(X.shape)
+
+
+def imaginary(function, X):
+    result = torch.zeros_like(X)
+    for i in range(X.numel()):
+        Z = X.to(torch.complex128)
+        Z.view(-1)[i] += 1e-20j
+        result.view(-1)[i] = function(Z).imag / 1e-20
+    return result
+
+
+class Block:
+    def residual(self, X, W):
+        return (W @ X.flatten(2)).view(X.shape) + X
+
+
+def block_by_method(X, W, G):
+    return added(W, G * (Block().residual(X, W) > 0))
+
+
 EXAMPLES = {
     "numerical": Examples(
-        right=[central(), central(1e-4), restored, by_index],
+        right=[
+            *(central(), central(1e-4), central(1e-3)),
+            *(restored, by_index, at_once),
+        ],
         blank=[lambda function, X: ...],
         mutants=[
             (central(change=lambda q: 2 * q), "twice the gradient"),
@@ -161,6 +195,9 @@ EXAMPLES = {
             (one_sided, "A one-sided difference is off"),
             (lambda f, X: one_sided(f, X, step=1e-7), "is one-sided"),
             (all_at_once, "Move one entry at a time"),
+            (forward_at_once, "is one-sided"),
+            (imaginary, "your step is imaginary"),
+            (lambda f, X: central()(f, X).half(), "of `torch.float16`"),
             (in_place, "changes X"),
             (with_autograd, "uses autograd"),
             (lambda f, X: torch.func.jacfwd(f)(X), "uses autograd"),
@@ -239,7 +276,7 @@ EXAMPLES = {
         mutants=[(lambda W, G: backward.of_sum(W, G), "uses `")],
     ),
     "grad_block": Examples(
-        right=[block, block_by_hand],
+        right=[block, block_by_hand, block_by_method],
         mutants=[
             (lambda *case: backward.of_block(*case), "uses `"),
             (block_by_backward, "uses `backward`"),
