@@ -382,10 +382,13 @@ def number(answer: Any) -> Fraction:
     if callable(answer):
         raise NotYet("This is a function or class. Pass what it returns.")
     if isinstance(answer, decimal.Decimal):
-        answer = float(answer)  # its exponent may be astronomical
+        # its exponent may be astronomical, and a signalling NaN raises
+        answer = float("nan" if answer.is_nan() else answer)
     if not isinstance(answer, numbers.Number):
         raise NotYet(f"{show(answer)} is not a number.")
-    if isinstance(answer, numbers.Complex) and answer.imag:
+    if isinstance(answer, numbers.Rational):  # maybe of SymPy, without `imag`
+        return Fraction(int(answer.numerator), int(answer.denominator))
+    if getattr(answer, "imag", 0):
         raise NotYet(f"{show(answer)} is not a real number.")
     real: Any = getattr(answer, "real", answer)
     try:
@@ -421,6 +424,11 @@ class Shape(Value):
             answer = answer.tolist()
         if not isinstance(answer, tuple | list):
             raise NotYet(remark("no shape", value=show(answer)))
+        if any(isinstance(size, tuple | list) for size in answer):
+            raise NotYet(
+                f"{show(answer)} has brackets within brackets. Is there a"
+                " comma or a bracket too many?"
+            )
         sizes = tuple(number(size) for size in answer)
         if any(size.denominator != 1 or size < 0 for size in sizes):
             raise NotYet(remark("impossible size", value=show(answer)))

@@ -12,10 +12,12 @@ import itertools
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
 from types import SimpleNamespace
 
 import numpy
+import sympy
 import torch
 from torch import nn
 
@@ -108,6 +110,7 @@ def of_number(right: float) -> Examples:
             torch.tensor([right], dtype=kind),
             numpy.array(right),
             Fraction(right),
+            sympy.Integer(right) if whole else sympy.Float(right),
         ],
         malformed=[
             (str(right), "is text"),
@@ -118,6 +121,7 @@ def of_number(right: float) -> Examples:
             (torch.tensor([right, right], dtype=kind), "is not one number"),
             (1j * (right or 1), "is not a real number"),
             (float("nan"), "is not finite"),
+            (Decimal("sNaN"), "is not finite"),
             (answer(right, 1), "a comma separates numbers"),
             (answer(of=right), "takes other arguments"),
         ],
@@ -138,6 +142,7 @@ def of_shape(right: tuple) -> Examples:
             (str(right), "is not a shape"),
             (right[0], "is not a shape"),
             ({"shape": right}, "is not a shape"),
+            ((right,), "brackets within brackets"),
             (torch.zeros(2, 3), "Give the shape"),
             ([0.5, *right[1:]], "impossible"),
             ([-1, *right[1:]], "impossible"),
