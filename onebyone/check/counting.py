@@ -645,10 +645,11 @@ def fault_of_units(units):
     for tool in REPORTS:
         if guard.is_blank(letter := units.get(tool)):
             return f"{tool}: there is no letter yet."
-        if not isinstance(letter, str) or letter.strip().lower() not in UNITS:
+        read = letter.strip(" ().").lower() if isinstance(letter, str) else ""
+        if read not in UNITS:
             given = guard.show(letter)
             return f"{tool}: {given} is not one of the letters a to e."
-        chosen[tool] = letter.strip().lower()
+        chosen[tool] = read
     for tool, letter in chosen.items():
         if letter != REPORTS[tool]:
             return f"{tool}: {wrong_unit(letter, REPORTS[tool])}"

@@ -115,6 +115,7 @@ EXAMPLES = {
         right=[
             units(),
             units(A=" B "),
+            units(A="b)", C="(a)"),
             units(E="e"),
             units(C="A"),
         ],
