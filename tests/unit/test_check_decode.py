@@ -2,6 +2,7 @@
 
 import random
 
+import numpy
 import pytest
 import torch
 from hypothesis import given, settings
@@ -124,6 +125,12 @@ def test_a_slip_of_the_pen_is_found():
     value = total(decode.parameters) - decode.parameters(layer)
     text = says(value + decode.parameters(twin))
     assert "258 stands for 256" in text and "one mistake" in text
+
+
+@pytest.mark.parametrize("network", ["nin", ["NiN"], numpy.array(["NiN", 2])])
+def test_what_names_no_network_is_told_their_names(network):
+    text = check.explain(1_992_166, network).text
+    assert "is none of the networks: NiN, " in text
 
 
 def test_where_nothing_fits_it_says_so_and_what_is_near():

@@ -236,7 +236,8 @@ class Decoder:
     def place_of(self, network: object) -> int | None:
         """Return where a network stands; raise NotYet if it is none."""
         names = [one.name for one in self.networks]
-        if network is not None and network not in names:
+        is_name = isinstance(network, str) and network in names
+        if network is not None and not is_name:
             known = ", ".join(names)
             raise NotYet(f"{show(network)} is none of the networks: {known}.")
         return None if network is None else names.index(str(network))
