@@ -667,7 +667,7 @@ def fault_of_nin(net):
             "has no nonlinearity, so that it is no more than one convolution."
             " Which layer follows each convolution of a NiN block?"
         )
-    if not bends_before_1x1(net, 100 * X):
+    if not bends_before_1x1(net, X):
         return (
             "has no nonlinearity between a convolution and the 1×1 behind it."
             " Which layer follows each convolution of a NiN block?"
@@ -680,11 +680,14 @@ def bends_before_1x1(net, X):
 
     A batch norm between the two changes nothing about that: channel by
     channel, all that is read lies on a straight line over what was written.
+    What is written is made large, since some functions bend far from zero.
     """
     calls = []
 
     def note(layer, inputs, output):
-        calls.append((layer, inputs[0].clone(), output.clone()))
+        large = 100 * output / output.std().clamp(min=1e-12)
+        calls.append((layer, inputs[0].clone(), large.clone()))
+        return large
 
     handles = [
         m.register_forward_hook(note)

@@ -130,6 +130,7 @@ EXAMPLES = {
             trio(middle=widths(32, 64, 96)),
             trio(middle=lazy(widths(32, 64, 96))),
             trio(middle=pooled(nn.Tanh)),
+            trio(middle=pooled(nn.Hardtanh)),
             trio(small=nn.Sequential(nn.Sequential(*widths(16, 32, 48)))),
             trio(large=Averaging(widths(64, 128, 192))),
         ],
