@@ -206,6 +206,7 @@ def search_table(measured: dict) -> str:
         measured["tried"], key=lambda tried: -mean_of(tried, "accuracy")
     ):
         recipe = Recipe.saved(tried["recipe"])
+        net = recipe.build()
         erased = ", a square erased" if "erase" in recipe.augmentation else ""
         rows.append(
             [
@@ -213,8 +214,8 @@ def search_table(measured: dict) -> str:
                 f"{100 * mean_of(tried, 'accuracy'):.2f} %",
                 str(recipe.epochs),
                 f"{mean_of(tried, 'seconds'):.0f}",
-                f"{parameters(recipe.build()):,}",
-                f"{macs(recipe.build(), (1, 28, 28)):,}",
+                f"{parameters(net):,}",
+                f"{macs(net, (1, 28, 28)):,}",
             ]
         )
     head = ["tried", "accuracy", "epochs", "seconds", "parameters", "MACs"]

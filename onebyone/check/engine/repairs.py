@@ -173,7 +173,8 @@ class Repair(Task):
             names = renamed(y, y, n), renamed(y_val, y, n)
             given = X, names[0]
             if n > 1:  # luck may hang on the order, where the seed is set
-                order = torch.randperm(len(X), generator=generator(n))
+                drawn = torch.Generator().manual_seed(n)
+                order = torch.randperm(len(X), generator=drawn)
                 given = X[order], names[0][order]
             run = self.run(answer, *given, X_val, names[1], seed=n)
             for fault in (self.knows_other_names, *self.faults):
@@ -273,10 +274,6 @@ class Repair(Task):
 
     def not_yet(self, reason: str) -> NotYet:
         return NotYet(f"{reason.strip()} {self.pointer()}")
-
-
-def generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def renamed(y: Tensor, known: Tensor, by: int) -> Tensor:
