@@ -161,7 +161,7 @@ def fault_of_head(function: Any, net: Any = ...) -> Fault:
             return (
                 f"Your function gives {guard.show(new)}. Return the network."
             )
-        new = copy.deepcopy(new)
+        new = guard.copied(new)
         fault = fault_of_new(new.eval(), old, X, count)
         if fault := fault or fault_of_freezing(new, X):
             return fault

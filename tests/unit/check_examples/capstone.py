@@ -371,6 +371,12 @@ def by_a_1x1(net, classes):
     return nn.Sequential(*freeze(net)[:-2], head, nn.Flatten())
 
 
+def with_a_generator(net, classes):
+    net = new_head(net, classes)
+    net.numbers = (n for n in range(3))
+    return net
+
+
 def on_a_copy(net, classes):
     return new_head(copy.deepcopy(net), classes)
 
@@ -508,6 +514,7 @@ HEAD = Examples(
     ],
     malformed=[
         (headed(forgetting), "Return the network"),
+        (headed(with_a_generator), "Your network cannot be copied"),
         (headed(lambda net: net), "raised"),
         (headed(new_head, "net"), "not a network"),
         (headed(new_head, nn.ReLU()), "no linear layer"),
