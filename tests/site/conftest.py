@@ -37,15 +37,11 @@ def tabs(browser) -> dict[str, Page]:
 
 
 def new_tab(browser: Browser, **options) -> Page:
-    """A tab in a context of its own, beside one that stays open.
-
-    Where no page is open that shares its storage, Chromium now and then
-    forgets on a busy machine, between two pages of the disk, what the first
-    has stored: in up to 3 of 40 tries, and in none of 150 beside such a tab.
-    """
+    """A tab in a context of its own, beside one that stays open and shares
+    its store: it asks for that late (see rendered.with_store)."""
     context = browser.new_context(**options)
     beside = context.new_page()
-    beside.goto(f"{SITE.as_uri()}/book/notation.html")
+    beside.goto(f"{SITE.as_uri()}/_static/onebyone.css")
     beside.evaluate("localStorage.length")
     return context.new_page()
 

@@ -8,7 +8,7 @@ import answers_to_try
 import pytest
 from answers_to_try import Unread
 from playwright.sync_api import Locator, Page, expect
-from rendered import SITE, let_store
+from rendered import SITE, let_store, with_store
 from test_widgets import sound_and_accessible
 
 from onebyone import check
@@ -226,11 +226,13 @@ DONE = ".bd-sidebar-primary .tasks-done"
 
 
 def test_answers_are_kept_and_counted_until_they_are_cleared(page, base):
+    with_store(page)
     answer(box(page, "unread"), Your_number="4")
     answer(box(page, "same_padding"), Your_number="6")
     expect(page.locator(DONE)).to_contain_text("1/12")
     let_store(page)
     page.reload()
+    with_store(page)
     kept = box(page, "same_padding")
     expect(kept.get_by_role("textbox")).to_have_value("6")
     expect(kept.get_by_role("status").first).to_contain_text("total padding")
@@ -240,6 +242,7 @@ def test_answers_are_kept_and_counted_until_they_are_cleared(page, base):
 
     let_store(page)
     page.goto(f"{base}/exercises/index.html")
+    with_store(page)
     expect(page.locator(DONE)).to_contain_text("1 of 12 answered")
     table = page.locator("article .tasks-table")
     expect(table.locator("li")).to_have_count(len(check.NOTEBOOKS))
@@ -251,6 +254,7 @@ def test_answers_are_kept_and_counted_until_they_are_cleared(page, base):
     expect(page.locator(DONE)).to_have_count(0)
     let_store(page)
     page.goto(f"{base}/{PAGE}")
+    with_store(page)
     expect(box(page, "unread").get_by_role("textbox")).to_have_value("")
 
 

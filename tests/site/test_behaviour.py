@@ -103,12 +103,14 @@ def choose_mode(page, mode: str) -> None:
 )
 def test_the_theme_switches_and_is_kept(system, mode, base, visit):
     page = visit("book/nin.html", scheme=system, base=base).page
+    rendered.with_store(page)
     theme = page.locator("html")
     expect(theme).to_have_attribute("data-theme", system)
     choose_mode(page, mode)
     expect(theme).to_have_attribute("data-theme", mode)
     rendered.let_store(page)
     page.reload()
+    rendered.with_store(page)
     expect(theme).to_have_attribute("data-theme", mode)
 
 
