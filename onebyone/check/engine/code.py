@@ -467,10 +467,10 @@ class Array(Compared):
         if isinstance(answer, Tensor) and answer.is_meta:
             raise NotYet("A tensor on the device `meta` has no values.")
         try:
-            if isinstance(answer, list | tuple) and all(
-                isinstance(row, Tensor) for row in answer
-            ):
-                answer = torch.stack([*answer])
+            if isinstance(answer, list | tuple):
+                for kind, stack in STACKS.items():
+                    if all(isinstance(row, kind) for row in answer):
+                        answer = stack([*answer])
             return plain(torch.as_tensor(answer))
         except (TypeError, ValueError, RuntimeError):
             raise NotYet(f"{show(answer)} is not a tensor.") from None
@@ -489,6 +489,8 @@ class Array(Compared):
                 f" the task does it: it {made}"
             )
         theirs = plain(made)
+        if mine.is_complex() and not theirs.is_complex():
+            return "There are complex numbers in it."
         if mine.shape != theirs.shape:
             return (
                 f"{show(mine).capitalize()} is not right:"
@@ -502,6 +504,9 @@ class Array(Compared):
         return (
             f"{int((~close).sum())} of {close.numel()} values are not right."
         )
+
+
+STACKS = {Tensor: torch.stack, numpy.ndarray: numpy.stack}
 
 
 def plain(tensor: Tensor) -> Tensor:

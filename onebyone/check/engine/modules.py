@@ -232,6 +232,11 @@ def build(answer: Any, arguments: tuple, shape: tuple[int, ...]) -> Built:
         raise NotYet("Nothing (`None`) was built. Is there a `return`?")
     if not isinstance(module, nn.Module):
         raise NotYet(f"This is {show(module)}, not an `nn.Module`.")
+    if isinstance(module, torch.jit.ScriptModule):  # its copies do not train
+        raise NotYet(
+            "TorchScript has compiled this module. Give the module itself,"
+            " without `torch.jit`."
+        )
     if is_stub(type(module).forward):
         raise NotAttempted("Its `forward` is still to be written.")
     X = torch.zeros(shape)
@@ -311,9 +316,9 @@ def layers(net: nn.Module) -> dict[tuple, list]:
 
 
 def without_ones(tensor: Tensor) -> tuple[int, ...]:
-    """Return a shape without the height and width of a 1×1 kernel."""
+    """Return a shape without the sides of a 1×1 kernel, of any dimension."""
     shape = tuple(tensor.shape)
-    return shape[:2] if shape[2:] == (1, 1) else shape
+    return shape[:2] if set(shape[2:]) == {1} else shape
 
 
 def orders(
