@@ -383,7 +383,8 @@ SUMS = [  # shapes of Y and X, and what is wrong
 def fault_of_add(add):
     require_function(add)
     Y = torch.arange(120.0).reshape(MAPS)
-    first, second = Y.clone(), Y.clone()
+    X = Y.flip(0).sqrt()
+    first, second = Y.clone(), X.clone()
     total = guard.outcome(add, first, second)
     if isinstance(total, guard.Raised):
         return f"For two tensors of the same shape your function {total}"
@@ -391,9 +392,9 @@ def fault_of_add(add):
         return "Your function gives nothing (`None`). Is there a `return`?"
     if not isinstance(total, torch.Tensor) or total.shape != Y.shape:
         return f"Your function gives {guard.show(total)} as the sum."
-    if not torch.equal(total, 2 * Y):
+    if not torch.allclose(total.detach().to(Y), Y + X, rtol=1e-2):
         return "What comes out is not the sum of the two tensors."
-    if not torch.equal(first, Y) or not torch.equal(second, Y):
+    if not torch.equal(first, Y) or not torch.equal(second, X):
         return (
             "Your function changes one of its inputs, which its caller may"
             " still need: `+=` works in place."
@@ -406,14 +407,17 @@ def fault_of_add(add):
         return f"The sum of two tensors of {Y.dtype} is one of {total.dtype}."
     if not total.requires_grad:
         return "No gradient passes through your sum: it is cut off."
+    total.sum().backward()
+    if any(leaf.grad is None or (leaf.grad != 1).any() for leaf in leaves):
+        return "Your sum gives one of its tensors no gradient, or a wrong one."
     for shape in ((5,), (3, 4, 5), ()):
-        total = guard.outcome(add, torch.ones(shape), torch.ones(shape))
+        total = guard.outcome(add, torch.ones(shape), torch.zeros(shape))
         if isinstance(total, guard.Raised):
             return (
                 f"For two tensors of the shape {shape} your function {total}"
             )
     for one, other, what in SUMS:
-        result = guard.outcome(add, torch.ones(one), torch.ones(other))
+        result = guard.outcome(add, torch.ones(one), torch.zeros(other))
         about = f"{one} and {other}"
         if not isinstance(result, guard.Raised):
             return f"Your function adds {about}: {what}. It must refuse."
@@ -441,8 +445,9 @@ careful_add = Custom(
 def filled_block(*arguments):
     block = ResidualBlock(*arguments)
     with torch.no_grad():
-        for parameter in block.parameters():
-            parameter.uniform_(0.5, 1.5)
+        for tensor in block.state_dict().values():
+            if tensor.is_floating_point():  # statistics too, as if trained
+                tensor.uniform_(0.5, 1.5)
     return block
 
 
@@ -460,14 +465,17 @@ def fault_of_start(start):
         nn.BatchNorm2d(5),
     )
     net = nn.Sequential(filled_block(3, 3), filled_block(3, 5, 2), inner, head)
+    layers = str(net)
     before = {name: v.detach().clone() for name, v in net.state_dict().items()}
     result = guard.outcome(start, net)
     if isinstance(result, guard.Raised):
         return f"For a network of residual blocks your function {result}"
     now = {name: v.detach() for name, v in net.state_dict().items()}
-    if {n: v.shape for n, v in now.items()} != {
-        n: v.shape for n, v in before.items()
-    }:
+    forms, others = (
+        {n: (v.shape, v.dtype) for n, v in values.items()}
+        for values in (now, before)
+    )
+    if forms != others or str(net) != layers:
         return "Your function changes layers. It changes one scale a block."
     changed = {
         name for name in now if not torch.equal(now[name], before[name])
@@ -604,16 +612,21 @@ def fault_of_bugs(bugs):
     letters = {}
     for number in BUGS:
         letter = bugs.get(number)
+        if guard.is_blank(letter) and number not in bugs:
+            return (
+                f"There is no letter for block {number} yet: its key is the"
+                f" number {number}."
+            )
         if guard.is_blank(letter):
             return f"There is no letter for block {number} yet."
-        if not isinstance(letter, str) or (
-            letter.strip().lower() not in SYMPTOMS
-        ):
+        if isinstance(letter, str):
+            letter = letter.strip(" ().,;\n").lower()
+        if not isinstance(letter, str) or letter not in SYMPTOMS:
             return (
-                f"Block {number}: {guard.show(letter)} is not one of the"
+                f"Block {number}: {guard.show(bugs[number])} is not one of the"
                 f" letters {', '.join(SYMPTOMS)}."
             )
-        letters[number] = letter.strip().lower()
+        letters[number] = letter
     for number, letter in letters.items():
         if letter != BUGS[number]:
             return (

@@ -55,6 +55,18 @@ def with_adam(net, X, y):
     return net
 
 
+def by_hand(X, y, rate=3.0):
+    """Trains without an optimiser, so that nobody knows its rate."""
+    net = plain()
+    for batch in torch.randperm(len(X)).split(40):
+        net.zero_grad()
+        F.cross_entropy(net(X[batch]), y[batch]).backward()
+        with torch.no_grad():
+            for parameter in net.parameters():
+                parameter -= rate * parameter.grad
+    return net
+
+
 def plain(*end):
     return nn.Sequential(
         nn.Conv2d(1, 16, 5, stride=2, padding=2),
@@ -271,6 +283,36 @@ def without_a_layer(net, X, y):
     return careful(net, X, y)
 
 
+def by_batches(net, X, y):
+    """Averages the accuracies of batches, of which the last is smaller."""
+    mode = net.training
+    net.eval()
+    found = [share(net, *b) for b in zip(X.split(64), y.split(64))]
+    net.train(mode)
+    return sum(found) / len(found)
+
+
+def but_the_last(net, X, y):
+    return careful(net, X[:-1], y[:-1])
+
+
+def blackening(net, X, y):
+    found = careful(net, X, y)
+    X.zero_()
+    return found
+
+
+def doubling(net, X, y):
+    found = careful(net, X, y)
+    net.double()
+    return found
+
+
+def counting(net, X, y):
+    net.register_buffer("seen", torch.tensor(len(X)))
+    return careful(net, X, y)
+
+
 def raising(X, y):
     raise RuntimeError("no data")
 
@@ -348,6 +390,7 @@ EXAMPLES = {
             (run(nn.Tanh()), "between −1 and 1"),
             (run(nn.Sigmoid()), "between −1 and 1"),
             (run(nn.Softmax(dim=1), rate=0.01), "with any learning rate"),
+            (run(nn.ReLU()), "as in run 1"),
             (run(nn.Softmax(dim=1), rate=0.5), "whatever the layers before"),
         ],
     ),
@@ -401,6 +444,15 @@ EXAMPLES = {
             (answer(only_norms, *IMAGES), "dropout still drops"),
             (answer(in_parts, *IMAGES), "or a part of it, stays in `eval()`"),
             (answer(without_a_layer, *IMAGES), "leaves a layer"),
+            (answer(by_batches, *IMAGES), "not the network's accuracy"),
+            (answer(but_the_last, *IMAGES), "Does each image count once"),
+            (answer(blackening, *IMAGES), "changes the images"),
+            (answer(doubling, *IMAGES), "changes the network's weights"),
+            (answer(counting, *IMAGES), "changes the network's weights"),
+            (
+                answer(lambda *case: f"{careful(*case):.4f}", *IMAGES),
+                "not an accuracy",
+            ),
             (
                 answer(lambda *case: careful(*case) / 2, *IMAGES),
                 "not the network's accuracy",
@@ -445,7 +497,9 @@ EXAMPLES = {
                 run(rate=1.0, momentum=0, make=lambda: normed(own)),
                 "its rate is still 1",
             ),
-            (run(rate=1e-5), "the loss falls, but in so few steps not far"),
+            (run(rate=1e-5), "no further down than to 2.3"),
+            (run(rate=0.0), "no further down than to 2.3"),
+            (to_check(by_hand), "your network has an accuracy"),
             (run(rate=1e-4, momentum=0), "there is room"),
         ],
     ),
@@ -461,6 +515,10 @@ EXAMPLES = {
             (seen_as(cut, epochs=10), "only memorise"),
             (seen_as(cut, rate=0.01), "The rate plays no part"),
             (seen_as(lying), "lie on their side"),
+            (
+                to_check(lambda S, y: train(plain(), GRATINGS[0], y)),
+                "Does it show what its label says",
+            ),
             (seen_as(lambda S: S.permute(2, 0, 1)), "raised"),
         ],
     ),

@@ -58,6 +58,47 @@ def tests_by(map_, expected):
 few = torch.tensor([[[[0.0, 1.0], [4.0, 7.0]]]])
 
 
+def in_grey(image):
+    """Return an image with three channels that are all the same."""
+    bright = (image - image.min()) / (image.max() - image.min())
+    return torch.stack([bright] * 3, dim=-1)
+
+
+def with_hidden_map():
+    fig = figure(image[0], winner)
+    fig.axes[1].set_visible(False)
+    return answer(fig, X, maps)
+
+
+class ByLinear(nn.Linear):
+    """A linear layer that averages first."""
+
+    def forward(self, X):
+        return super().forward(X.mean(dim=(2, 3)))
+
+
+def by_conv1d(channels, num_classes):
+    return nn.Sequential(
+        nn.Flatten(2),
+        nn.Conv1d(channels, num_classes, 1),
+        nn.AdaptiveAvgPool1d(1),
+        nn.Flatten(),
+    )
+
+
+def compiled(*case):
+    return torch.jit.trace(ByLinear(*case), torch.ones(1, case[0], 2, 2))
+
+
+def middle_relu_alone(channels, num_classes):
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1),
+        nn.Conv2d(channels, channels, 1),
+        nn.ReLU(),
+        nn.Conv2d(channels, num_classes, 1),
+    )
+
+
 @torch.no_grad()
 def share(net, X, y):
     return (net(X).argmax(dim=1) == y).float().mean().item()
@@ -98,6 +139,10 @@ EXAMPLES = {
             (lambda X: X.mean((2, 3), keepdim=True).squeeze(), "1 axis"),
         ],
     ),
+    "gap_head": Examples(
+        right=[ByLinear, by_conv1d], malformed=[(compiled, "TorchScript")]
+    ),
+    "paper_block": Examples(mutants=[(middle_relu_alone, "A ReLU between")]),
     "averaging_matrix": Examples(
         right=[
             lambda c, h, w: torch.kron(
@@ -119,6 +164,7 @@ EXAMPLES = {
             answer(two_slopes(image[0], winner), X, maps),
             drawn(image[0] - 3, winner / 5, low=-1, high=1),
             drawn(image[0], enlarged(winner, "nearest")),
+            drawn(in_grey(image[0]), winner),
         ],
         blank=[answer(..., X, maps)],
         mutants=[
@@ -126,6 +172,7 @@ EXAMPLES = {
             (answer(figure(image[0], winner), X, ...), "make them first"),
             (drawn(winner), "image itself is missing"),
             (drawn(image[0]), "no class map"),
+            (with_hidden_map(), "no class map"),
             (drawn(image[0], loser), "did not choose"),
             (drawn(X[1, 0], winner), "another image"),
             (drawn(image[0], winner.flip(0)), "stands on its head"),
@@ -153,8 +200,11 @@ EXAMPLES = {
         mutants=[
             (
                 lambda pool: pool(few).shape == (1, 1, 1, 1),
-                "lets global max pooling pass. Look at the values",
+                "lets global max pooling pass. What comes out on your map",
             ),
+            (lambda pool: True, "has not given the layer any map"),
+            (lambda pool: pool(few).item() < 7, "on your map is not"),
+            (lambda pool: abs(pool(few).item() - 3) < 0.5, "and closely"),
             (tests_by(torch.ones(1, 1, 2, 2), 1), "On your map it agrees"),
             (
                 tests_by(torch.tensor([[[[0.0, 4.0]]]]), 2),

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -100,6 +101,26 @@ def of_one_number(net):
     return net
 
 
+def anew(net):
+    """Puts new layers in the place of the last ones."""
+    for block in [m for m in net.modules() if hasattr(m, "branch")]:
+        block.branch[-1] = nn.BatchNorm2d(block.branch[-1].num_features)
+    return start_as_identity(net)
+
+
+def longer(net):
+    for block in [m for m in start_as_identity(net).modules()]:
+        if hasattr(block, "branch"):
+            block.branch.append(nn.Identity())
+    return net
+
+
+def hasty(net):
+    for norm in last_norms(start_as_identity(net)):
+        norm.momentum = 0.9
+    return net
+
+
 def silent(net):
     start_as_identity(net)
 
@@ -140,6 +161,12 @@ def adding_in_place(Y, X):
         raise ValueError
     Y += X
     return Y
+
+
+def of_one_gradient(Y, X):
+    if Y.shape != X.shape:
+        raise ValueError
+    return Y + X.detach()
 
 
 def mean_of(Y, X):
@@ -185,6 +212,10 @@ LETTERS = {1: "d", 2: "a", 3: "e", 4: "c", 5: "b"}
 NETS = {"plain": networks.deep(1), "residual": networks.deep(0)}
 CONTEXTS = {"deeper": (runs,), "lesions": (NETS, *networks.HELD_OUT)}
 EXAMPLES = {
+    "cancelling": Examples(
+        right=[[numpy.array([0, -1]), numpy.array([-0.25, 0])]],
+        malformed=[([[0, -1j], [-0.25, 0]], "complex numbers")],
+    ),
     "block_jacobian": Examples(
         right=[
             masked,
@@ -257,6 +288,11 @@ EXAMPLES = {
                 lambda Y, X: torch.from_numpy(Y.numpy() + X.numpy()),
                 "that need gradients",
             ),
+            (
+                refusing(lambda Y, X: not torch.equal(Y, X)),
+                "For two tensors of the same shape",
+            ),
+            (of_one_gradient, "one of its tensors no gradient"),
             (of_four_axes, "two tensors of the shape"),
             (adding_in_place, "changes one of its inputs"),
             (mean_of, "is not the sum"),
@@ -289,6 +325,10 @@ EXAMPLES = {
             (counting, "more than the last scale"),
             (silent, "Return the network"),
             (of_one_number, "changes layers"),
+            (anew, "more than the last scale"),
+            (longer, "changes layers"),
+            (hasty, "changes layers"),
+            (lambda net: start_as_identity(net).double(), "changes layers"),
         ],
         unrelated=[3, "net", nn.ReLU, [], lambda: 1],
     ),
@@ -297,6 +337,7 @@ EXAMPLES = {
             LETTERS,
             {n: letter.upper() for n, letter in LETTERS.items()},
             {n: f"{letter} " for n, letter in LETTERS.items()},
+            {n: f"({letter})" for n, letter in LETTERS.items()},
             LETTERS | {6: "f"},
         ],
         blank=[dict.fromkeys(LETTERS, ...)],
@@ -308,6 +349,7 @@ EXAMPLES = {
             (LETTERS | {5: "e"}, "no average would be left"),
             (LETTERS | {5: "f"}, "keep their size"),
             (LETTERS | {5: ...}, "no letter for block 5"),
+            ({f"{n}": letter for n, letter in LETTERS.items()}, "its key is"),
             (LETTERS | {5: "z"}, "not one of the letters"),
         ],
         unrelated=["daecb", 3, [], {}, ["d"]],
