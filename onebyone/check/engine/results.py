@@ -302,10 +302,11 @@ class Results(Task):
                 else (value < self.least)
             )
             if far:
+                other = "error" if self.what == "accuracy" else "accuracy"
                 return (
                     f"The network under the key {key!r} has hardly learnt"
                     f" anything, with an {self.what} of {value:.2f}. Did you"
-                    " train it?"
+                    f" train it, or is this an {other}?"
                 )
         return None
 
