@@ -985,6 +985,11 @@ def fault_of_shifts(results):
     if fault := not_shifted(results):
         return fault
     for kind, accuracies in results.items():
+        if accuracies[0] == 0:
+            return (
+                f"For {kind} no image is right where none is shifted. Is this"
+                " what is lost? Give the accuracy itself."
+            )
         if accuracies[0] < accuracies[-1]:
             return (
                 f"For {kind} a shift by three pixels is better than none."

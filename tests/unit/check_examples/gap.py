@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from check_examples import Examples, answer, networks
 from onebyone.check.engine import guard
+from onebyone.check.gap import moved
 from onebyone.models import compact_nin
 
 with guard.guarded(60):  # it leaves the random numbers as they were
@@ -114,7 +115,26 @@ CONTEXTS = {
 TWICE = {
     kind: (share(net, *networks.HELD_OUT),) * 2 for kind, net in NETS.items()
 }
+SHARES = {
+    kind: [share(net, moved(images, n), y) for n in range(4)]
+    for images, y in [networks.HELD_OUT]
+    for kind, net in NETS.items()
+}
+LOST = {kind: [row[0] - x for x in row] for kind, row in SHARES.items()}
 EXAMPLES = {
+    "shifts": Examples(
+        right=[answer(SHARES, NETS, *networks.HELD_OUT)],
+        mutants=[
+            (
+                answer(
+                    {kind: [*map(abs, row)] for kind, row in LOST.items()},
+                    NETS,
+                    *networks.HELD_OUT,
+                ),
+                "Is this what is lost?",
+            )
+        ],
+    ),
     "heads": Examples(
         right=[answer(TWICE, NETS, networks.HELD_OUT, networks.HELD_OUT)]
     ),
