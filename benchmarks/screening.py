@@ -1,4 +1,4 @@
-"""What each trick gains in three minutes on two cores.
+"""What each trick gains in seven epochs.
 
     python -m benchmarks.screening [--seeds N]
 

@@ -76,6 +76,7 @@ WAYS = {  # what trains, and on whose data
 }
 REFERENCE = "d2l's trainer, d2l's data"
 OUR_DATA = "d2l's trainer, our data"
+THEIR_DATA = "our trainer, d2l's data"
 OURS, FLOAT32 = "ours", "ours, float32"
 BY_HAND = "a loop by hand, our data"
 

@@ -86,8 +86,8 @@ def effects(measured: dict[str, object], reader: str) -> dict[str, float]:
     """Return how many times less time we need, and its three factors.
 
     The code: the reader's network, trained by us instead of d2l. Network and
-    resolution: our network with our code instead of theirs. Schedule: the
-    images that training sees. Their product is the whole.
+    resolution: our network with our code instead of theirs. Images: how many
+    training sees. Their product is the whole.
     """
     ours, theirs = measured["ours"], measured["theirs"][reader]
     rates = theirs["images_per_second"]
@@ -103,9 +103,11 @@ def effects(measured: dict[str, object], reader: str) -> dict[str, float]:
         "times_faster": their_seconds / seconds,
         "code": with_our_code / with_d2l,
         "network": ours["images_seen"] / seconds / with_our_code,
-        "schedule": theirs["images_seen"] / ours["images_seen"],
+        "images": theirs["images_seen"] / ours["images_seen"],
         "flops": flops,
         "their_flops": their_flops,
+        "times_fewer_flops_an_image": theirs["training_flops_per_image"]
+        / ours["training_flops_per_image"],
         "times_fewer_flops": their_flops / flops,
     }
 
