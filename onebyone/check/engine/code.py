@@ -506,7 +506,10 @@ class Array(Compared):
         )
 
 
-STACKS = {Tensor: torch.stack, numpy.ndarray: numpy.stack}
+STACKS: dict[type, Callable] = {
+    Tensor: torch.stack,
+    numpy.ndarray: numpy.stack,
+}
 
 
 def plain(tensor: Tensor) -> Tensor:
