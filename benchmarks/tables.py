@@ -23,6 +23,7 @@ PAGES = (ROOT / "book" / "speed.md", ROOT / "book" / "using.md")
 BLOCK = re.compile(
     r"(<!-- results: ([a-z-]+) -->\n).*?(<!-- end of results -->)", re.S
 )
+TEST_IMAGES = 10_000
 MISSING = "*Not measured yet.*\n"
 
 
@@ -69,7 +70,24 @@ def commits_in(value: object) -> set[str]:
 def throughput_tables(measured: dict) -> str:
     """Return the rates of all ways of training, and the ratios that matter."""
     networks = measured["networks"]
-    return rates_table(networks) + "\n" + ratios_table(networks)
+    return (
+        f"{rates_table(networks)}\n{ratios_table(networks)}\n"
+        f"{rounds_text(networks)}"
+    )
+
+
+def rounds_text(networks: dict) -> str:
+    """Say how many rounds there were, and how many batches were timed."""
+    rounds = {
+        len(rates)
+        for of in networks.values()
+        for rates in of["images_per_second"].values()
+    }
+    batches = ", ".join(f"{of['batches']}" for of in networks.values())
+    return (
+        f"Rounds: {max(rounds)}. Batches timed in each, network by network:"
+        f" {batches}.\n"
+    )
 
 
 def rates_table(networks: dict) -> str:
@@ -244,7 +262,10 @@ def power_of_ten(value: float) -> str:
 
 
 def long_table(measured: dict) -> str:
-    """Return a row a seed, and the mean."""
+    """Return a row a seed, the mean, and what other images would change.
+
+    The last is the 95 % interval of one network's accuracy, as a binomial.
+    """
     runs, epochs = measured["runs"], str(measured["recipe"]["epochs"])
     rows = [
         [
@@ -257,6 +278,9 @@ def long_table(measured: dict) -> str:
     ]
     minutes = mean_of(measured, "seconds") / 60
     rows.append(["mean", epochs, mean_accuracy(runs), f"{minutes:.1f}"])
+    mean = mean_of(measured, "accuracy")
+    half = 196 * math.sqrt(mean * (1 - mean) / TEST_IMAGES)
+    rows.append(["other test images", "", f"± {half:.2f} %", ""])
     return table(["seed", "epochs", "test accuracy", "minutes"], rows)
 
 

@@ -34,10 +34,12 @@
           }),
           make("span", { class: "amount" }, row[chosen])),
       ]));
-      told.textContent = `${unit}, ${columns[chosen - 1]}: from` +
-        ` ${rows[values.indexOf(least)][chosen]} to` +
-        ` ${rows[values.indexOf(most)][chosen]}` +
-        ` (${rows[values.indexOf(most)][0]}).`;
+      const named = (value) => {
+        const row = rows[values.indexOf(value)];
+        return `${row[chosen]} (${row[0]})`;
+      };
+      told.textContent = `${unit}, ${columns[chosen - 1]}:` +
+        ` from ${named(least)} to ${named(most)}.`;
     }
     place.append(
       make("p", { role: "group", "aria-label": "Network" }, ...choices),
