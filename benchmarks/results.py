@@ -31,6 +31,7 @@ def machine() -> dict[str, object]:
     flags = cpuinfo("flags", "Features").split()
     described = {
         "processor": processor(),
+        "model": cpu_model(),
         "flags": [flag for flag in FLAGS if flag in flags],
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
@@ -47,6 +48,12 @@ def machine() -> dict[str, object]:
     if device.type == "cuda":
         described["gpu"] = torch.cuda.get_device_name(device)
     return described
+
+
+def cpu_model() -> str | None:
+    """Return what tells processors of one name apart, where Linux says it."""
+    family, model = cpuinfo("cpu family"), cpuinfo("model")
+    return f"family {family}, model {model}" if family and model else None
 
 
 def _memory_gib() -> int | None:

@@ -42,8 +42,9 @@ def machine_text(measured: dict) -> str:
     """Say in one sentence on what and with what it was measured."""
     of = measured["machine"]
     threads = "1 thread" if of["threads"] == 1 else f"{of['threads']} threads"
+    model = f" ({of['model']})" if of.get("model") else ""
     place = of.get("gpu") or (
-        f"{of['processor']}, {threads} on {of['cores']} cores "
+        f"{of['processor']}{model}, {threads} on {of['cores']} cores "
         f"({', '.join(of['flags'])}), {of['memory_gib']} GiB"
     )
     commits = commits_in(measured) or {of["commit"]}

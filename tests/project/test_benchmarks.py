@@ -328,26 +328,6 @@ def test_a_recipe_gets_its_place_on_the_board(recipe, monkeypatch, capsys):
     assert board.entries()["mine"]["runs"] != runs
 
 
-SLOW_TO_TEST = """
-import time
-from torch import nn
-
-class Slow(nn.Linear):
-    def forward(self, X):
-        time.sleep(0.2)
-        return super().forward(X)
-
-def train(data, seed):
-    return nn.Sequential(nn.Flatten(), Slow(784, 10))
-"""
-
-
-def test_the_time_of_a_recipe_has_the_test_in_it(recipe):
-    recipe.write_text(SLOW_TO_TEST)
-    board.enter(recipe, throughput.load_data(), 1)
-    assert board.entries()["mine"]["runs"][0]["seconds"] > 0.2
-
-
 def test_a_recipe_that_takes_too_long_is_not_on_the_board(
     recipe, monkeypatch, capsys
 ):
