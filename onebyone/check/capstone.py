@@ -36,8 +36,8 @@ from onebyone.check.engine.networks import (
     plain_copy,
     plain_images,
     require_builder,
+    require_scores,
     residual_blocks,
-    scores_of,
 )
 from onebyone.check.engine.networks import (
     fault_of_head as fault_of_averages,
@@ -178,7 +178,7 @@ def fault_of_new(
             f"For {count} classes the network still gives {OLD_CLASSES:,}"
             " scores. Did the new head get to where the old one is?"
         )
-    Y = scores_of(new, X, count)
+    Y = require_scores(new, X, count)
     if now.linear is None:
         return "There is no linear layer in it any more."
     features, (read, weight, bias) = was.linear[0], now.linear
@@ -312,7 +312,7 @@ def fault_of_compact(function: Any, *images: Tensor) -> Fault:
         return f"Your function gives {guard.show(net)}. Return the network."
     net = net.eval()
     with torch.no_grad():
-        scores_of(net, X[:2], int(y.max()) + 1)
+        require_scores(net, X[:2], int(y.max()) + 1)
     if fault := fault_of_budget(net, X[:2]):
         return fault
     if (known := accuracy(net, X_val, y_val)) > LEAST / 2:

@@ -625,7 +625,7 @@ def fault_of_costs(costs):
             continue
         if own == (macs, parameters):
             return f"{name}: the parameters come first, then the MACs."
-        if own in [(parameters / u, macs / u) for u in (1e3, 1e6, 1e9)]:
+        if min(own) < 1e5:  # the smallest of all has seven million
             return f"{name}: give whole counts, not thousands or millions."
         if own == (parameters, 2 * macs):
             return f"{name}: these are FLOPs. One MAC is two FLOPs."
@@ -731,7 +731,11 @@ def fault_of_small(net):
         return f"This is {show(net)}, not a network."
     blocks = [m for m in net.modules() if isinstance(m, InceptionBlock)]
     if len(blocks) < 3:
-        return f"Your network has {len(blocks)} Inception blocks, not three."
+        plural = "" if len(blocks) == 1 else "s"
+        return (
+            f"Your network has {len(blocks)} Inception block{plural}, not"
+            " three."
+        )
     net = plain_copy(net).float()
     blocks = [m for m in net.modules() if isinstance(m, InceptionBlock)]
     seen, convs = [], []
@@ -743,8 +747,9 @@ def fault_of_small(net):
             lambda _, X: seen.append(X[0].shape[2])
         )
     X = Draw(1).tensor(2, 1, 28, 28).float()
+    given = X.clone()
     with torch.no_grad():
-        Y = outcome(net, X)
+        Y = outcome(net, given)
     if convs and convs[0].in_channels != 1:
         return (
             f"Your first convolution reads {convs[0].in_channels} channels."
@@ -758,6 +763,10 @@ def fault_of_small(net):
         return (
             f"For two images your network gives {tuple(Y.shape)}, not ten"
             " scores for each."
+        )
+    if not torch.equal(given, X):
+        return (
+            "Your network changes the images that it gets. Work on new ones."
         )
     if len(seen) < 3:
         return f"Only {len(seen)} of your Inception blocks are used."
@@ -774,12 +783,29 @@ def fault_of_small(net):
         )
     if fault := fault_of_training(net, X) or fault_of_scores(net, X, Y):
         return fault
+    if fault := fault_of_one_image(net, X[:1]):
+        return fault
     macs = cost.macs(net, (1, 28, 28))
     if macs > 20e6:
         return (
             f"Your network takes {macs / 1e6:.1f} million MACs, which is more"
             " than 20. Fewer channels, or smaller maps where the channels"
             " are many?"
+        )
+    return None
+
+
+def fault_of_one_image(net, X):
+    """Return what goes wrong in evaluation where a batch has one image."""
+    with torch.no_grad():
+        Y = outcome(net.eval(), X)
+    if isinstance(Y, Raised):
+        return f"For a single image your network {Y}"
+    if tuple(Y.shape) != (1, 10):
+        return (
+            f"For a single image your network gives {tuple(Y.shape)}, not"
+            " (1, 10). Is there a `squeeze`, which takes the axis of the batch"
+            " away, too?"
         )
     return None
 

@@ -61,10 +61,28 @@ def result_of(net: Any, X: Tensor) -> Tensor:
 def scores_of(net: Any, X: Tensor, count: int) -> Tensor:
     Y = result_of(net, X)
     if Y.shape != (len(X), count):
+        plural = "" if len(X) == 1 else "s"
         raise guard.NotYet(
-            f"For {len(X)} images and {count} classes your network gives"
-            f" {guard.show(Y)}. There should be a score for each image and"
-            " class."
+            f"For {len(X)} image{plural} and {count} classes your network"
+            f" gives {guard.show(Y)}. There should be a score for each image"
+            " and class."
+        )
+    return Y
+
+
+def require_scores(net: Any, X: Tensor, count: int) -> Tensor:
+    """Return the scores of images; one alone must have them, too.
+
+    Raises:
+        NotYet: it has not, or the network changes the images.
+    """
+    Y, _ = scores_of(net, X, count), scores_of(net, X[:1], count)
+    given = X.clone()
+    guard.outcome(net, given)
+    if not torch.equal(given, X):
+        raise guard.NotYet(
+            "Your network changes the images that it gets, which their owner"
+            " may still need. Work on new ones."
         )
     return Y
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from check_examples import Examples, answer
 from check_examples.clinic import IMAGES
+from check_examples.forms import Around
 from onebyone import models
 from onebyone.check import capstone
 from onebyone.check.engine.resnet34 import (
@@ -154,6 +155,14 @@ NETWORK = Examples(
     ],
     blank=[lambda block, classes, width: ...],
     mutants=[
+        (
+            lambda *given: Around(resnet34(*given), torch.squeeze),
+            "For 1 image",
+        ),
+        (
+            lambda *given: Around(resnet34(*given), before=torch.relu_),
+            "changes the images",
+        ),
         (planned((2, 2, 2, 2)), "make ResNet-18"),
         (planned((3, 6, 4, 3)), "other numbers"),
         (planned(stride=lambda stage, i: 1), "halves its maps"),
@@ -672,6 +681,14 @@ COMPACT = Examples(
     ],
     blank=[to_check(...), to_check(lambda: ...)],
     mutants=[
+        (
+            to_check(lambda: Averaged(end=lambda X: X.mean((2, 3)).squeeze())),
+            "For 1 image",
+        ),
+        (
+            to_check(lambda: Around(Reused(), before=lambda X: X.mul_(2))),
+            "changes the images",
+        ),
         (made(32, 64, 64, 64), "which blocks are the widest"),
         (made(16, 16, 16, 32, 64), "which blocks are the widest"),
         (made(32, 32, 32, stride=1), "how soon are these halved"),

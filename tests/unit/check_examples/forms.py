@@ -271,3 +271,14 @@ WRONG_MODULES = {
     "Is there a `return`": [wrapped(forgetful)],
     "not a tensor": [wrapped(lambda self, X: [inner(self, X)])],
 }
+
+
+class Around(nn.Module):
+    """A network, and what is done to its images and its scores."""
+
+    def __init__(self, net, after=lambda Y: Y, before=lambda X: X):
+        super().__init__()
+        self.net, self.after, self.before = net, after, before
+
+    def forward(self, X):
+        return self.after(self.net(self.before(X)))

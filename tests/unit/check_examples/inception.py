@@ -6,6 +6,7 @@ from torch import nn
 
 import onebyone
 from check_examples import Examples, answer, networks
+from check_examples.forms import Around
 from onebyone.check.inception import (
     measured_lesions,
     network_costs,
@@ -280,6 +281,14 @@ EXAMPLES = {
                 {n: (p / 1e6, m / 1e6) for n, (p, m) in COSTS.items()},
                 "whole counts",
             ),
+            (
+                {n: (p // 10**6, m // 10**6) for n, (p, m) in COSTS.items()},
+                "whole counts",
+            ),
+            (
+                {n: (p / 1e6, m / 1e9) for n, (p, m) in COSTS.items()},
+                "whole counts",
+            ),
             ({n: p for n, (p, _) in COSTS.items()}, "give a pair"),
             ({n: map_to_text(p) for n, p in COSTS.items()}, "is text"),
         ],
@@ -308,6 +317,13 @@ EXAMPLES = {
             (small(pools=(2, 2)), "little to do"),
             (small(wide=4), "more than 20"),
             (small(blocks=2), "2 Inception blocks"),
+            (small(blocks=1), "1 Inception block,"),
+            (Around(small(), torch.squeeze), "takes the axis of the batch"),
+            (Around(small(), lambda Y: Y.view(2, 10)), "For a single image"),
+            (
+                Around(small(), before=lambda X: X.sub_(1)),
+                "changes the images",
+            ),
             (small(head=[nn.Flatten(), nn.Linear(80 * 49, 10)]), "flattened"),
             (small(head=[nn.Linear(3, 10)]), "RuntimeError"),
             (small(head=headed(nn.AdaptiveMaxPool2d(1))), "the averages of"),
