@@ -40,6 +40,7 @@ def new_tab(browser: Browser, **options) -> Page:
     """A tab in a context of its own, beside one that stays open and shares
     its store: it asks for that late (see rendered.with_store)."""
     context = browser.new_context(**options)
+    context.set_default_navigation_timeout(120_000)  # on a busy machine
     beside = context.new_page()
     beside.goto(f"{SITE.as_uri()}/_static/onebyone.css")
     beside.evaluate("localStorage.length")
