@@ -222,10 +222,17 @@ def fault_of_freezing(new: nn.Module, X: Tensor) -> Fault:
     head = [weight, bias]
     body = [p for p in new.parameters() if all(p is not h for h in head)]
     open_ = sum(p.requires_grad for p in body)
-    if not all(p.requires_grad for p in head):
+    learns = [p.requires_grad for p in head]
+    if not any(learns):
         return (
             "The new head is frozen as well, so nothing would train. Which"
             " comes first, freezing or the new layer?"
+        )
+    if not all(learns):
+        left = "biases" if weight.requires_grad else "weights"
+        return (
+            f"The {left} of the new head are frozen. Both, its weights and its"
+            " biases, are to be trained."
         )
     if open_ == len(body):
         return (

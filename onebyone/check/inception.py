@@ -30,7 +30,11 @@ from onebyone.check.engine import (
     symbols,
 )
 from onebyone.check.engine.guard import Raised, outcome, show
-from onebyone.check.engine.networks import fault_of_head, plain_copy
+from onebyone.check.engine.networks import (
+    fault_of_head,
+    plain_copy,
+    require_steady,
+)
 from onebyone.check.engine.results import as_list
 from onebyone.check.engine.tasks import number
 from onebyone.models.inception import InceptionBlock, conv_relu
@@ -768,6 +772,8 @@ def fault_of_small(net):
         return (
             "Your network changes the images that it gets. Work on new ones."
         )
+    with torch.no_grad():
+        require_steady(net, X, Y)
     if len(seen) < 3:
         return f"Only {len(seen)} of your Inception blocks are used."
     if seen[0] < 14:
@@ -818,7 +824,8 @@ def fault_of_scores(net, X, Y):
     if (Y >= 0).all():
         return (
             "None of your scores is negative. Is there a ReLU or a softmax"
-            " after the linear layer? `nn.CrossEntropyLoss` takes scores."
+            " after the linear layer, or no such layer? `nn.CrossEntropyLoss`"
+            " takes scores."
         )
     *_, last = (m for m in net.modules() if isinstance(m, InceptionBlock))
     wide = sum(conv.out_channels for conv in last_convs(last))

@@ -74,9 +74,11 @@ def require_scores(net: Any, X: Tensor, count: int) -> Tensor:
     """Return the scores of images; one alone must have them, too.
 
     Raises:
-        NotYet: it has not, or the network changes the images.
+        NotYet: it has not, or the network changes the images or its mode,
+            or gives other scores each time.
     """
     Y, _ = scores_of(net, X, count), scores_of(net, X[:1], count)
+    require_steady(net, X, Y)
     given = X.clone()
     guard.outcome(net, given)
     if not torch.equal(given, X):
@@ -85,6 +87,22 @@ def require_scores(net: Any, X: Tensor, count: int) -> Tensor:
             " may still need. Work on new ones."
         )
     return Y
+
+
+def require_steady(net: nn.Module, X: Tensor, Y: Tensor) -> None:
+    """Raise NotYet if a network in eval mode does not give Y once more."""
+    if any(module.training for module in net.modules()):
+        raise guard.NotYet(
+            "Your network leaves `eval()` mode when it is called. A network"
+            " does not choose its mode; who trains or tests it does."
+        )
+    again = result_of(net, X)
+    if not close(again.nan_to_num(), Y.nan_to_num(), 1e-3):
+        raise guard.NotYet(
+            "In `eval()` mode your network gives other scores each time."
+            " `F.dropout` goes on there, unless it is told"
+            " `training=self.training`."
+        )
 
 
 def close(one: Tensor, other: Tensor, tolerance: float = 1e-5) -> bool:
@@ -97,7 +115,8 @@ class Seen(TorchFunctionMode):
     """Notes what a network computes, by modules or by functions.
 
     Attributes:
-        maps: what has the shape (B, C, H, W), in the order of the calls.
+        maps: what has the shape (B, C, H, W), in the order of the calls;
+            masks are no maps.
         linear: input, weight and bias of the last linear layer, or of the
             1×1 convolution that does the same to maps of one pixel.
     """
@@ -113,7 +132,11 @@ class Seen(TorchFunctionMode):
         name = getattr(function, "__name__", "")
         if name in ("linear", "conv2d"):
             self.note(name, *arguments, **named)
-        if isinstance(result, Tensor) and result.ndim == 4:
+        if (
+            isinstance(result, Tensor)
+            and result.ndim == 4
+            and result.is_floating_point()
+        ):
             self.maps.append(result.detach().clone())
         return result
 
@@ -134,12 +157,49 @@ def look_into(net: nn.Module, X: Tensor) -> tuple[Tensor, Seen]:
 def fault_of_head(net: nn.Module, X: Tensor) -> str | None:
     """Say if the scores are not one linear layer's of averages of maps.
 
-    A 1×1 convolution in front of the average does the same.
+    A 1×1 convolution in front of the average does the same, or a linear layer
+    at each pixel. What follows the scores while it trains is found, too.
     """
-    scores, seen = look_into(net, X)
+    if fault := fault_of_end(net, *look_into(net, X)):
+        return fault
+    scores, seen = look_into(guard.copied(net).train(), X)
+    if not maps_with_averages(scores, seen) and (
+        seen.linear is None or not close(scores, last_linear(seen), 1e-4)
+    ):
+        return (
+            "In `eval()` mode your network ends as it should; while it trains"
+            " something follows its scores, such as a dropout."
+        )
+    return None
+
+
+def last_linear(seen: Seen) -> Tensor:
+    read, weight, bias = seen.linear
+    return F.linear(read, weight.flatten(1), bias).detach()
+
+
+def maps_with_averages(scores: Tensor, seen: Seen) -> list[Tensor]:
+    """Return the maps with these averages; their channels may come last."""
+    return [
+        Y
+        for Y in seen.maps
+        for sides in ((2, 3), (1, 2))
+        if Y.numel() > scores.numel()
+        and close(scores, Y.mean(dim=sides), 1e-4)
+    ]
+
+
+def fault_of_end(net: nn.Module, scores: Tensor, seen: Seen) -> str | None:
+    """Say if these scores are not as `fault_of_head` wants them."""
+    if maps := maps_with_averages(scores, seen):
+        if any((Y < 0).any() for Y in maps):
+            return None
+        return (
+            "The maps that are averaged to scores are nowhere negative. Is"
+            " there a ReLU, or a softmax, in front of the average? A score may"
+            " be negative, and one that is cut off gets no gradient."
+        )
     averages = [Y.mean(dim=(2, 3)) for Y in seen.maps if Y[0, 0].numel() > 1]
-    if any(close(scores, average, 1e-4) for average in averages):
-        return None
     if seen.linear is None or not any(
         close(seen.linear[0], average, 1e-4) for average in averages
     ):
@@ -153,8 +213,7 @@ def fault_of_head(net: nn.Module, X: Tensor) -> str | None:
             "Your linear layer does not read the averages of maps, one for"
             " each channel. Which layer takes the average of a whole map?"
         )
-    read, weight, bias = seen.linear
-    own = F.linear(read, weight.flatten(1), bias).detach()
+    own = last_linear(seen)
     if not close(scores, own, 1e-4):
         if close(scores, own.softmax(dim=1), 1e-4):
             return "Your network ends with a softmax, which the loss has too."

@@ -405,6 +405,12 @@ def frozen_after(net, classes):
     return freeze(unfrozen(net, classes))
 
 
+def frozen_biases(net, classes):
+    net = new_head(net, classes)
+    net[-1].bias.requires_grad_(False)
+    return net
+
+
 def only_convolutions(net, classes):
     new_head(net, classes)
     for module in net.modules():
@@ -508,6 +514,7 @@ HEAD = Examples(
     mutants=[
         (headed(unfrozen), "whole body would train"),
         (headed(frozen_after), "frozen as well"),
+        (headed(frozen_biases), "The biases of the new head are frozen"),
         (headed(only_convolutions), "parameters of the body would still"),
         (headed(last_block_open), "parameters of the body would still"),
         (headed(behind), "the old head's place"),
@@ -649,6 +656,40 @@ class Averaged(nn.Module):
         return self.end(self.head(self.body(X)))
 
 
+def masked(Y):
+    """A ReLU, by a mask."""
+    return Y * (Y > 0)
+
+
+def eights(width=8):
+    return made(*4 * [width]).positional[0]()
+
+
+class AveragedAtLast(Averaged):
+    """Applies its linear layer at each pixel, and averages then."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(8, 10)
+
+    def forward(self, X):
+        return self.head(self.body(X).permute(0, 2, 3, 1)).mean(dim=(1, 2))
+
+
+def dropped(net, training):
+    """Return a network that drops scores, or maps in evaluation, too."""
+    if training:
+        return nn.Sequential(net, nn.Dropout(0.2))
+    change = Around(nn.Identity(), lambda Y: F.dropout(Y, 0.2))
+    return nn.Sequential(*net[:-3], change, *net[-3:])
+
+
+def to_training(net):
+    around = Around(net)
+    around.before = lambda X: (around.train(), X)[1]
+    return around
+
+
 def stuck():
     return freeze(made(8, 8, 8, 8).positional[0]())
 
@@ -677,7 +718,9 @@ COMPACT = Examples(
         joined(lambda self, X: X + self.scale * self.branch(X)),
         joined(lambda self, X: self.branch(X.relu()) + X),
         joined(in_place, between=lambda: Gated(8)),
+        joined(in_place, between=lambda: Around(nn.Identity(), masked)),
         to_check(lambda: Averaged()),
+        to_check(lambda: AveragedAtLast()),
     ],
     blank=[to_check(...), to_check(lambda: ...)],
     mutants=[
@@ -688,6 +731,21 @@ COMPACT = Examples(
         (
             to_check(lambda: Around(Reused(), before=lambda X: X.mul_(2))),
             "changes the images",
+        ),
+        (
+            to_check(lambda: dropped(eights(), training=False)),
+            "gives other scores each time",
+        ),
+        (
+            to_check(lambda: dropped(eights(16), training=True)),
+            "something follows its scores",
+        ),
+        (to_check(lambda: to_training(Reused())), "leaves `eval()` mode"),
+        (
+            to_check(
+                lambda: Averaged(end=lambda X: X.relu().mean(dim=(2, 3)))
+            ),
+            "",
         ),
         (made(32, 64, 64, 64), "which blocks are the widest"),
         (made(16, 16, 16, 32, 64), "which blocks are the widest"),
@@ -779,6 +837,11 @@ class Functional(nn.Module):
         return self.head(X.mean(dim=(2, 3)))
 
 
+class Masked(Functional):
+    def features(self, X):
+        return masked(self.last(self.body(X)))
+
+
 class AtEachPixel(Functional):
     """Averages what the linear layer gives for each pixel."""
 
@@ -805,6 +868,7 @@ OF_MAPS = Examples(
         with_maps(Functional),
         with_maps(Functional, halved),
         with_maps(AtEachPixel),
+        with_maps(Masked),
     ],
     mutants=[
         (with_maps(Functional, halved, torch.relu), "cut"),
