@@ -292,6 +292,7 @@ grad_weight = Function(
     "The gradient of the weight",
     of_weight,
     map_and_gradient,
+    in_float64=True,
     banned=(*AUTOGRAD, *READY_MADE),
     mistakes={
         summed("bihw,bohw->io"): mistakes.transposed.but(
@@ -338,6 +339,7 @@ grad_bias = Function(
     "The gradient of the bias",
     of_bias,
     lambda draw: {"G": weight_and_gradient(draw)["G"]},
+    in_float64=True,
     banned=(*AUTOGRAD, *READY_MADE),
     mistakes={
         lambda G: G.sum((2, 3)): mistakes.batch_not_summed,
@@ -373,6 +375,7 @@ grad_input = Function(
     "The gradient of the input",
     of_input,
     weight_and_gradient,
+    in_float64=True,
     banned=(*AUTOGRAD, *READY_MADE),
     mistakes={
         summed("oi,bihw->bohw"): "You applied W as it is, as in the forward"
@@ -441,6 +444,7 @@ grad_average = Function(
     "The gradient of global average pooling",
     of_pooled,
     pooled_gradient,
+    in_float64=True,
     banned=(*AUTOGRAD, *READY_MADE, "*pool*"),
     mistakes={
         spread(lambda G, h, w: 1): "The factor of the average is missing. By"
@@ -527,6 +531,7 @@ grad_sum = Function(
     "The gradient of a residual sum",
     of_sum,
     square_layer,
+    in_float64=True,
     banned=(*AUTOGRAD, *READY_MADE),
     mistakes={
         of_input: plus_one_missing,
@@ -566,6 +571,7 @@ grad_block = Function(
     "Through the last ReLU",
     of_block,
     block_case,
+    in_float64=True,
     banned=(*AUTOGRAD, *READY_MADE),
     mistakes={
         lambda X, W, G: of_sum(W, G): "The last ReLU is missing. Where it is"
@@ -624,6 +630,7 @@ grad_loss = Function(
     "The gradient of cross-entropy",
     of_loss,
     scores_and_labels,
+    in_float64=True,
     banned=(*AUTOGRAD, "cross_entropy", "nll_loss"),
     mistakes={
         lambda Z, T: of_loss(Z, T) * len(Z): "You left out the mean over the"
@@ -680,6 +687,7 @@ grad_head = Function(
     "The gradient of a whole head",
     of_head,
     head_case,
+    in_float64=True,
     banned=(*AUTOGRAD, *READY_MADE, "cross_entropy", "nll_loss"),
     mistakes={
         lambda X, W, T: of_head(X, W, T) * pixels(X): "The factor of the"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import KW_ONLY, dataclass
 from fnmatch import fnmatch
 from functools import partial
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy
@@ -205,6 +205,8 @@ class Function(Compared):
         tolerance: relative and absolute.
         banned: patterns of the names of PyTorch's functions that the task
             forbids, as `"*pool*"`.
+        in_float64: whether the notebook says that all tensors are float64,
+            so that what works with these alone is right.
     """
 
     inputs: Callable[[Draw], Mapping[str, object]]
@@ -212,6 +214,7 @@ class Function(Compared):
     cases: int = 6
     tolerance: float = 1e-8
     banned: Collection[str] = ()
+    in_float64: bool = False
 
     def judge(self, answer: object = ..., *context: object) -> str | None:
         remark = super().judge(answer, *context)
@@ -221,7 +224,8 @@ class Function(Compared):
                     f"The result is right, but your function uses `{name}`,"
                     f" which the task does not allow. {self.pointer()}"
                 )
-        self.require_float32(answer)
+        if not self.in_float64:
+            self.require_float32(answer)
         return remark or self.remark_on_gradient(answer)
 
     def used(self, answer: Any) -> list[str]:
@@ -348,21 +352,38 @@ class Function(Compared):
 def names_in(function: Any, seen: frozenset = frozenset()) -> set[str]:
     """Return the names in a function's code and in what it calls of its own.
 
-    The names of the functions that stand beside it are not among them.
+    The names of the functions that stand beside it are not among them, nor
+    those of the methods of classes there.
     """
     own = getattr(function, "__globals__", {})
+    written = written_in(own)
     codes, names = [getattr(function, "__code__", None)], set()
     for code in codes:
         codes += [c for c in getattr(code, "co_consts", ()) if is_code(c)]
         names |= set(getattr(code, "co_names", ()))
-    beside = {
-        name
-        for name in names
-        if getattr(own.get(name), "__globals__", None) is own
-    }
+    beside = names & written.keys()
     for name in beside - seen:
-        names |= names_in(own[name], seen | beside)
+        for one in written[name]:
+            names |= names_in(one, seen | beside)
     return names - beside
+
+
+def written_in(own: dict) -> dict[str, list[FunctionType]]:
+    """Return the functions and methods of a namespace's own, by name."""
+    found: dict[str, list] = {}
+    for name, value in list(own.items()):
+        members = [(name, value)]
+        if issubclass(type(value), type):
+            members = list(type.__dict__["__dict__"].__get__(value).items())
+        for member, one in members:
+            one = getattr(one, "__func__", one) if is_static(one) else one
+            if type(one) is FunctionType and one.__globals__ is own:
+                found.setdefault(member, []).append(one)
+    return found
+
+
+def is_static(value: object) -> bool:
+    return type(value) in (staticmethod, classmethod)
 
 
 def is_code(value: object) -> bool:

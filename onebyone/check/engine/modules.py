@@ -10,6 +10,7 @@ import copy
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import torch
@@ -223,7 +224,15 @@ def build(answer: Any, arguments: tuple, shape: tuple[int, ...]) -> Built:
             " module."
         )
     forward = getattr(answer, "forward", None)
-    if is_stub(answer) or is_stub(forward) or forward is nn.Module.forward:
+    missing = forward is nn.Module.forward
+    if missing and any(
+        isinstance(member, FunctionType) for member in vars(answer).values()
+    ):
+        raise NotYet(
+            "The class has no method `forward`. Is it missing, spelt in"
+            " another way, or indented too far?"
+        )
+    if is_stub(answer) or is_stub(forward) or missing:
         raise NotAttempted("Its body is still to be written.")
     module = outcome(answer, *arguments)
     if isinstance(module, Raised):

@@ -177,6 +177,44 @@ class Block:
         return (W @ X.flatten(2)).view(X.shape) + X
 
 
+class Layer:
+    """Has methods with names of autograd's, and one that uses it."""
+
+    def __init__(self, W):
+        self.W = W
+
+    def backward(self, G):
+        return torch.einsum("oi,bohw->bihw", self.W, G)
+
+    @staticmethod
+    def grad(X, G):
+        return weight_by_rows(X, G)
+
+    def by_autograd(self, G):
+        X = G.new_zeros(len(G), self.W.shape[1], *G.shape[2:])
+        X.requires_grad_()
+        torch.einsum("oi,bihw->bohw", self.W, X).backward(G)
+        return X.grad
+
+
+def input_by_method(W, G):
+    return Layer(W).backward(G)
+
+
+def input_by_autograd(W, G):
+    return Layer(W).by_autograd(G)
+
+
+def weight_by_method(X, G):
+    return Layer.grad(X, G)
+
+
+def block_in_float64(X, W, G):
+    """Works with float64 alone, as the notebook's tensors are."""
+    mask = ((W @ X.flatten(2)).view(X.shape) + X > 0).double()
+    return added(W, mask * G)
+
+
 def block_by_method(X, W, G):
     return added(W, G * (Block().residual(X, W) > 0))
 
@@ -217,6 +255,7 @@ EXAMPLES = {
         right=[
             lambda X, G: weight_by_rows(X, G),
             weight_in_a_loop,
+            weight_by_method,
             lambda X, G: torch.einsum("nihw,nohw->oi", X, G),
             lambda X, G: torch.tensordot(G, X, ([0, 2, 3], [0, 2, 3])),
         ],
@@ -241,11 +280,13 @@ EXAMPLES = {
     "grad_input": Examples(
         right=[
             input_by_matrix,
+            input_by_method,
             lambda W, G: torch.einsum("oi,bohw->bihw", W, G),
             lambda W, G: (G.permute(0, 2, 3, 1) @ W).permute(0, 3, 1, 2),
         ],
         mutants=[
             (lambda W, G: backward.of_input(W, G), "uses `"),
+            (input_by_autograd, "uses `backward`"),
             (
                 lambda W, G: torch.nn.functional.conv_transpose2d(
                     G, W[:, :, None, None]
@@ -276,7 +317,7 @@ EXAMPLES = {
         mutants=[(lambda W, G: backward.of_sum(W, G), "uses `")],
     ),
     "grad_block": Examples(
-        right=[block, block_by_hand, block_by_method],
+        right=[block, block_by_hand, block_by_method, block_in_float64],
         mutants=[
             (lambda *case: backward.of_block(*case), "uses `"),
             (block_by_backward, "uses `backward`"),

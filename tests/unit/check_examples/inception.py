@@ -145,6 +145,49 @@ def partly_frozen():
     return net
 
 
+class Ended(nn.Module):
+    """Ends by a function of what its body makes and of its linear layer."""
+
+    def __init__(self, end):
+        super().__init__()
+        *body, _, _, self.fc = small()
+        self.body, self.end = nn.Sequential(*body), end
+
+    def forward(self, X):
+        return self.end(self, self.body(X))
+
+
+def linear_first(self, X):
+    """The linear layer at each pixel, then the average."""
+    return self.fc(X.movedim(1, 3)).mean(dim=(1, 2))
+
+
+def dropping(self, X):
+    """Forgets that `F.dropout` drops in evaluation, too."""
+    return self.fc(nn.functional.dropout(X, 0.4).mean(dim=(2, 3)))
+
+
+def into_training(self, X):
+    self.train()
+    return self.fc(X.mean(dim=(2, 3)))
+
+
+def last_block():
+    """Ten channels of a block, averaged."""
+    *body, _, pooling, flatten, _ = small()
+    end = InceptionBlock(80, 2, (16, 4), (8, 2), 2)
+    return nn.Sequential(*body, end, pooling, flatten)
+
+
+class Misspelt(nn.Module):
+    def __init__(self, *widths):
+        super().__init__()
+        self.block = InceptionBlock(*widths)
+
+    def foward(self, X):
+        return self.block(X)
+
+
 class WithoutGradient(nn.Module):
     def __init__(self):
         super().__init__()
@@ -211,7 +254,11 @@ EXAMPLES = {
         ],
     ),
     "factored_block": Examples(
-        right=[Factored], mutants=[(Unpadded, "RuntimeError")]
+        right=[Factored],
+        mutants=[
+            (Unpadded, "RuntimeError"),
+            (Misspelt, "no method `forward`"),
+        ],
     ),
     "budget": Examples(
         right=[
@@ -310,6 +357,7 @@ EXAMPLES = {
             StemLast(),
             lazy(),
             small(head=[nn.Conv2d(80, 10, 1), *headed()[:-1]]),
+            Ended(linear_first),
         ],
         mutants=[
             (small(channels=3), "grey"),
@@ -337,6 +385,14 @@ EXAMPLES = {
             (small().requires_grad_(False), "No gradient comes back"),
             (partly_frozen(), "gets no gradient"),
             (WithoutGradient(), "No gradient comes back"),
+            (Ended(dropping), "gives other scores each time"),
+            (Ended(into_training), "leaves `eval()` mode"),
+            (last_block(), "is negative"),
+            (
+                small(head=[nn.Conv2d(80, 10, 1), nn.ReLU(), *headed()[:-1]]),
+                "is negative",
+            ),
+            (nn.Sequential(small(), nn.Dropout()), "while it trains"),
             (TwoHeads(), "While it trains your network gives"),
         ],
         unrelated=[
