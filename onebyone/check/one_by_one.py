@@ -153,7 +153,9 @@ pixel_rows = Shape(
         "w": (12, 18, 28),
     },
     mistakes={
-        (b, w, h, c): mistakes.swapped_sides,
+        (b, w, h, c): mistakes.swapped_sides.but(
+            "The tensor is (B, C, H, W), and its other axes keep their order."
+        ),
         (b, c, h, w): "This is the tensor as it was. `nn.Linear` works on the"
         " last axis. Which axis should be there?",
         (b, c * h * w): "This is a flattened image. The layer should see one"
@@ -210,9 +212,16 @@ def differ(one, other):
 
 
 def fault_of_values(conv, linear):
+    if conv.weight.shape != (*linear.weight.shape, 1, 1):
+        return (
+            f"Its weight is {guard.show(conv.weight.detach())}, with which it"
+            " cannot run. A 1×1 kernel has a height and a width, too."
+        )
     X = torch.randn(2, linear.in_features, 4, 5, dtype=torch.float64)
     wanted = linear(X.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
     Y = guard.outcome(conv, X)
+    if isinstance(Y, guard.Raised):
+        return f"The convolution {Y}"
     if not isinstance(Y, Tensor) or Y.shape != wanted.shape:
         return (
             "Its maps have another size. A 1×1 needs neither padding nor"
@@ -233,6 +242,11 @@ def fault_of_values(conv, linear):
         return (
             "You copied the bias, but the weights are not those of the linear"
             " layer, or they are in another order."
+        )
+    if weight and bias:
+        return (
+            "Weights and biases are copied, but something else changes what"
+            " the convolution gives, such as a hook."
         )
     return (
         "Neither its weights nor its biases are those of the linear layer."

@@ -57,6 +57,19 @@ def shared(linear):
     return conv
 
 
+def as_it_is(linear):
+    """Its weight is the linear layer's, without the axes of a kernel."""
+    conv = nn.Conv2d(linear.in_features, linear.out_features, 1)
+    conv.weight, conv.bias = linear.weight, linear.bias
+    return conv
+
+
+def hooked(linear):
+    conv = conv_from(linear)
+    conv.register_forward_hook(lambda _, X, Y: Y.relu())
+    return conv
+
+
 def turned(conv):
     """Copied, but both in another order."""
     with torch.no_grad():
@@ -102,6 +115,9 @@ EXAMPLES = {
                 "has no convolution",
             )
         ]
+    ),
+    "pixel_rows": Examples(
+        mutants=[((8, 30, 20, 64), "its other axes keep their order")]
     ),
     "to_grey": Examples(
         right=[
@@ -163,6 +179,8 @@ EXAMPLES = {
                 "kernel has the size (3, 3)",
             ),
             (lambda linear: conv_from(linear, bias=None), "not the bias"),
+            (as_it_is, "Its weight is a tensor of shape (5, 3)"),
+            (hooked, "Weights and biases are copied, but"),
             (reordered, "another order"),
             (lambda linear: turned(conv_from(linear)), "Neither its weights"),
             (lambda linear: conv_from(linear).to("meta"), "have no values"),
